@@ -1,7 +1,5 @@
 """Lists the features that the command shows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from scriptmodel_cli.feature import Feature

@@ -1,7 +1,5 @@
 """Reads and follows the log of a job, with the trainer's events in words."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress

@@ -1,7 +1,5 @@
 """The entry points of `scriptmodel` and its kubectl plugin; commands are imported when called, for a fast start."""
 
-from __future__ import annotations
-
 import os
 import sys
 

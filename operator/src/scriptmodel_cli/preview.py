@@ -1,7 +1,5 @@
 """Computes what the operator would change for an object, with the operator's own planner; reads only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta

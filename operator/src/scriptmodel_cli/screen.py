@@ -1,7 +1,5 @@
 """Renders the full status of a ScriptModel on one screen. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 

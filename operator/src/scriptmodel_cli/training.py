@@ -1,7 +1,5 @@
 """Reads a training from Pachyderm: its perplexity by epoch, which the status does not hold, and its log."""
 
-from __future__ import annotations
-
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field

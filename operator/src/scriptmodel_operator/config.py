@@ -1,7 +1,5 @@
 """The operator's configuration. Its settings are the options of `scriptmodel-operator run`, docstrings their help."""
 
-from __future__ import annotations
-
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated

@@ -3,8 +3,6 @@
 A feature can be left out: delete its folder, and its lines in that list and in the classes of the API.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol

@@ -1,7 +1,5 @@
 """Lists the features, and asks each of them in turn."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from scriptmodel_operator.act.actions import Action

@@ -1,7 +1,5 @@
 """The metrics of this process and of the objects in its store, in Prometheus' text format."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from math import nan

@@ -1,7 +1,5 @@
 """Options of the operator's commands: those that several share, and those that are fields of a configuration."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields

@@ -1,7 +1,5 @@
 """Expected failures, each with its exit code and a hint at what to do."""
 
-from __future__ import annotations
-
 import enum
 
 

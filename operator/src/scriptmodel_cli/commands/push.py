@@ -1,7 +1,5 @@
 """The command `push`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Finds the trainer, and runs localpach and other programs as child processes."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

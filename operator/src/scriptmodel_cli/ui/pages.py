@@ -1,7 +1,5 @@
 """What each page shows: at once what the object says, and of Pachyderm and the API server what has been read so far."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from functools import partial

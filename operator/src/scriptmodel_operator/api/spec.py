@@ -1,7 +1,5 @@
 """The spec of a ScriptModel. The CRD is generated from these classes: docstrings are its descriptions."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field

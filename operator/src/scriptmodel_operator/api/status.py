@@ -1,7 +1,5 @@
 """The status of a ScriptModel. The CRD is generated from these classes, as from those of the spec."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field

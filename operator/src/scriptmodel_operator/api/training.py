@@ -1,7 +1,5 @@
 """`spec.training`: where and how training runs."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field

@@ -5,8 +5,6 @@ change that it reports, and its name follows from the state before that change. 
 is killed before it, records the same event again, which the API server then has already.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence

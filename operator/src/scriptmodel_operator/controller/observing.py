@@ -1,7 +1,5 @@
 """Observes one ScriptModel, and decides the state that it is in, reading no more than this depends on."""
 
-from __future__ import annotations
-
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field

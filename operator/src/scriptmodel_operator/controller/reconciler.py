@@ -5,8 +5,6 @@ the actions that follow, `act/execute.py` carries them out, and `reporter.py` wr
 step keeps in memory what the next one needs: an operator that is killed between any two calls continues later.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Writes the status of an object, and records its events."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

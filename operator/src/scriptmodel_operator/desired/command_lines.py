@@ -1,7 +1,5 @@
 """Builds the trainer's command lines, as lists without a shell; free text is one `--option=TEXT` word."""
 
-from __future__ import annotations
-
 from pydantic.alias_generators import to_snake
 
 from scriptmodel_operator.api.corpus import Layout

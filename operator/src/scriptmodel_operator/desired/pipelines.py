@@ -1,7 +1,5 @@
 """Derives the desired pipelines from a spec. Pure; the operator's defaults are resolved here, once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """References to a ScriptModel's objects in Pachyderm. Pure; made once a reconcile (`ModelView.refs`) and passed on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from scriptmodel_operator.api.names import pachyderm_names

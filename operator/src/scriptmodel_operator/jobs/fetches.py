@@ -4,8 +4,6 @@ The Job of a repo has one name, and exists until its files are committed or give
 leaves at most one Job, its Secret and its packs, which the next download uses or deletes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """The Job and the Secret of an attempt. Pure."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

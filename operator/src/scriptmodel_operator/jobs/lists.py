@@ -1,7 +1,5 @@
 """What records are to the operator: repos, pipelines, jobs and commits. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Opens the engine of Jobs and a bucket."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 A run is what one execution of a pipeline's command computes; an attempt is one Job that tries to.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence

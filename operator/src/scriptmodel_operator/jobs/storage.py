@@ -1,7 +1,5 @@
 """Which bucket keeps the data of an engine of Jobs: the options of the operator."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Finds out what models and scripts were made from, by the provenance of their commits."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from scriptmodel_operator.api.marks import Mark, mark_of

@@ -1,7 +1,5 @@
 """Builds a ScriptModel's view from the shared snapshot and the few reads that only it needs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

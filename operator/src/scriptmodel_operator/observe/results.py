@@ -3,8 +3,6 @@
 Whether it still exists is checked again, since somebody may delete it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import threading
 from collections import OrderedDict

@@ -3,8 +3,6 @@
 A figure that is not a sensible number counts as missing; any other mismatch makes the whole file invalid.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Self
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, Field, model_validator

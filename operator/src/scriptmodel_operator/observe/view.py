@@ -1,7 +1,5 @@
 """Defines what one ScriptModel observes in Pachyderm: values only, built by `observer.py`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -4,8 +4,6 @@ gRPC's errors become typed ones: first by code, then by text, since Pachyderm of
 A call may last longer than the lease has left at its start, which is renewed meanwhile.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import re

@@ -5,8 +5,6 @@ or keepalive, truncates files silently, and shares transactions between threads.
 needs, it is as large as the messages.
 """
 
-from __future__ import annotations
-
 import sys
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec

@@ -1,7 +1,5 @@
 """Derives the state of an object from its spec, its view and its source. Pure: no I/O, no clock of its own."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import partial
 

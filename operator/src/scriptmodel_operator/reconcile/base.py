@@ -3,8 +3,6 @@
 Once training has a copy, the object no longer needs the source.
 """
 
-from __future__ import annotations
-
 from scriptmodel_operator.act.actions import Action, CreateRepo, ReplaceFiles
 from scriptmodel_operator.act.ownership import own_repo
 from scriptmodel_operator.api.conditions import Problem

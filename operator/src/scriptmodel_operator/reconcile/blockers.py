@@ -1,7 +1,5 @@
 """Finds what has to be put right before any pipeline is written. Pure; every message says what to do."""
 
-from __future__ import annotations
-
 from scriptmodel_operator.act.ownership import conflict
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.identity import engine_name

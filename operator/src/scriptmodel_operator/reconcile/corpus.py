@@ -1,7 +1,5 @@
 """Compares the object's own corpus with its source: what has to be put into it? Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from scriptmodel_operator.act.actions import CreateRepo, DeletePipeline, DeleteRepo, ReplaceFiles

@@ -1,7 +1,5 @@
 """Decides which jobs are stopped: superseded ones, and those past pendingDeadline or activeDeadline. Pure."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from scriptmodel_operator.act.actions import StopJob

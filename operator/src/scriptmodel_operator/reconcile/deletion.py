@@ -1,7 +1,5 @@
 """Decides what is deleted with an object, and what blocks its deletion. Pure."""
 
-from __future__ import annotations
-
 from scriptmodel_operator.act.actions import Action, DeletePipeline, DeleteRepo
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.objects import ScriptModel

@@ -1,7 +1,5 @@
 """Builds the details of a status: training, script, lineage, pipelines, history. Pure."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from scriptmodel_operator.api.conditions import cut, timestamp

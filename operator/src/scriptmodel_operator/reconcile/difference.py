@@ -1,7 +1,5 @@
 """Compares desired with observed pipelines: which have to be written, and why? Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Derives how far training and generation are from the jobs of their pipelines. Pure."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem

@@ -1,7 +1,5 @@
 """The state of a ScriptModel: a closed union, which `summary` and `requeue_after` match exhaustively. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

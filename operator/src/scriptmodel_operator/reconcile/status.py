@@ -1,7 +1,5 @@
 """Builds the whole status. Pure: the same state, view and time give the same status."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Derives the conditions from a state; no other module decides what Ready says. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, assert_never

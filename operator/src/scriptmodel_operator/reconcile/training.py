@@ -1,7 +1,5 @@
 """Describes a training for its user: restarts, warnings, what a lost worker would cost, and an early end. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

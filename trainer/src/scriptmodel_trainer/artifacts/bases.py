@@ -1,7 +1,5 @@
 """Installed bases: models of many plays that a training on a few plays starts from."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The description of a model, `model.json`, which is validated before use because it may be forged."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The model directory: self-contained, versioned, read without pickle, checked against its own digests."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import math

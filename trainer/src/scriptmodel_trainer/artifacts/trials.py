@@ -1,7 +1,5 @@
 """The runs of a search: what `trial.json` says of one before it is trained, and what came of it afterwards."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

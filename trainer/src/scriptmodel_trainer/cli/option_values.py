@@ -1,7 +1,5 @@
 """Values of options: paths below /pfs, names, and numbers."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

@@ -1,7 +1,5 @@
 """Runs a command of `scriptmodel-trainer`, and reports how it failed."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import dataclasses

@@ -1,7 +1,5 @@
 """The base command: lists, adds and removes bases."""
 
-from __future__ import annotations
-
 from scriptmodel_trainer.artifacts import bases
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import Progress

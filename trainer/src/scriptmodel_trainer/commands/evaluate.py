@@ -1,7 +1,5 @@
 """The evaluate command: perplexity of a model on texts."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import time

@@ -1,7 +1,5 @@
 """The commands export and report: a stored model in a format that other programs, or people, read."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from pathlib import Path

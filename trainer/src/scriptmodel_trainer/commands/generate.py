@@ -1,7 +1,5 @@
 """The generate command: scripts into files, and a record of what made them."""
 
-from __future__ import annotations
-
 import dataclasses
 import glob
 import hashlib

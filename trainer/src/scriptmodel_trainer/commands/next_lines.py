@@ -1,7 +1,5 @@
 """Next lines of a scene, and centos: what `write` does with --next, --cento and --mix."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

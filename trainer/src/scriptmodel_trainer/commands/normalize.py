@@ -1,7 +1,5 @@
 """The normalize command: scripts as the token stream that training reads."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping, Sequence

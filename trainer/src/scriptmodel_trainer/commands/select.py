@@ -1,7 +1,5 @@
 """The select command: makes the model of the best run of a search the one that writes."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The serve command: completions of one model over HTTP."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import closing
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The train command: prepare a run, fit the network, assess it, store the model."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable, Iterator

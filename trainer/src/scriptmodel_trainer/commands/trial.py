@@ -6,8 +6,6 @@ would fail all runs, such as a corpus that cannot be read, ends the command as i
 The command itself only watches (`runs/watch.py`). A process that it starts does the work: it may be killed.
 """
 
-from __future__ import annotations
-
 import argparse
 import ctypes
 import dataclasses

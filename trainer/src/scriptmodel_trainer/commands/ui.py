@@ -1,7 +1,5 @@
 """The ui command: pages to look at models and to write with them, in the browser."""
 
-from __future__ import annotations
-
 import sys
 import webbrowser
 from contextlib import ExitStack, closing

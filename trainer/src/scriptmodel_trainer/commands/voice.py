@@ -1,7 +1,5 @@
 """The voice command: whose speech each speech of a draft sounds like, what is unusual in it, and its tics."""
 
-from __future__ import annotations
-
 import json
 import textwrap
 from collections.abc import Iterator, Sequence

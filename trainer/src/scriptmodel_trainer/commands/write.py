@@ -1,7 +1,5 @@
 """The write command: from plays to a script, with a model that is trained once and found again by its files."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import re

@@ -1,7 +1,5 @@
 """Archives of scripts (.zip, .tar, .tar.gz), read as the folder of their files, in memory and within limits."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import stat

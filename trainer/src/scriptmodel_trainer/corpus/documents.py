@@ -4,8 +4,6 @@ A document whose paragraph styles are those of screenplays becomes an FDX file, 
 is what saving it as plain text gives. Comments, notes, deleted text, macros and the targets of links are dropped.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 

@@ -1,7 +1,5 @@
 """The elements of a script whose layout was recognised."""
 
-from __future__ import annotations
-
 import enum
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ comma, a capital letter at the start of a line or a sentence. Markers record eve
 hold, such as a control character or a byte that is no UTF-8, is written as its bytes.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator
 

@@ -1,7 +1,5 @@
 """Shows which label each line of a script gets, and which rule gives it."""
 
-from __future__ import annotations
-
 import contextlib
 import operator
 import sys

@@ -1,7 +1,5 @@
 """Finds the files of a corpus: in folders, without what is hidden, special or leads out of them."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import stat

@@ -1,7 +1,5 @@
 """Writes scripts as a file in the layout `normalized`, with statistics of each file."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

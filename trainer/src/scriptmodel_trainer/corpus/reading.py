@@ -1,7 +1,5 @@
 """Reads files of scripts: distinguishes text from binary, detects the encoding, yields lines in bounded memory."""
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import hashlib

@@ -1,7 +1,5 @@
 """Lines of the corpus that a scene can quote: short speeches, and sentences of longer ones, with their sources."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator

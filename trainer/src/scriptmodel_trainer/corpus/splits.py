@@ -3,8 +3,6 @@
 Blocks that stay together are scenes, or whole files.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

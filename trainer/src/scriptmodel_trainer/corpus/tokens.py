@@ -4,8 +4,6 @@ The stream is the one that the 2016 example trained on: names between `<boname>`
 `<open-exp>` and `<close-exp>`, sentence ends as `<eos>`, `<question>`, `<exclamation>` or `<ellipsis>`.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 

@@ -1,7 +1,5 @@
 """Computes the share of a text that was understood as a script, which distinguishes plays from other files."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence

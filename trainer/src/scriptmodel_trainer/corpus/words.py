@@ -1,7 +1,5 @@
 """Running text to words, punctuation and sentence ends."""
 
-from __future__ import annotations
-
 import functools
 import re
 import unicodedata

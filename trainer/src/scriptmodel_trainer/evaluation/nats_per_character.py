@@ -1,7 +1,5 @@
 """Nats per character: perplexities of different vocabularies do not compare, these figures do."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections import Counter

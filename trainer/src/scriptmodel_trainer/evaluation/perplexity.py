@@ -6,8 +6,6 @@ them ended in, up to where that changes nothing. An LSTM forgets, so that is the
 what it has read for longer than a row is read from first token to last.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence

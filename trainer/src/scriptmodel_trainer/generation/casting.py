@@ -1,7 +1,5 @@
 """Who speaks in a script: the speakers of one play, those of a given text, or those that are asked for."""
 
-from __future__ import annotations
-
 import difflib
 import itertools
 from collections import Counter

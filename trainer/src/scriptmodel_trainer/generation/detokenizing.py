@@ -1,7 +1,5 @@
 """Tokens back to a script that people read: `[ NAME ]: text` for a speech, `{{ text }}` for an exposition."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from scriptmodel_trainer.corpus import tokens

@@ -1,7 +1,5 @@
 """Writes one script with a model of the layout `exact`: words and sub-words, line ends and capitals as they come."""
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Sequence
 

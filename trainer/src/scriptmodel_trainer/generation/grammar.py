@@ -4,8 +4,6 @@ A script is a sequence of speeches (`<boname> NAME <eoname>` and sentences) and 
 `<close-exp>`); brackets and quotes nest inside them, one of each at most; a sentence has words before its ender.
 """
 
-from __future__ import annotations
-
 import enum
 import heapq
 import itertools

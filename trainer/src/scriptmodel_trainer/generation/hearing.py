@@ -1,7 +1,5 @@
 """What a network has heard of a scene, and how likely it finds what could follow: many texts side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

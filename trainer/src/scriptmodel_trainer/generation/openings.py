@@ -1,7 +1,5 @@
 """What a script starts with: an opening as it is asked for, and the tokens that it becomes."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass

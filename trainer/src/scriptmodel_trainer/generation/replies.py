@@ -8,8 +8,6 @@ be a likely sentence first. One that is real is a sentence already; tokens that 
 shortest lines were first.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Collection, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The script that is requested: whether a model of this vocabulary can write it is known before the training."""
 
-from __future__ import annotations
-
 import contextlib
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Choosing the next token from logits: temperature and top-p."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 A script that is being written is a generator: it yields the number of its next token and is sent the logits after it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """How a scene sets its cues and marks, so that a reply can be set like it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ The tokens of verse keep the capital that a poet gives the first word of a line.
 of a line: a word that has no capital within sentences of prose begins one.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Writes one script: the network scores each next token, the grammar restricts it, the word limit ends the script."""
 
-from __future__ import annotations
-
 import abc
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """The writer that fits a model: speeches and directions, or text byte for byte; and lines for the log of a training."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 from scriptmodel_trainer.errors import BadInputError

@@ -1,7 +1,5 @@
 """The job document that `scriptmodel-trainer job` reads: a command, and presigned URLs of what it reads and writes."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal

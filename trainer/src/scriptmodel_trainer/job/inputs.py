@@ -1,7 +1,5 @@
 """Fetches the inputs of a job into folders, in bounded memory. Their manifests may be hostile."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial

@@ -1,7 +1,5 @@
 """Manifests: which packs and files a version has. Those that are read may be hostile."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re

@@ -1,7 +1,5 @@
 """Stores the files that a command wrote: packs streamed from disk, and the manifest that names them."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import os

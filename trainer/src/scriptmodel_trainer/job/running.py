@@ -1,7 +1,5 @@
 """The job command: an attempt at a run, from its inputs in the bucket to its outputs there."""
 
-from __future__ import annotations
-
 import os
 import time
 import traceback

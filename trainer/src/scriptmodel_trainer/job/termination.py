@@ -1,7 +1,5 @@
 """The termination message of a pod: one line in a file that Kubernetes shows as the cause of its end."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Moves bytes between disk and bucket by presigned URLs, and waits for a bucket that is away."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import math

@@ -1,7 +1,5 @@
 """Speeches and directions of a token sequence."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

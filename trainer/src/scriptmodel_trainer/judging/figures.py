@@ -3,8 +3,6 @@
 All but `words` and `longest_copy` do not depend on the length of the text, so a script of a page compares with a play.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence

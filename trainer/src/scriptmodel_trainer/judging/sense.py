@@ -5,8 +5,6 @@ counts. Two models do: the network, whose cache remembers, and a cache of the la
 held-out text, which wrote nothing itself and so does not praise its own.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections import Counter

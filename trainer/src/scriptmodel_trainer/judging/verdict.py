@@ -1,7 +1,5 @@
 """The verdict on a text: its figures beside those of held-out text of the same corpus."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from dataclasses import dataclass

@@ -13,8 +13,6 @@ So a cache that holds few tokens has little weight. Gradients flow to the featur
 previous windows are constants.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

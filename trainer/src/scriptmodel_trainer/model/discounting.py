@@ -9,8 +9,6 @@ An open vocabulary spells new words with sub-words, and holds the frequent words
 less there than in other text. With it `subword_discount` occurrences of each word are spelled.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

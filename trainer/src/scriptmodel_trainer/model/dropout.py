@@ -5,8 +5,6 @@
 `recurrent_dropout` leaves out weights between the steps of a layer (DropConnect: Merity et al., arXiv:1708.02182).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import tensorflow as tf

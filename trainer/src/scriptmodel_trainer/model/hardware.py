@@ -1,7 +1,5 @@
 """Loads TensorFlow quietly, and only when it is needed: it takes seconds, and bad input is reported before."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import os

@@ -11,8 +11,6 @@ about the learning rate, so there the power is 1, which at most doubles a step: 
 directory holds only the sums E, so its size and the code that reads it do not change.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The trained LSTM as plain NumPy: one cell function that both generation and evaluation go through."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ also needs tanh/sigmoid, a bias, and neither recurrent dropout nor unrolling. On
 through `recurrence` instead, which is Keras' arithmetic in a faster order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

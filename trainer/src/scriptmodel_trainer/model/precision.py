@@ -5,8 +5,6 @@ rounds its operands and its result, each by at most 1 part in 256. It pays where
 fast (AMX, tensor cores, AVX512_BF16 of AMD); elsewhere it is slower, with the same result.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import tensorflow as tf

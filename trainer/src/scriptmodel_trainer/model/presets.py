@@ -4,8 +4,6 @@ Source of test, small, medium and large: Zaremba, Sutskever, Vinyals, "Recurrent
 (arXiv:1409.2329) as TensorFlow's Penn Treebank tutorial implemented it.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 import json

@@ -9,8 +9,6 @@ order of gates i, f, c, o, and delta standing for the gradient of z:
     dx = delta W'    dW = x' delta    dR = h' delta    db = sum delta
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import tensorflow as tf

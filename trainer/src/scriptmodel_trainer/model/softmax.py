@@ -20,8 +20,6 @@ entry for the tail in a first softmax, and the rare words in a second one:
 The layers below wait for dF alone, so it comes first, and dK beside their small operations.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import tensorflow as tf

@@ -5,8 +5,6 @@ within words becomes a piece, again and again. A word is written with the longes
 begins a piece that continues a word. A character that no piece has is written as its bytes.
 """
 
-from __future__ import annotations
-
 import heapq
 import itertools
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """Words and their numbers, most frequent first; the rest is `<unk>`, or is spelled with sub-words."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from collections import Counter

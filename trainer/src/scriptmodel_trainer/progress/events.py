@@ -1,7 +1,5 @@
 """Events of a running command, for people and for the JSON log."""
 
-from __future__ import annotations
-
 import shlex
 import time
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Shows events: as the log lines of the published example, as JSON lines, or as a bar on a terminal."""
 
-from __future__ import annotations
-
 import abc
 import math
 import shutil

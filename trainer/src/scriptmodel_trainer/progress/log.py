@@ -1,7 +1,5 @@
 """The log of a training in its model directory: the events of `--log json`, whatever is shown, bounded in size."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from scriptmodel_trainer.progress.events import Failed, ProgressEvent

@@ -1,7 +1,5 @@
 """A corpus in numbers: for the model's own description and the report."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 

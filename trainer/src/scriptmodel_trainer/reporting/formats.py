@@ -3,8 +3,6 @@
 Names, directions and verse lines stay as the text has them, so the layouts `fountain` and `fdx` read the same tokens.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Charts of points: what a setting did to the perplexity of the trials of a search."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Matrices have 8 bits a weight and a scale for each row, which is one of their ou
 of their square roots, so that small ones are as exact. All of it is a safetensors file, compressed.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import json

@@ -1,7 +1,5 @@
 """The formats of scripts, and the suffixes of their files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from scriptmodel_trainer.errors import BadInputError

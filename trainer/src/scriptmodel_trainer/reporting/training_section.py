@@ -1,7 +1,5 @@
 """The section `Training` of the report: curves, the best epoch, overfitting, and what the model wrote meanwhile."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

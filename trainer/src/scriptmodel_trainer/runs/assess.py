@@ -1,7 +1,5 @@
 """The third step of the train command: measures a trained network on the text that training holds out."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

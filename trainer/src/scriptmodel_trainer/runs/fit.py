@@ -1,7 +1,5 @@
 """The second step of the train command: trains the network of a run."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The first step of the train command: reads the corpus and decides what exactly is trained."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Chooses a model's temperature at the end of its training: the liveliest that keeps form."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from collections.abc import Collection, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Watches the process that trains a run of a search, and records how it ended where it cannot do so itself."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

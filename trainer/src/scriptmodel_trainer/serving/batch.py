@@ -4,8 +4,6 @@ A script joins as soon as a row is free. Requests take turns: while scripts wait
 tokens, so neither many scripts nor long ones of one request keep out another.
 """
 
-from __future__ import annotations
-
 import itertools
 import threading
 from collections import deque

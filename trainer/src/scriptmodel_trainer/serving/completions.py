@@ -3,8 +3,6 @@
 A token is a word here, as `wc -w` counts them: `max_tokens` is the length limit of `generate --words`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

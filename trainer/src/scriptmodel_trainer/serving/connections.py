@@ -1,7 +1,5 @@
 """Keeps room for clients: a connection whose request nobody let in is closed soon, and sooner if others come."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

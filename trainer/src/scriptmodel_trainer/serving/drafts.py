@@ -1,7 +1,5 @@
 """The text of a script while it is written, as it continues the text that was given: whole words, up to a stop."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """A model directory that pages show, and its model, loaded once it is needed and read anew when it changes."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from contextlib import suppress

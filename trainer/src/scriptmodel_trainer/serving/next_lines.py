@@ -1,7 +1,5 @@
 """Next lines of a scene, for the page to write: what the model writes, and real lines where they are stored."""
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 from pathlib import Path

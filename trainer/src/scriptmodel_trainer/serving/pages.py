@@ -1,7 +1,5 @@
 """Pages about model directories: model and training as it goes, scripts set for reading, and a page to write."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Refuses requests with a message: in the form of OpenAI's errors to clients of the API, as text to browsers."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Awaitable, Callable
 

@@ -1,7 +1,5 @@
 """Reads how far a training is from its log, `train.log.jsonl`, while it is written."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Runs a server until a signal, or the end of the program that started it, stops it."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

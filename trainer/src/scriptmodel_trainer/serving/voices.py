@@ -1,7 +1,5 @@
 """Whose voice the speeches of a draft have: the command `voice` for the page, by the plays stored beside a model."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory

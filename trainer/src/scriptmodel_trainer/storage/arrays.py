@@ -1,7 +1,5 @@
 """Types of the arrays that all parts share."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """Characters that a terminal or a reader's eye would obey, kept out of all that is written."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

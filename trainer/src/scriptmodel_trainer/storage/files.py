@@ -1,7 +1,5 @@
 """Writes files atomically: a kill, a full disk or a read-only folder leaves the previous content intact."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import fcntl

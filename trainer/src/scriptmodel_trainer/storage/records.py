@@ -4,8 +4,6 @@ Each field's type says what is accepted from JSON, which may be forged. JSON hol
 and for what is not known: the field's default.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Annotated

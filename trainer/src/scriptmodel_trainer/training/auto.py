@@ -1,7 +1,5 @@
 """Chooses a preset from a table, by the tokens to train on and the minutes given, and a pace if one was measured."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math

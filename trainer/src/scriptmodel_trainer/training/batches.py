@@ -10,8 +10,6 @@ LSTM state carries over from window to window:
             window 0  window 1
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Weights between those of a base and those that a short training made of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from scriptmodel_trainer.storage.arrays import Floats

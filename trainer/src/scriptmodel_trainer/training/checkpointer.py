@@ -1,7 +1,5 @@
 """Saves the state of a training run while it trains, and restores it."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from pathlib import Path

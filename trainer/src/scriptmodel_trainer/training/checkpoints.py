@@ -1,7 +1,5 @@
 """The state of an unfinished training run: all that is needed to continue bit-identically."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

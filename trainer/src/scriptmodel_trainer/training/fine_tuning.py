@@ -1,7 +1,5 @@
 """Starting from a finished model: its weights, its vocabulary and the new words, a fresh optimizer."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The compiled parts of training: many windows per call, everything on the device, one host sync per call."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import time

@@ -5,8 +5,6 @@ gone. So whoever finds an owner whose heartbeat is too old takes over; on the sa
 that the owner was killed. Ages are differences of times that the file server wrote, so clocks need not agree.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import fcntl

@@ -1,7 +1,5 @@
 """Learning-rate schedules and weight updates, written out so that a checkpoint holds all state."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

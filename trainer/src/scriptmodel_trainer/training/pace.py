@@ -1,7 +1,5 @@
 """How long this machine trains, beside the minutes of the table of `auto`."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Reports a training run: its start, progress every few seconds, and each finished epoch."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 

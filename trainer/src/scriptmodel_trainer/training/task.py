@@ -1,7 +1,5 @@
 """What a training run is given and what it returns."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

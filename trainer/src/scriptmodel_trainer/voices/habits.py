@@ -1,7 +1,5 @@
 """What a draft does that its corpus does not: words and turns that it never has, and tics."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence

@@ -6,8 +6,6 @@ p(c | h) = (count(hc) + T(h) p(c | h')) / (count(h) + T(h)), where T(h) is the n
 h' is h without its first letter.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What is said of a draft beside plays: whom its characters sound like, how usual each speech is, and its tics."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from typing import Any

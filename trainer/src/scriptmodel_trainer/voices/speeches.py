@@ -1,7 +1,5 @@
 """The speeches of plays, each with who says it, in which play and by which author."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Whose speech a speech sounds like: the characters and the authors of a corpus, and how usual it is beside them."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

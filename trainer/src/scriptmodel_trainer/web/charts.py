@@ -1,7 +1,5 @@
 """Charts: where things stand, in units of the drawing; `chart.svg` draws them in the colours of the page."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ would not do: it goes to every port of its host, and somebody else may listen at
 its path, though, which nobody else knows.
 """
 
-from __future__ import annotations
-
 import secrets
 import tempfile
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 A page of another site that resolves its name to this machine, or sends a form to it, is recognised by Host and Origin.
 """
 
-from __future__ import annotations
-
 import hmac
 import ipaddress
 from dataclasses import dataclass

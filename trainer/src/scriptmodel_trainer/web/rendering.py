@@ -1,7 +1,5 @@
 """Renders pages with Jinja2; autoescape is on, so each value becomes text in HTML."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

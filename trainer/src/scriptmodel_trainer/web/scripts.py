@@ -1,7 +1,5 @@
 """The parts of a script, as pages show them and the formats of scripts have them. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Answers with pages, and keeps an open one up to date by its own address, asked for as server-sent events."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

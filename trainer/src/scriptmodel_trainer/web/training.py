@@ -1,7 +1,5 @@
 """A training as its log tells it: the epochs that are done, and the one in progress. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

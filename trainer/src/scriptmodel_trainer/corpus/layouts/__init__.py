@@ -1,7 +1,5 @@
 """The raw layouts of scripts, one module each, and the choice among them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

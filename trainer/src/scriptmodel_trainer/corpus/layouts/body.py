@@ -1,7 +1,5 @@
 """The state of reading a play: who speaks, the speech so far, an open direction. It decides nothing."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterator, Sequence

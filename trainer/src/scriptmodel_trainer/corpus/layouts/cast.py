@@ -1,7 +1,5 @@
 """The speakers of a file, and the forms of cue that are accepted in it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Finds where a play ends."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """How printed plays show who speaks: the ways to set a name before the words, found line by line."""
 
-from __future__ import annotations
-
 import enum
 import re
 from collections.abc import Iterator, Sequence, Set

@@ -4,8 +4,6 @@
 paragraph.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Stage directions: by their brackets, their italics, or only by how they read."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """What the text of one paragraph shows, whatever the file around it: each fact is computed once, when it is needed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial

@@ -1,7 +1,5 @@
 """Screenplays of Final Draft and of the programs that export to it (FDX): a paragraph for each element."""
 
-from __future__ import annotations
-
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import fountain, markup
 from scriptmodel_trainer.corpus.layouts.directions import without_brackets

@@ -1,7 +1,5 @@
 """Screenplays, as Fountain or printed with centred names: sluglines, action, names, parentheticals, dialogue."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence

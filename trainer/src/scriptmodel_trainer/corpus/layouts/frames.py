@@ -4,8 +4,6 @@ Such a frame is inferred from what recurs at the beginning of lines: in a dialog
 alternating. Lists repeat none or are sorted, prose has hardly any. Lines are then read without the frame.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Finds what of the paragraphs before the first speech of a play belongs to it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -3,8 +3,6 @@
 Common words, too: `Wait. What is it?` may be what the Wait says.
 """
 
-from __future__ import annotations
-
 import operator
 import re
 from collections import Counter

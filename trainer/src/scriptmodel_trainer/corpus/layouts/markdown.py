@@ -1,7 +1,5 @@
 """Markdown plays: `**NAME**` on a line, `_direction_` or `*direction*` paragraphs, `#` headings."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

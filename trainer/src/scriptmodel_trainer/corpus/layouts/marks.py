@@ -1,7 +1,5 @@
 """Paragraphs that are the same in every printed play: headings, page furniture, what ends a play or comes before it."""
 
-from __future__ import annotations
-
 import re
 
 from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, could_be_name

@@ -1,7 +1,5 @@
 """Scripts in XML, detected by content and read as a stream: well-formed, within limits, without entities."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """Patterns of speakers' names in print, and words that are never names."""
 
-from __future__ import annotations
-
 import re
 
 # Letters of the Latin, Greek and Cyrillic alphabets: Python's `re` has no class for them.

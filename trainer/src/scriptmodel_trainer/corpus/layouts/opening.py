@@ -1,7 +1,5 @@
 """Finds where a play starts."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Lines to paragraphs, and the plain text of one."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Who speaks in a paragraph: cues that are accepted because of the cast, or because of who spoke before."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import itertools

@@ -1,7 +1,5 @@
 """Ordered tables of named rules: the first rule that applies to a paragraph gives it a label and reads it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar

@@ -1,7 +1,5 @@
 """Facts of the lines of a screenplay: indents, captions, names, words, heads of pages."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence

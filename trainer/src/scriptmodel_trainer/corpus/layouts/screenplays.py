@@ -1,7 +1,5 @@
 """Paragraphs of a screenplay as they were written, where the print of a draft joins or parts them otherwise."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """Printed plays: a cue (who speaks) and the speech, directions in brackets or on their own, front matter before it."""
 
-from __future__ import annotations
-
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence

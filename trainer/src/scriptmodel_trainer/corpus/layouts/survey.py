@@ -1,7 +1,5 @@
 """Counts over a sample of a file: names that are set as cues are, words, lines, how paragraphs read."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """Plays in TEI, as DraCor has them: speeches (`sp`), directions (`stage`) and headings (`head`) of the text's body."""
 
-from __future__ import annotations
-
 import re
 
 from scriptmodel_trainer.corpus.events import Event, EventKind

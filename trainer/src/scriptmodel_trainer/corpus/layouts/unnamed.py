@@ -1,7 +1,5 @@
 """A paragraph in its context; whether words without a name continue the speech or are a direction without brackets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Files that need no reading between the lines: already normalised, one sentence a line, or kept byte for byte."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
