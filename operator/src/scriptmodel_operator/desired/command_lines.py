@@ -10,11 +10,12 @@ from scriptmodel_operator.engine.values import BASE_INPUT, TRIAL_INPUT
 PROGRAM = "scriptmodel-trainer"
 CORPUS_INPUT = "corpus"
 MODEL_INPUT = "model"
-TRIALS_INPUT = "trials"
+SELECT_INPUT = "trials"
+"""Name of the input of `select`: what training wrote of each run."""
 SCRIPT_PATH = "/new_script.txt"
 GENERATION_PATH = "/generation.json"
 METRICS_PATH = "/metrics.json"
-SELECT = (PROGRAM, "select", f"/pfs/{TRIALS_INPUT}", "--out", "/pfs/out")
+SELECT = (PROGRAM, "select", f"/pfs/{SELECT_INPUT}", "--out", "/pfs/out")
 """The command that copies the best model of many runs; without a selection it writes nothing."""
 DEFAULTS = Generation()
 """Those of sampling are also the trainer's defaults: these are left out of the command."""

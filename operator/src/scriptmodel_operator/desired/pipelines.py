@@ -160,7 +160,7 @@ def _select(model: ScriptModel, refs: References, owner: Owner, image: str) -> D
         ref=refs.select,
         image=image,
         command=(*command_lines.SELECT, *refs.selection),
-        input=PipelineInput(command_lines.TRIALS_INPUT, BranchRef(refs.train.output, "master"), WHOLE_REPO),
+        input=PipelineInput(command_lines.SELECT_INPUT, BranchRef(refs.train.output, "master"), WHOLE_REPO),
         datums=_datums(training),
         pods=_pods(training),
         description=f"Selects the best model of ScriptModel {model}",

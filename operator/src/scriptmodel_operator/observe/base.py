@@ -19,7 +19,7 @@ from scriptmodel_operator.desired.base import (
     origin_of_branch,
     origin_of_object,
 )
-from scriptmodel_operator.desired.command_lines import TRIALS_INPUT
+from scriptmodel_operator.desired.command_lines import SELECT_INPUT
 from scriptmodel_operator.desired.pipelines import train_compute
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.engine.gateway import Gateway
@@ -190,7 +190,7 @@ def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, s
     if source is None:
         return False
     info = snapshot.pipelines.get(PipelineRef(source.project, source.name))
-    if info and info.spec.input.name == TRIALS_INPUT:  # its models are those of a train pipeline
+    if info and info.spec.input.name == SELECT_INPUT:  # its models are those of a train pipeline
         made = info.spec.input.branch.repo
         info = snapshot.pipelines.get(PipelineRef(made.project, made.name))
     mark, read = (mark_of(info.spec.annotations), info.spec.input.base) if info else (None, None)

@@ -8,7 +8,7 @@ from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.desired.command_lines import TRIALS_INPUT
+from scriptmodel_operator.desired.command_lines import SELECT_INPUT
 from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.engine.errors import NotFoundError
@@ -196,7 +196,7 @@ class Observer:
         ref, jobs = seen.info.ref, seen.jobs
         complete = ref.project in snapshot.complete_projects
         listed = complete or any(job.version == seen.info.version for job in jobs)
-        selects = seen.info.spec.input.name == TRIALS_INPUT
+        selects = seen.info.spec.input.name == SELECT_INPUT
         if not complete and (selects or not any(job.good for job in jobs)):  # the list may lack the last good one
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         self.logs.leave(job.ref for job in jobs if job.state.final)

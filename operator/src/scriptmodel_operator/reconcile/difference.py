@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from scriptmodel_operator.act.actions import ChangeKind, PipelineChange
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.command_lines import TRIALS_INPUT
+from scriptmodel_operator.desired.command_lines import SELECT_INPUT
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.desired.pod_patch import requests_differ
@@ -113,7 +113,7 @@ def _requested(
     model: ScriptModel, desired: DesiredPipeline, observed: PipelineView, mark: Mark
 ) -> PipelineChange | None:
     if mark.compute != desired.mark.compute:
-        over = desired.spec.input.name == TRIALS_INPUT and mark.image == desired.mark.image
+        over = desired.spec.input.name == SELECT_INPUT and mark.image == desired.mark.image
         why = "the search is over" if over else "the spec changed"
         return _write(ChangeKind.RECOMPUTE, desired, observed, why, reprocess=True)
     if desired.mark.retrain_at and retraining_requested(model, mark):
