@@ -1,8 +1,9 @@
 """One ScriptModel and a fake Pachyderm, reconciled without Kubernetes: observe, decide, act, until nothing is left."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from scriptmodel_operator.act.actions import StopJob
@@ -143,11 +144,12 @@ class World:
         self.model = replace(self.model, status=status)
         return state
 
-    def end_jobs(self) -> None:
-        """End all jobs, each pipeline's before those that read its output."""
+    def end_jobs(self, steps: Mapping[PipelineRef, Callable[[], None]] | None = None) -> None:
+        """End all jobs, each pipeline's before those that read its output; well where no step ends the oldest one."""
         for ref in (self.train, references(self.model).select, self.generate):
+            end = (steps or {}).get(ref, partial(self.pachyderm.succeed, ref))
             while any(job.ref.pipeline == ref and not job.state.final for job in self.pachyderm.jobs.values()):
-                self.pachyderm.succeed(ref)
+                end()
 
     def delete(self) -> Problem | None:
         """Until nothing is left to delete; returns what blocks that."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from scriptmodel_operator.desired.command_lines import SELECT
@@ -82,16 +83,10 @@ def choose(world: World) -> None:
 
 def finish(world: World, outcomes: Outcomes | None = None) -> None:
     """End all jobs, each pipeline's before those that read its output."""
-    pachyderm = world.pachyderm
-    steps = {world.train: lambda: train(world, outcomes), select(world): lambda: choose(world)}
-    for ref in (world.train, select(world), world.generate):
-        while any(job.ref.pipeline == ref and not job.state.final for job in pachyderm.jobs.values()):
-            searches = pachyderm.pipelines[world.train][-1].spec.input.trials is not None
-            step = steps.get(ref) if searches else None
-            if step:
-                step()
-            else:
-                pachyderm.succeed(ref)
+    train_pipeline = world.pachyderm.pipelines.get(world.train)
+    searches = train_pipeline and train_pipeline[-1].spec.input.trials
+    steps = {world.train: partial(train, world, outcomes), select(world): partial(choose, world)}
+    world.end_jobs(steps if searches else {})
 
 
 def search(world: World, outcomes: Outcomes | None = None, reconcile: Callable[[], object] | None = None) -> list[int]:
