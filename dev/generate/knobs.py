@@ -16,7 +16,7 @@ from scriptmodel_operator.api.network import Overrides
 
 _PROGRAM = """
 import argparse, dataclasses, json
-from scriptmodel_trainer.cli.arguments import parser
+from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.model.presets import KEYS, PRESETS, Preset
 sub = next(each for each in parser()._actions if isinstance(each, argparse._SubParsersAction))
 flags = {

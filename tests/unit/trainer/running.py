@@ -14,7 +14,7 @@ from unittest.mock import patch
 import numpy as np
 
 from scriptmodel_trainer.cli import main
-from scriptmodel_trainer.cli.arguments import parser
+from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.runs.prepare import Run, prepare

@@ -8,7 +8,7 @@ import pytest
 from running import run_trainer
 from samples import play
 
-from scriptmodel_trainer.cli.arguments import parser
+from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.errors import BadInputError

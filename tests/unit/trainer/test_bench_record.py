@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dev.bench.trainer.record import RECORDS, verdict
-from scriptmodel_trainer.cli.arguments import parser
+from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.model.presets import PRESETS, Preset
 from scriptmodel_trainer.runs.options import options_from
 

@@ -12,7 +12,7 @@ import pytest
 from running import run_trainer, spawn_trainer
 from samples import play
 
-from scriptmodel_trainer.cli import arguments
+from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.commands import evaluate
 from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import progress_for
@@ -187,11 +187,11 @@ def test_bad_input_ends_with_code_2_and_one_clear_line(case: str, tmp_path: Path
 @pytest.mark.parametrize("command", ["normalize", "train", "evaluate", "generate", "report"])
 def test_the_example_in_help_parses(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        arguments.parser().parse_args([command, "--help"])
+        parser().parse_args([command, "--help"])
     text = capsys.readouterr().out
     program, *words = text.partition("example: ")[2].partition("\n\n")[0].split()
     assert program == "scriptmodel-trainer"
-    assert arguments.parser().parse_args(words).command == command
+    assert parser().parse_args(words).command == command
     assert command != "train" or all(re.search(rf"\b{name}[ ,]", text) for name in PRESETS)
     assert command != "train" or len(text.splitlines()) <= 60
 

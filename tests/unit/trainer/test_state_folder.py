@@ -19,7 +19,7 @@ from running import largest_file, run_trainer
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
-from scriptmodel_trainer.cli.arguments import parser
+from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.progress.events import ProgressEvent
 from scriptmodel_trainer.progress.listeners import JsonProgress, TextProgress
 from scriptmodel_trainer.runs.options import options_from

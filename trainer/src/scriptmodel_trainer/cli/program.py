@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from scriptmodel_trainer.cli.arguments import parser
-from scriptmodel_trainer.cli.option_values import pfs_path
+from scriptmodel_trainer.cli.parser import parser
+from scriptmodel_trainer.cli.values import pfs_path
 from scriptmodel_trainer.errors import BadInputError, ExitCode, Reported, StoppedError, TrainerError, WriteError
 from scriptmodel_trainer.job.termination import leave_message, leave_messages
 from scriptmodel_trainer.progress.events import Failed, FileWritten
@@ -168,7 +168,7 @@ def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSig
         training = dataclasses.replace(training, installed=tuple(bases.installed()))
     usual = vars(parser().parse_args(["generate", model]))
     words = options.words if options.words is not None else 600 if options.lines is None else 20
-    script = {"seed": options.seed or 0, "out": folder / "script-1.txt", "format": ALL, "words": words}
+    script = {"seed": options.seed or 0, "out": folder / "script-1.txt", "kind": ALL, "words": words}
     chosen = _called(
         write.WriteOptions,
         options,
@@ -207,7 +207,7 @@ def _request(options: argparse.Namespace, progress: Progress) -> Any:
         opening=Opening(options.speaker, options.prompt, options.scene, text, options.cast),
         record=options.record or usual_record,
         own_temperature=own,
-        formats=formats_for(options.format, options.out, ALL if for_pipeline else None),
+        formats=formats_for(options.kind, options.out, ALL if for_pipeline else None),
     )
 
 
