@@ -12,7 +12,7 @@ from dev.generate.chart import CHART
 from dev.paths import ROOT
 from dev.programs.helm import promql
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.metrics import Metrics
 from tests.chart.rendering import objects, only
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.objects import ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.safe_text import without_surrogates
 from scriptmodel_operator.api.status import MAX_EXCERPT, ConditionSchema, ScriptModelStatus
-from scriptmodel_operator.api.text import without_surrogates
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.gateway import write_status

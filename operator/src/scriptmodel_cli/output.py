@@ -16,7 +16,7 @@ import yaml
 from click.globals import resolve_color_default
 
 from scriptmodel_operator.api.identity import GROUP, SINGULAR
-from scriptmodel_operator.api.text import CONTROLS
+from scriptmodel_operator.api.safe_text import CONTROLS
 
 # Digits, so that click.unstyle recognises a keyed colour.
 _KEY = str(secrets.randbits(64))

@@ -19,7 +19,7 @@ from scriptmodel_operator.act.actions import (
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.engine.gateway import Gateway

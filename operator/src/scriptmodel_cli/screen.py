@@ -10,7 +10,7 @@ from scriptmodel_cli.scripts import verdict
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, parse_time, table
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.engine.values import commit_of
 
 _BAR_WIDTH = 30

@@ -45,7 +45,7 @@ from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.kopf_patches.watch_session import watch_session
 from scriptmodel_operator.kube.leader import Leader
 from scriptmodel_operator.kube.login import LoginFailedError, login, own_namespace
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.leadership import UNLIMITED, Leadership
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer

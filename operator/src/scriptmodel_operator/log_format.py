@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptmodel_operator.api.text import without_controls
+from scriptmodel_operator.api.safe_text import without_controls
 
 
 class TextFormatter(logging.Formatter):

@@ -15,7 +15,7 @@ from scriptmodel_operator.api.conditions import conditions_of
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.features import FEATURES
 from scriptmodel_operator.jobs.runs import AttemptState
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.object_store import Store
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)

@@ -12,7 +12,7 @@ from scriptmodel_operator.engine import clock as module
 from scriptmodel_operator.engine.clock import INTERVAL_SECONDS, EngineClock
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.metrics import Metrics
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel

@@ -15,8 +15,8 @@ from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.corpus import CorpusBucket, CorpusDownload, CorpusHttp, CorpusSecret
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.safe_text import without_controls
 from scriptmodel_operator.api.status import SourceStatus
-from scriptmodel_operator.api.text import without_controls
 from scriptmodel_operator.engine.errors import (
     AccessError,
     EngineError,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.kube import store as store_module
+from scriptmodel_operator.kube import object_store as store_module
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.store import RESTORED_SECONDS, News, Store
+from scriptmodel_operator.kube.object_store import RESTORED_SECONDS, News, Store
 
 
 def line(kind: str, version: int, **metadata: Any) -> bytes:

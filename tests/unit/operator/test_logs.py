@@ -8,10 +8,10 @@ import time
 import pytest
 
 from scriptmodel_operator.api.names import Key
-from scriptmodel_operator.api.text import without_controls
+from scriptmodel_operator.api.safe_text import without_controls
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.log_format import JsonFormatter, TextFormatter
 from scriptmodel_operator.metrics import Metrics
 from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, controller, raw_object, settled

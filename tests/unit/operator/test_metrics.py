@@ -17,7 +17,7 @@ from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from scriptmodel_operator.kube.store import News, Store
+from scriptmodel_operator.kube.object_store import News, Store
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.channel import PachdAddress

@@ -14,7 +14,7 @@ from scriptmodel_operator.controller.queue import Handler, RetryError, WorkQueue
 from scriptmodel_operator.kube import watch
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.metrics import Metrics
 
 A, B = ("ns", "a"), ("ns", "b")

@@ -22,7 +22,7 @@ from scriptmodel_operator.engine.values import (
 )
 from scriptmodel_operator.installation.check import check_pachyderm
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm import messages

@@ -15,7 +15,7 @@ from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.kopf_patches.watch_session import watch_session
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.metrics import Metrics
 
 PATH = "/apis/scriptmodel.dev/v1alpha1/scriptmodels"

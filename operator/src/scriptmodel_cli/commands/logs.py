@@ -8,7 +8,7 @@ from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.errors import NotFoundError, RefusedError
 from scriptmodel_operator.engine.values import JobInfo

@@ -14,7 +14,7 @@ from scriptmodel_cli.pushing import Progress, ensure_repo, megabytes, newest
 from scriptmodel_cli.pushing import push as push_files
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.corpus import CorpusRepo
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 
 _NOTES_SHOWN = 10

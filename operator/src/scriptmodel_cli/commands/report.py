@@ -12,7 +12,7 @@ from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit, note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.values import commit_of
 

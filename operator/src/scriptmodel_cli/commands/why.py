@@ -14,7 +14,7 @@ from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_cli.text import Object, age
 from scriptmodel_operator.api.conditions import one_line, timestamp
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import JobInfo, PipelineRef
 

@@ -10,7 +10,7 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.identity import RECONCILE_AT
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.promotion.decision import Decision
 from scriptmodel_operator.promotion.declared import ANNOTATION
 

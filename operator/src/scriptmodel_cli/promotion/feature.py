@@ -6,7 +6,7 @@ from typing import ClassVar
 from scriptmodel_cli.feature import Feature
 from scriptmodel_cli.text import Object
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 
 
 class Promotions(Feature):

@@ -21,7 +21,7 @@ from scriptmodel_cli.web.charts import spark
 from scriptmodel_cli.web.scripts import Part, colours_of
 from scriptmodel_cli.web.site import Values
 from scriptmodel_cli.web.training import Curve
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import RepoRef
 from scriptmodel_operator.observe.trainer_files import SampleFigures

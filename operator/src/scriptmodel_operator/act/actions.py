@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.engine.values import BranchRef, Copies, JobRef, PipelineApply, PipelineRef, RepoRef
 
 

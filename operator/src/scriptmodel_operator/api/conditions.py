@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.text import without_controls
+from scriptmodel_operator.api.safe_text import without_controls
 
 MAX_MESSAGE = 2048
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 
 GROUP = "scriptmodel.dev"
 VERSION = "v1alpha1"

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from scriptmodel_operator.api.fields import ApiModel
-from scriptmodel_operator.api.text import without_controls, without_surrogates
+from scriptmodel_operator.api.safe_text import without_controls, without_surrogates
 from scriptmodel_operator.promotion.declared import PromotionStatus
 from scriptmodel_operator.search.declared import SearchStatus
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from scriptmodel_operator.api.safe_text import CONTROLS, ESCAPES
 from scriptmodel_operator.api.status import DeviceStatus
-from scriptmodel_operator.api.text import CONTROLS, ESCAPES
 
 _LONGEST_EVENT = 64 * 1024
 _LARGEST = 1e11

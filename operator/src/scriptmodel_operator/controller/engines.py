@@ -9,7 +9,7 @@ from scriptmodel_operator.api.identity import engine_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.engine.errors import OtherEngineError
 from scriptmodel_operator.engine.gateway import Calls, Gateway
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.object_store import Store
 
 ENGINE_SECONDS = 1.0
 """How long an answer about the engine is used; replacing one by another takes longer."""

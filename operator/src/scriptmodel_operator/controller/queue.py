@@ -11,7 +11,7 @@ from typing import Any
 
 from scriptmodel_operator.api.durations import backoff
 from scriptmodel_operator.api.names import Key
-from scriptmodel_operator.kube.store import News, Store, key_of
+from scriptmodel_operator.kube.object_store import News, Store, key_of
 from scriptmodel_operator.metrics import Metrics
 
 Handler = Callable[[Key], Awaitable[float | None]]

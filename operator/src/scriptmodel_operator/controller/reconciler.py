@@ -35,7 +35,7 @@ from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.source import next_check
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
 from scriptmodel_operator.kube.gateway import remove_finalizer
-from scriptmodel_operator.kube.store import Store, Stored
+from scriptmodel_operator.kube.object_store import Store, Stored
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.reconcile.assess import corpus_after_failure
 from scriptmodel_operator.reconcile.deletion import plan_deletion

@@ -15,7 +15,7 @@ from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.gateway import KubeGateway, write_status
-from scriptmodel_operator.kube.store import News, Store
+from scriptmodel_operator.kube.object_store import News, Store
 from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.state import Applying, Planned
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem

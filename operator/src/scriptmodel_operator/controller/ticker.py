@@ -9,7 +9,7 @@ from scriptmodel_operator.api.names import PIPELINES, Key, pachyderm_names
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.values import PipelineRef, RepoRef
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.polling import SnapshotPoller
 from scriptmodel_operator.observe.snapshot import Snapshot

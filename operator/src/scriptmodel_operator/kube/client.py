@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP, PLURAL, VERSION
-from scriptmodel_operator.api.text import without_surrogates
+from scriptmodel_operator.api.safe_text import without_surrogates
 from scriptmodel_operator.kube.errors import (
     KubeConflictError,
     KubeError,

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from scriptmodel_operator.api.safe_text import without_controls
 from scriptmodel_operator.api.status import MAX_EXCERPT, ScriptStatus
-from scriptmodel_operator.api.text import without_controls
 from scriptmodel_operator.desired.command_lines import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway

@@ -6,7 +6,7 @@ Pachyderm writes the new script in any case; the status names the script that is
 from enum import StrEnum
 
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.observe.view import ModelView, WrittenScript
 from scriptmodel_operator.promotion.declared import ANNOTATION, PromotionStatus
 

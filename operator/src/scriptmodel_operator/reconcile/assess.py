@@ -8,7 +8,7 @@ from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Prob
 from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.feature import Chosen, RunsProgress
 from scriptmodel_operator.features import choose, next_runs, progress

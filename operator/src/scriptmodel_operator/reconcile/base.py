@@ -9,7 +9,7 @@ from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.engine.values import BranchRef, Copies
 from scriptmodel_operator.observe.view import BaseSource, BaseView, ModelView

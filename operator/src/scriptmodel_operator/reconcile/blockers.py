@@ -5,7 +5,7 @@ from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Prob
 from scriptmodel_operator.api.identity import engine_name
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.observe.view import CorpusView, ModelView
 
 _MISSING = {

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
-from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.command_lines import SCRIPT_PATH
 from scriptmodel_operator.engine.values import JobInfo, JobState, PipelineState
 from scriptmodel_operator.observe.progress import Failure, LogDigest, Progress
