@@ -78,9 +78,8 @@ def assess(observed: Observed) -> Planned:
     """Return the first state that applies once everything is observed, in the order of `_state`."""
     view = observed.view
     given = observed.given
-    runs = progress(given.model, view, given.elapsed)
-    chosen = choose(given.model, view)
-    return Planned(view, replace(_state(observed, runs, chosen), chosen=chosen, runs=runs))
+    running, chosen = progress(given.model, view, given.elapsed), choose(given.model, view)
+    return Planned(view, replace(_state(observed, running, chosen), chosen=chosen, runs_progress=running))
 
 
 def _state(observed: Observed, running: RunsProgress | None, chosen: Chosen) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung

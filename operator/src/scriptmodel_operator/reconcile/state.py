@@ -66,7 +66,7 @@ class _Observed:
     """Between the desired and the observed pipelines, as far as the two were compared."""
     chosen: Chosen = NO_SCRIPT
     """Decided once, by `assess`."""
-    runs: RunsProgress | None = None
+    runs_progress: RunsProgress | None = None
     """How far the runs are, if training is many."""
     actions: tuple[Action, ...] = ()
     """What is done now. After it the object is observed again."""

@@ -27,7 +27,7 @@ def status_of(
     While a download is running, reconcile-at is not yet handled, since it requests the download too."""
     handled = model.previous.last_handled_reconcile_at if downloading else model.reconcile_at
     mark, script = view.train.mark if view.train else None, state.chosen.script
-    training = details.training_status(model, view, elapsed, state.runs)
+    training = details.training_status(model, view, elapsed, state.runs_progress)
     status = ScriptModelStatus(
         observed_generation=model.generation,
         last_handled_reconcile_at=handled or None,
@@ -40,9 +40,11 @@ def status_of(
         lineage=details.lineage(model, view, state.chosen),
         source=_source(model, state.source),
         pipelines=details.pipeline_statuses(view),
-        history=details.history(model, view, state.chosen, elapsed, state.runs),
+        history=details.history(model, view, state.chosen, elapsed, state.runs_progress),
     )
-    wire = to_wire(status.model_copy(update={**(state.runs.status if state.runs else {}), **state.chosen.status}))
+    wire = to_wire(
+        status.model_copy(update={**(state.runs_progress.status if state.runs_progress else {}), **state.chosen.status})
+    )
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)
     return wire
 

@@ -23,6 +23,8 @@ _LEAST_WORK = 0.02
 
 @dataclass(frozen=True, slots=True)
 class SearchProgress(RunsProgress):
+    """The progress of a search."""
+
     standings: tuple[Standing, ...] = ()
     """The trials, best first."""
 
