@@ -34,8 +34,3 @@ def test_findings_are_reported_with_how_to_repeat_them(capsys: pytest.CaptureFix
     assert "2  FINDING" in out
     assert "FINDING in case 2 (--seed 7 --start 2 --cases 1): a file was lost" in err
     assert "ValueError: a bug" in err
-
-
-def test_it_stops_when_the_time_is_up(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(lambda _number, _chance: "read", ["--seconds", "0", "--seed", "1"]) == 0
-    assert "0  cases; continue with --seed 1 --start 0" in capsys.readouterr().out

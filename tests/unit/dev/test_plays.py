@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from dev.demo.plays import plays, write
 from dev.paths import ROOT
 
@@ -39,10 +37,3 @@ def test_a_file_that_was_changed_is_neither_overwritten_nor_are_others_written(t
     assert done.stderr.startswith(f"plays: {changed} exists and is not the play of that name")
     assert list(tmp_path.iterdir()) == [changed]
     assert changed.read_text() == "HAMLET: my own version\n"
-
-
-def test_a_dangling_link_is_not_written_through(tmp_path: Path) -> None:
-    (tmp_path / plays()[0].name).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(FileExistsError):
-        write(tmp_path)
-    assert not (tmp_path / "elsewhere").exists()
