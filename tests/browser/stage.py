@@ -150,11 +150,7 @@ def running(folder: Path) -> Iterator[Stage]:
         kubeconfig = folder / "relayed.kubeconfig"
         kubeconfig.write_text(json.dumps(config))
         command = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "ui", "--no-browser"]
-        env = {
-            **os.environ,
-            "KUBECONFIG": str(kubeconfig),
-            "SCRIPTMODEL_PACHD": localpach.address,
-        }
+        env = {**os.environ, "KUBECONFIG": str(kubeconfig), "SCRIPTMODEL_PACHD": localpach.address}
         log = stack.enter_context((folder / "ui.log").open("w"))
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
         stack.callback(end, process)

@@ -22,9 +22,7 @@ def _list(items: Schema) -> Schema:
 
 _ENDPOINT = _object(port=TEXT, path=TEXT, interval=DURATION, scrapeTimeout=DURATION, honorLabels={"type": "boolean"})
 _MONITOR = _object(("selector", "endpoints"), selector=_object(matchLabels=TEXTS), endpoints=_list(_ENDPOINT))
-_RULE = {
-    **_object(("expr",), alert=TEXT, record=TEXT, expr=TEXT, labels=TEXTS, annotations=TEXTS),
-}
+_RULE = {**_object(("expr",), alert=TEXT, record=TEXT, expr=TEXT, labels=TEXTS, annotations=TEXTS)}
 _RULE["properties"] |= {"for": DURATION, "keep_firing_for": DURATION}
 _GROUP = _object(("name",), name={"type": "string", "minLength": 1}, interval=DURATION, rules=_list(_RULE))
 

@@ -350,10 +350,7 @@ def _restore(value: Json, variables: dict[str, Json]) -> Json:
 
 
 def _described(content: bytes) -> Json:
-    found: dict[str, Json] = {
-        "size": len(content),
-        "sha256": "sha256:" + hashlib.sha256(content).hexdigest()[:16],
-    }
+    found: dict[str, Json] = {"size": len(content), "sha256": "sha256:" + hashlib.sha256(content).hexdigest()[:16]}
     if len(content) <= SHORT_TEXT and all(32 <= byte < 127 or byte == 10 for byte in content):
         found["text"] = content.decode()
     return found

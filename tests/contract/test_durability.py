@@ -131,11 +131,7 @@ def delete_metadata(root: Path) -> None:
     (root / "metadata.db").unlink()
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [overwrite_pages, future_format, delete_metadata],
-    ids=lambda each: each.__name__,
-)
+@pytest.mark.parametrize("damage", [overwrite_pages, future_format, delete_metadata], ids=lambda each: each.__name__)
 def test_damaged_metadata_is_reported_and_not_served(filled: Path, damage: object) -> None:
     damage(filled)  # type: ignore[operator]  # parametrized
     result = localpach("serve", "--root", str(filled), "--listen", "127.0.0.1:0")

@@ -28,9 +28,7 @@ from tests.unit.operator.odd_text import ODD
 TEXTS = st.text(st.characters(), max_size=60)
 """Text of any code points, lone surrogates included."""
 BOUNDED = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 CONDITION = {"type": "Ready", "status": "False", "reason": "Training", "lastTransitionTime": "2026-01-01T00:00:00Z"}
 

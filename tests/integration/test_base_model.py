@@ -53,11 +53,9 @@ def test_a_model_starts_from_another_ones_and_outlives_it(cluster: Cluster, pach
     assert found["status"]["lineage"]["base"] == first
     assert has_base(pachd, found)
     cluster.kubectl("annotate", "sm", "base", "scriptmodel.dev/retrain-at=now")
-    second = cluster.wait_for(
-        "base",
-        lambda each: is_ready(each) and each["status"]["lineage"]["model"] != first,
-        60,
-    )["status"]["lineage"]["model"]
+    second = cluster.wait_for("base", lambda each: is_ready(each) and each["status"]["lineage"]["model"] != first, 60)[
+        "status"
+    ]["lineage"]["model"]
 
     def follows(each: dict[str, Any]) -> bool:
         return is_ready(each) and each["status"]["lineage"]["base"] == second

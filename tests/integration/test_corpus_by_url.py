@@ -55,11 +55,7 @@ def start(
 
 
 def by_url(*urls: str, **http: Any) -> dict[str, Any]:
-    return {
-        "corpus": {"http": {"urls": list(urls), **http}},
-        "model": {"preset": "test"},
-        "generation": {"words": 30},
-    }
+    return {"corpus": {"http": {"urls": list(urls), **http}}, "model": {"preset": "test"}, "generation": {"words": 30}}
 
 
 def until(holds: Callable[[], bool], within: float = SECONDS) -> None:

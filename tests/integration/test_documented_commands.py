@@ -249,12 +249,7 @@ def _clone(cluster: Cluster, localpach: Localpach, folder: Path) -> World:
         "SCRIPTMODEL_TRAINER": str(TRAINER_ENV),
         "SCRIPTMODEL_PACHD": localpach.address,  # no pod can be reached here; tests/node finds it without
     }
-    filled = {
-        "HOST:PORT": localpach.address,
-        "127.0.0.1:30650": "127.0.0.1:0",
-        "IMAGE": TRAINER_IMAGE,
-        "DIR": "pach",
-    }
+    filled = {"HOST:PORT": localpach.address, "127.0.0.1:30650": "127.0.0.1:0", "IMAGE": TRAINER_IMAGE, "DIR": "pach"}
     return World(cluster, folder, env, filled)
 
 

@@ -81,10 +81,7 @@ def expected(found: Object) -> dict[str, Roles]:
     inputs = [corpus] + ([model.removesuffix("train") + "base"] if "base" in lineage else [])
     train, generate = (f"pipeline:default/{name}" for name in (model, script))
     reads: dict[str, Roles] = {repo: {train: {"repoReader"}} for repo in inputs}
-    return reads | {
-        model: {train: {"repoWriter"}, generate: {"repoReader"}},
-        script: {generate: {"repoWriter"}},
-    }
+    return reads | {model: {train: {"repoWriter"}, generate: {"repoReader"}}, script: {generate: {"repoWriter"}}}
 
 
 @pytest.mark.usefixtures("texts")

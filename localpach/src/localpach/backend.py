@@ -7,16 +7,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from localpach.errors import PachError
-from localpach.messages import (
-    branch_ref,
-    commit_message,
-    commit_ref,
-    job_ref,
-    pfs,
-    pps,
-    repo_ref,
-    transaction,
-)
+from localpach.messages import branch_ref, commit_message, commit_ref, job_ref, pfs, pps, repo_ref, transaction
 from localpach.pfs import branches, commits, commitsets, propagation, repos
 from localpach.pfs.commits import Commit
 from localpach.pfs.content import CommitContent

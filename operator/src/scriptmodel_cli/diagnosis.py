@@ -118,11 +118,7 @@ def pods_path(found: Object, names: Sequence[str]) -> str:
 
 
 def as_value(
-    found: Object,
-    *,
-    events: Sequence[Object] = (),
-    jobs: Sequence[Row] = (),
-    pods: Sequence[Object] = (),
+    found: Object, *, events: Sequence[Object] = (), jobs: Sequence[Row] = (), pods: Sequence[Object] = ()
 ) -> dict[str, Any]:
     """Return the diagnosis for programs: reason, message and next step, then the evidence."""
     status, ready = found.get("status") or {}, condition(found)

@@ -18,13 +18,7 @@ _SPARK_WIDTH = 40
 _ROW_WIDTH = 67
 _EXCERPT_LINES = 8
 _WIDEST_SAMPLE = 100
-FIGURES = (
-    ("best", "best"),
-    ("test", "test"),
-    ("valid", "validation"),
-    ("train", "training"),
-    ("running", "running"),
-)
+FIGURES = (("best", "best"), ("test", "test"), ("valid", "validation"), ("train", "training"), ("running", "running"))
 """Fields of status.training.perplexity and their display names."""
 
 

@@ -18,16 +18,7 @@ from dev.demo.stages import Demo
 from dev.processes import StartError
 from dev.programs.gobuild import BuildError
 
-STAGES = (
-    "environments",
-    "build_control_plane",
-    "start",
-    "put_corpus",
-    "apply",
-    "watch",
-    "show_results",
-    "keep",
-)
+STAGES = ("environments", "build_control_plane", "start", "put_corpus", "apply", "watch", "show_results", "keep")
 FAILURES: dict[str, Callable[[Path], Exception]] = {
     "stage": lambda log: StageError("the corpus is empty", log),
     "program": lambda log: StartError("etcd ended at once", log),

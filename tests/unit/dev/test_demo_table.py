@@ -37,10 +37,7 @@ def test_the_header_is_printed_once_and_columns_stay_aligned() -> None:
     table = Table({"STATUS": 10})
     first = table.rows(printed("Pending", "", "2s"), "")
     second = table.rows(printed("Training", "1/3", "5s"), "43%")
-    assert first == [
-        "NAME    STATUS       EPOCH   AGE   ETA   PROGRESS",
-        "plays   Pending              2s    7s",
-    ]
+    assert first == ["NAME    STATUS       EPOCH   AGE   ETA   PROGRESS", "plays   Pending              2s    7s"]
     assert second == ["plays   Training     1/3     5s    7s    43%"]
 
 

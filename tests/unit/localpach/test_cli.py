@@ -16,14 +16,7 @@ from tests.unit.localpach.client import Client
 
 def test_help_names_every_option_and_variable() -> None:
     text = localpach("serve", "--help").stdout
-    for option in (
-        "--root",
-        "--listen",
-        "--image",
-        "--settle",
-        "--quiet",
-        "LOCALPACH_SETTLE",
-    ):
+    for option in ("--root", "--listen", "--image", "--settle", "--quiet", "LOCALPACH_SETTLE"):
         assert option in text
     assert "does not replace a cluster" in " ".join(localpach("--help").stdout.split())
 

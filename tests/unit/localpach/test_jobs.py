@@ -25,12 +25,7 @@ def test_a_job_gets_its_environment_stdin_and_working_directory(client: Client, 
     uuid = client.create_pipeline(train, sh(script), corpus, transform=request)
     client.finished_job(train, uuid)
     datum = next(iter(client.pps.ListDatum(pps.ListDatumRequest(job=job(train, uuid))))).datum.id
-    assert client.lines(train, uuid) == [
-        f"/pfs/in {client.head(corpus)} {uuid} {uuid} {datum} 7",
-        "one",
-        "two",
-        "/tmp",
-    ]
+    assert client.lines(train, uuid) == [f"/pfs/in {client.head(corpus)} {uuid} {uuid} {datum} 7", "one", "two", "/tmp"]
 
 
 def test_each_version_of_a_pipeline_has_its_own_tmp(client: Client, name: Name, corpus: str) -> None:

@@ -140,8 +140,7 @@ def test_calls_that_are_not_answered_are_unimplemented_with_their_name(server: L
 
 
 @pytest.mark.parametrize(
-    ("service", "generated"),
-    [(PfsService, pfs_grpc), (PpsService, pps_grpc), (TransactionService, transaction_grpc)],
+    ("service", "generated"), [(PfsService, pfs_grpc), (PpsService, pps_grpc), (TransactionService, transaction_grpc)]
 )
 def test_the_reference_lists_what_is_answered_and_what_is_not(service: type, generated: Any) -> None:
     reference = Path("docs/reference/localpach.md").read_text(encoding="utf-8")

@@ -112,12 +112,7 @@ async def controller_over(
 ) -> AsyncIterator[Parts]:
     """Yield a controller over an engine, which has the object."""
     calls = Calls(2)
-    config = OperatorConfig(
-        pachd=PachdAddress("nowhere:1"),
-        trainer_image="trainer:1",
-        poll_interval=5,
-        **settings,
-    )
+    config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1", poll_interval=5, **settings)
     created = Process.create(namespaced=config.policy.namespaced)
     process = replace(created, queue=RecordingQueue(created.metrics))
     found = compose(config, kube, gateway, calls, "cluster-1", process)

@@ -10,12 +10,7 @@ from datetime import datetime
 
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.urls import file_name
-from scriptmodel_operator.engine.errors import (
-    EngineError,
-    NotFoundError,
-    PipelineLimitError,
-    RefusedError,
-)
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError, PipelineLimitError, RefusedError
 from scriptmodel_operator.engine.fetching import fetch_each
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.engine.values import (

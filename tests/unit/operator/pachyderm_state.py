@@ -13,11 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scriptmodel_operator.api.marks import naming
-from scriptmodel_operator.engine.errors import (
-    EngineError,
-    NotFoundError,
-    RefusedError,
-)
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.engine.values import (
     BranchRef,

@@ -4,13 +4,7 @@ import grpc
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.engine.errors import (
-    AccessError,
-    EngineError,
-    NotFoundError,
-    PipelineLimitError,
-    RefusedError,
-)
+from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, PipelineLimitError, RefusedError
 from scriptmodel_operator.pachyderm.calls import translate
 from scriptmodel_operator.pachyderm.versions import Support
 from scriptmodel_operator.reconcile.failures import problem_of

@@ -377,10 +377,7 @@ def test_a_log_is_followed_with_its_times_and_ends_with_the_cause(world: World) 
 @pytest.mark.parametrize("made", [running(), terminated(0)])
 def test_a_log_without_a_failure_has_no_verdict(world: World, made: Object) -> None:
     ended(world, made)
-    assert [line.text for line in lines(world.attempts.log("drama", RECORD, follow=False, seconds=5))] == [
-        "one",
-        "two",
-    ]
+    assert [line.text for line in lines(world.attempts.log("drama", RECORD, follow=False, seconds=5))] == ["one", "two"]
 
 
 def test_a_log_that_the_kubelet_has_removed_has_no_lines(world: World) -> None:

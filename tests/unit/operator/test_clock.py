@@ -164,9 +164,7 @@ def test_pachds_clock_is_read_every_ten_minutes() -> None:
     assert len(requested) == 1 + 60 * MINUTE // INTERVAL_SECONDS
 
 
-def test_remembered_ages_are_bounded_and_forgotten_ones_are_measured_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_remembered_ages_are_bounded_and_forgotten_ones_are_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_REMEMBERED", 10)
     machines = Machines()
     clock, first = machines.clock(), machines.pachyderm.now

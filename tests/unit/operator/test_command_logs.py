@@ -8,14 +8,7 @@ from pathlib import Path
 import pytest
 
 from scriptmodel_cli import session
-from scriptmodel_cli.logs import (
-    DESCRIPTIONS,
-    describe_line,
-    kept_lines,
-    lines_of,
-    newest_jobs,
-    reported_job,
-)
+from scriptmodel_cli.logs import DESCRIPTIONS, describe_line, kept_lines, lines_of, newest_jobs, reported_job
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm

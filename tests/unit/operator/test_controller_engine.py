@@ -8,15 +8,7 @@ from scriptmodel_operator.api.identity import ENGINE
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.engine.errors import EngineError, UnavailableError
 from scriptmodel_operator.jobs.storage import StorageConfig
-from tests.unit.operator.controlling import (
-    KEY,
-    PLAYS_BRANCH,
-    controller,
-    message,
-    raw_object,
-    reason,
-    settled,
-)
+from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, controller, message, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
 

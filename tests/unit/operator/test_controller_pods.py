@@ -4,15 +4,7 @@ import pytest
 
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.engine.values import PipelineState
-from tests.unit.operator.controlling import (
-    PLAYS_BRANCH,
-    controller,
-    later,
-    message,
-    raw_object,
-    reason,
-    settled,
-)
+from tests.unit.operator.controlling import PLAYS_BRANCH, controller, later, message, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
 QUEUED = {**SPEC, "training": {"queueName": "gpus", "pendingDeadline": "1m"}}

@@ -7,14 +7,7 @@ import pytest
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import PipelineRef
-from tests.unit.operator.controlling import (
-    KEY,
-    PLAYS_BRANCH,
-    controller,
-    raw_object,
-    reason,
-    settled,
-)
+from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, controller, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
 

@@ -17,13 +17,7 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.safe_text import without_controls
 from scriptmodel_operator.api.status import SourceStatus
-from scriptmodel_operator.engine.errors import (
-    AccessError,
-    EngineError,
-    NotFoundError,
-    RefusedError,
-    UnavailableError,
-)
+from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import BranchRef, RepoInfo, RepoRef
 from scriptmodel_operator.ingest import downloads as module
 from scriptmodel_operator.ingest.download_state import Download, DownloadState, SourceError

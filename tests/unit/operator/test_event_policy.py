@@ -89,10 +89,7 @@ def test_each_warning_about_a_training_is_an_event_of_its_own_once() -> None:
 
 
 def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:
-    assert events_of(status("Training"), status("Generated", ready=True), unheard=True) == [
-        "Training",
-        "Generated",
-    ]
+    assert events_of(status("Training"), status("Generated", ready=True), unheard=True) == ["Training", "Generated"]
 
 
 def test_an_error_that_persists_after_a_spec_change_is_recorded_again_and_a_success_is_not() -> None:

@@ -32,11 +32,7 @@ COPIES = BranchRef(RepoRef("default", "copies"), "a-copy")
 TRAIN, GENERATE = PipelineRef("default", "thrones-train"), PipelineRef("default", "thrones-generate")
 MODEL = BranchRef(TRAIN.output, "master")
 TRAINS = PipelineSpec(
-    TRAIN,
-    "trainer:1",
-    ("scriptmodel-trainer", "train"),
-    PipelineInput("corpus", PLAYS, "/"),
-    annotations={"a": "1"},
+    TRAIN, "trainer:1", ("scriptmodel-trainer", "train"), PipelineInput("corpus", PLAYS, "/"), annotations={"a": "1"}
 )
 GENERATES = PipelineSpec(GENERATE, "trainer:1", generate_command(Generation()), PipelineInput("model", MODEL, "/"))
 
@@ -237,10 +233,7 @@ def test_a_job_that_is_stopped_says_why_and_its_commit_has_an_error(trained: Eng
 
 def test_what_is_read_is_not_deleted_and_a_kept_repo_blocks_its_name(trained: Engine) -> None:
     gateway = trained.gateway
-    for delete in (
-        lambda: gateway.delete_repo(PLAYS.repo),
-        lambda: gateway.delete_pipeline(TRAIN, keep_repo=False),
-    ):
+    for delete in (lambda: gateway.delete_repo(PLAYS.repo), lambda: gateway.delete_pipeline(TRAIN, keep_repo=False)):
         with pytest.raises(RefusedError):
             delete()
     model = trained.head(MODEL)

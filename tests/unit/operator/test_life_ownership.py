@@ -5,11 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scriptmodel_operator.api.marks import Mark, Owner
-from scriptmodel_operator.engine.values import (
-    PipelineApply,
-    PipelineRef,
-    ResourceAmounts,
-)
+from scriptmodel_operator.engine.values import PipelineApply, PipelineRef, ResourceAmounts
 from tests.unit.operator.pipeline_specs import changed
 from tests.unit.operator.world import CLUSTER, PLAYS, World, scriptmodel, trained_world
 

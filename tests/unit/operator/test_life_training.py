@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.engine.values import (
-    JobState,
-)
+from scriptmodel_operator.engine.values import JobState
 from scriptmodel_operator.observe import snapshot
 from tests.unit.operator.pachyderm_state import SCRIPT
 from tests.unit.operator.world import PLAYS, started_world, trained_world

@@ -133,10 +133,7 @@ def test_what_is_no_manifest_is_refused(data: bytes, prefix: str | None) -> None
         (own(schema=True), "schema: Input should be a valid integer"),
         (own(packs={}), "packs: Input should be a valid tuple"),
         (own(packs=[{"key": "v1/other/uploads/1/pack-0000", "size": 10, "sha256": A}]), "packs.0.name: Field required"),
-        (
-            own(packs=[{"name": "../1/pack-0000", "size": 10, "sha256": A}]),
-            "packs.0.name: String should match pattern",
-        ),
+        (own(packs=[{"name": "../1/pack-0000", "size": 10, "sha256": A}]), "packs.0.name: String should match pattern"),
         (own(packs=OWN["packs"] * 2), "a pack twice"),
         (
             own(packs=[{"name": f"pack-{each:04}", "size": 1, "sha256": A} for each in range(1001)]),

@@ -28,12 +28,7 @@ RAW = {
     "spec": {"pachyderm": {"project": "team"}},
     "status": {
         "conditions": [{"type": "Ready", "status": "True"}],
-        "training": {
-            "perplexity": {"best": "88.1"},
-            "progressPercent": 100,
-            "gpuSeconds": 512,
-            "restarts": 2,
-        },
+        "training": {"perplexity": {"best": "88.1"}, "progressPercent": 100, "gpuSeconds": 512, "restarts": 2},
         "search": {
             "round": 1,
             "trials": {"total": 8, "complete": 3, "failed": 0},
@@ -131,9 +126,7 @@ async def test_probes_answer_their_own_question() -> None:
         assert await ask("/healthz") == 200
 
 
-async def test_a_long_poll_of_a_slow_pachyderm_does_not_fail_liveness(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_long_poll_of_a_slow_pachyderm_does_not_fail_liveness(monkeypatch: pytest.MonkeyPatch) -> None:
     now, failures = 0.0, list[str]()
     created = Process.create()
     health = Health(created.metrics, created.watches, clock=lambda: now)

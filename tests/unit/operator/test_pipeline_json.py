@@ -9,13 +9,7 @@ import pytest
 from google.protobuf import json_format, wrappers_pb2
 
 from scriptmodel_operator.desired.digest import fingerprint
-from scriptmodel_operator.engine.values import (
-    PipelineApply,
-    PipelineInfo,
-    PipelineSpec,
-    PodToleration,
-    ResourceAmounts,
-)
+from scriptmodel_operator.engine.values import PipelineApply, PipelineInfo, PipelineSpec, PodToleration, ResourceAmounts
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request, submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pps

@@ -281,8 +281,7 @@ def test_the_score_of_a_script_is_in_the_status_as_far_as_it_makes_sense(
 
 
 @pytest.mark.parametrize(
-    ("sampling", "expected"),
-    [({"temperature": 1.0}, "1"), ({"temperature": "hot"}, None), (0.9, None), (None, None)],
+    ("sampling", "expected"), [({"temperature": 1.0}, "1"), ({"temperature": "hot"}, None), (0.9, None), (None, None)]
 )
 def test_the_temperature_of_a_script_is_in_the_status(sampling: object, expected: str | None) -> None:
     pachyderm = FakePachyderm()

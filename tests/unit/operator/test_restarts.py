@@ -85,12 +85,7 @@ def test_a_restart_continues_the_progress_in_the_log() -> None:
 
 @pytest.mark.parametrize(
     "event",
-    [
-        {"event": "resumed"},
-        {**RESUMED, "epoch": 0},
-        {**RESUMED, "restarts": "many"},
-        {**RESUMED, "restarts": -1},
-    ],
+    [{"event": "resumed"}, {**RESUMED, "epoch": 0}, {**RESUMED, "restarts": "many"}, {**RESUMED, "restarts": -1}],
 )
 def test_a_restart_that_another_image_invents_is_ignored(event: dict[str, object]) -> None:
     assert digest(START, event).resumed is None

@@ -145,12 +145,7 @@ async def server_that_says(*statuses: int) -> AsyncIterator[str]:
 
 @pytest.mark.parametrize(
     ("status", "words", "served"),
-    [
-        (404, "kubectl apply -f manifests/crd.yaml", False),
-        (403, "no", False),
-        (503, "no", True),
-        (410, "no", True),
-    ],
+    [(404, "kubectl apply -f manifests/crd.yaml", False), (403, "no", False), (503, "no", True), (410, "no", True)],
 )
 @pytest.mark.parametrize("watch", [{}, {"watch": "true"}], ids=["list", "watch"])
 async def test_an_error_that_would_end_kopf_becomes_a_failed_request_that_is_retried(

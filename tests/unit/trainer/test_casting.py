@@ -83,9 +83,7 @@ def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...], monke
     assert {name.casefold() for name in heard} == {name.casefold() for name in cast}
 
 
-def test_a_page_names_nobody_of_another_play_and_capitalises_no_word_of_prose(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_page_names_nobody_of_another_play_and_capitalises_no_word_of_prose(monkeypatch: pytest.MonkeyPatch) -> None:
     vocabulary = with_names(
         (*WORDS, "EVA", "MISS_MIRA", "Torvald", "Bell", "BELL", "Mrs.", "Miss", "MISS", "to", "The"),
         ("ANNA", "MIRA", "EVA", "OLD_EVA", "MISS_MIRA"),

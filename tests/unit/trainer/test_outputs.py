@@ -82,10 +82,7 @@ def test_other_files_in_the_folder_are_not_changed(corpus: Path, model: Path, tm
     for path in (*theirs, ours):
         path.write_text("half")
     assert run("generate", tmp_path / "new_script.txt", corpus, model) == (0, "")
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "new_script.txt",
-        *(path.name for path in theirs),
-    }
+    assert {path.name for path in tmp_path.iterdir()} == {"new_script.txt", *(path.name for path in theirs)}
 
 
 def test_a_requested_record_is_written_and_reported(model: Path, tmp_path: Path) -> None:

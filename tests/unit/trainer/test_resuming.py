@@ -41,10 +41,7 @@ RUNS: dict[str, tuple[str, dict[str, str], dict[str, Any], str]] = {
         *("demo", {"precision": "bfloat16", "word_dropout": "0.2"}),
         *({"discount": Discount(0, np.full(50, 0.5, np.float32))}, "slots/"),
     ),
-    "letter n-grams": (
-        *("demo", {}, {"letter_ngrams": letter_ngrams_of(WORDS, 1000, "adam")}),
-        "weights/ngrams",
-    ),
+    "letter n-grams": (*("demo", {}, {"letter_ngrams": letter_ngrams_of(WORDS, 1000, "adam")}), "weights/ngrams"),
 }
 
 

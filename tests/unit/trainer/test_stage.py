@@ -2,13 +2,7 @@
 
 import pytest
 
-from scriptmodel_trainer.corpus.tokens import (
-    CLOSE_EXPOSITION,
-    CLOSE_NAME,
-    EOS,
-    OPEN_EXPOSITION,
-    OPEN_NAME,
-)
+from scriptmodel_trainer.corpus.tokens import CLOSE_EXPOSITION, CLOSE_NAME, EOS, OPEN_EXPOSITION, OPEN_NAME
 from scriptmodel_trainer.generation.stage import Stage
 
 PEOPLE = {"anna": "ANNA", "ben": "BEN", "mira": "MIRA"}

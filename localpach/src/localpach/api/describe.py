@@ -1,15 +1,6 @@
 """Conversion of stored objects to the messages that describe them."""
 
-from localpach.messages import (
-    branch_message,
-    commit_message,
-    duration,
-    job_message,
-    pfs,
-    pps,
-    repo_message,
-    timestamp,
-)
+from localpach.messages import branch_message, commit_message, duration, job_message, pfs, pps, repo_message, timestamp
 from localpach.pfs import branches, commits, commitsets
 from localpach.pfs.branches import Branch
 from localpach.pfs.commits import Commit
@@ -21,9 +12,7 @@ from localpach.store.database import Txn
 
 def project_info(project: Project) -> pfs.ProjectInfo:
     return pfs.ProjectInfo(
-        project=pfs.Project(name=project.name),
-        description=project.description,
-        created_at=timestamp(project.created),
+        project=pfs.Project(name=project.name), description=project.description, created_at=timestamp(project.created)
     )
 
 

@@ -63,10 +63,4 @@ class LogCalls(Calls):
                 pipeline = pipelines.inspect(txn, ref)
             except PachError as error:
                 raise error.within(f"could not get pipeline information for {ref}") from None
-        return pipeline, LogFilter(
-            pipeline=given,
-            job=job,
-            datum=request.datum.id,
-            tail=request.tail,
-            since=start,
-        )
+        return pipeline, LogFilter(pipeline=given, job=job, datum=request.datum.id, tail=request.tail, since=start)

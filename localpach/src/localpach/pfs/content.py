@@ -153,6 +153,5 @@ class CommitContent:
 
     def _write_total(self, txn: Txn, commit: Commit, snapshot: Snapshot) -> None:
         txn.db.executemany(
-            "INSERT INTO totals VALUES (?, ?, ?)",
-            ((commit.id, name, parts) for name, parts in snapshot.files.items()),
+            "INSERT INTO totals VALUES (?, ?, ?)", ((commit.id, name, parts) for name, parts in snapshot.files.items())
         )

@@ -70,12 +70,7 @@ def _make_writable(folder: Path) -> None:
 
 
 def _read_folder(
-    session: Session,
-    pfs: Path,
-    folder: Path,
-    below: str,
-    proceed: Callable[[], None],
-    depth: int,
+    session: Session, pfs: Path, folder: Path, below: str, proceed: Callable[[], None], depth: int
 ) -> Iterator[tuple[str, bytes]]:
     if depth > 100:
         raise PachError(f"cannot upload {_printable(below)}: its links form a loop")

@@ -79,12 +79,7 @@ def _verdict(name: str, found: Mapping[str, Any]) -> str:
 
 
 def _samples(
-    session: Session,
-    name: str,
-    found: Mapping[str, Any],
-    where: str,
-    sample: int | None,
-    suffix: str,
+    session: Session, name: str, found: Mapping[str, Any], where: str, sample: int | None, suffix: str
 ) -> list[bytes]:
     """Return one sample, or all. Raises InputError if the sample does not exist."""
     excerpt = str(found.get("excerpt", "")).encode()

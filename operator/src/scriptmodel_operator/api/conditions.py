@@ -71,10 +71,7 @@ def conditions_of(status: Mapping[str, Any] | None) -> dict[str, Mapping[str, An
 
 
 def render_conditions(
-    conditions: Mapping[ConditionType, Condition],
-    previous: Mapping[str, Any],
-    generation: int,
-    now: datetime,
+    conditions: Mapping[ConditionType, Condition], previous: Mapping[str, Any], generation: int, now: datetime
 ) -> list[dict[str, Any]]:
     """Return conditions on the wire; lastTransitionTime is that of the previous status if a condition's stays."""
     before = conditions_of(previous)

@@ -79,14 +79,7 @@ class CorpusRepo(ApiModel):
 class CorpusHttp(ApiModel):
     """Files that are fetched from web servers into a repo that the object owns, one commit for each change."""
 
-    urls: Annotated[
-        list[Url],
-        Field(
-            min_length=1,
-            max_length=100,
-            json_schema_extra=rules(_DISTINCT_NAMES),
-        ),
-    ]
+    urls: Annotated[list[Url], Field(min_length=1, max_length=100, json_schema_extra=rules(_DISTINCT_NAMES))]
     """Addresses of the files: texts or archives (.zip, .tar, .tar.gz). Each file has the last part of the path as its
     name."""
     interval: Interval = "1h"
@@ -121,8 +114,7 @@ class CorpusBucket(ApiModel):
     """Objects of a bucket, which a Job fetches into a repo that the object owns, one commit for each change."""
 
     url: Annotated[
-        str,
-        formatted(BUCKET_PATTERN, "s3://BUCKET or s3://BUCKET/PATH, without spaces, ? and #", max_length=512),
+        str, formatted(BUCKET_PATTERN, "s3://BUCKET or s3://BUCKET/PATH, without spaces, ? and #", max_length=512)
     ]
     """The bucket, or the part of it below a path, as s3://my-plays/shaw."""
     secret_ref: CorpusSecret
@@ -167,7 +159,7 @@ class Corpus(ApiModel):
             (
                 "[has(self.repo), has(self.http), has(self.bucket), has(self.configMap)].filter(x, x).size() == 1",
                 "name exactly one source of the corpus: repo, http, bucket or configMap",
-            ),
+            )
         )
     )
 

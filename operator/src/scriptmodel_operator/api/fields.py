@@ -68,11 +68,7 @@ class ApiModel(BaseModel):
     """Base class: camel case on the wire, snake case in Python; immutable; unknown fields are ignored."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel,
-        populate_by_name=True,
-        frozen=True,
-        extra="ignore",
-        use_attribute_docstrings=True,
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", use_attribute_docstrings=True
     )
 
 

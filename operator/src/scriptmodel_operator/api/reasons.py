@@ -95,10 +95,7 @@ class Reason(StrEnum):
         "The object's pipelines were made on another Pachyderm, or in another bucket, than the operator has; nothing "
         "is created or deleted there.",
     )
-    RETAINED_REPOS = (
-        "RetainedRepos",
-        "Output repos kept by an earlier deletion block the names of the pipelines.",
-    )
+    RETAINED_REPOS = ("RetainedRepos", "Output repos kept by an earlier deletion block the names of the pipelines.")
     PIPELINE_LIMIT = (
         "PipelineLimit",
         "The server's limits do not allow the object's pipelines (two, three with a search), or so many workers.",

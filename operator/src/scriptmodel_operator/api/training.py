@@ -84,14 +84,8 @@ class Toleration(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            (
-                "self.key != '' || self.operator == 'Exists'",
-                "without a key, operator must be Exists",
-            ),
-            (
-                "self.value == '' || self.operator == 'Equal'",
-                "value goes with operator Equal only",
-            ),
+            ("self.key != '' || self.operator == 'Exists'", "without a key, operator must be Exists"),
+            ("self.value == '' || self.operator == 'Equal'", "value goes with operator Equal only"),
             (
                 "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'",
                 "tolerationSeconds goes with effect NoExecute only",
@@ -170,7 +164,7 @@ class Training(ApiModel):
                 (
                     f"self.all(key, key.matches(r'{LABEL_KEY_PATTERN}'))",
                     "each key must be that of a label such as disk or cloud.example.com/gpu-type",
-                ),
+                )
             ),
         ),
     ] = Field(default_factory=dict)

@@ -16,15 +16,7 @@ from scriptmodel_operator.api.urls import file_name, without_query
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError
 from scriptmodel_operator.engine.fetching import NOT_FETCHED, TIMED_OUT
 from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.engine.values import (
-    FILE_SETS,
-    BranchRef,
-    CommitInfo,
-    Copies,
-    Fetched,
-    StoredFile,
-    UserBucket,
-)
+from scriptmodel_operator.engine.values import FILE_SETS, BranchRef, CommitInfo, Copies, Fetched, StoredFile, UserBucket
 from scriptmodel_operator.ingest.download_state import CancelledDownloadError, SourceError
 
 COMMIT_SECONDS = 120.0

@@ -207,11 +207,7 @@ def restricted_pod(container: Object, secret: str, folders: Mapping[str, str]) -
         {"name": "job", "mountPath": "/scriptmodel", "readOnly": True},
         *({"name": name, "mountPath": path} for name, path in folders.items()),
     ]
-    sealed = {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
+    sealed = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     policy = {"terminationMessagePolicy": "FallbackToLogsOnError"}
     return {
         "restartPolicy": "Never",

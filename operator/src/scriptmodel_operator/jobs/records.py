@@ -11,14 +11,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer
 
 from scriptmodel_operator.api.marks import mark_of
-from scriptmodel_operator.engine.values import (
-    JobRef,
-    JobState,
-    PipelineApply,
-    PipelineRef,
-    PipelineSpec,
-    RepoRef,
-)
+from scriptmodel_operator.engine.values import JobRef, JobState, PipelineApply, PipelineRef, PipelineSpec, RepoRef
 
 VERSIONS_PER_BRANCH = JOBS_PER_PIPELINE = 50
 

@@ -25,12 +25,7 @@ from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
 
 T = TypeVar("T")
 
-_ERRORS: Mapping[int, type[EngineError]] = {
-    401: AccessError,
-    403: AccessError,
-    404: NotFoundError,
-    409: ConflictError,
-}
+_ERRORS: Mapping[int, type[EngineError]] = {401: AccessError, 403: AccessError, 404: NotFoundError, 409: ConflictError}
 _FIRST_SECONDS = 2.0
 """An API server sends an error at once, but the header of a log only with its first line."""
 _LONGEST_LINE = 1 << 20

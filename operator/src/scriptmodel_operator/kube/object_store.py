@@ -13,15 +13,7 @@ from scriptmodel_operator.api.names import DEFAULT_PROJECT, Key
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 
 _pack = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-_METADATA = (
-    "name",
-    "namespace",
-    "uid",
-    "generation",
-    "resourceVersion",
-    "finalizers",
-    "deletionTimestamp",
-)
+_METADATA = ("name", "namespace", "uid", "generation", "resourceVersion", "finalizers", "deletionTimestamp")
 RESTORED_SECONDS = 60.0
 """A list or an answer is newer than versions that were received so long before, unless etcd was restored meanwhile."""
 

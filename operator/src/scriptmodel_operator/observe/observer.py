@@ -153,8 +153,7 @@ class Observer:
                 trained_for=self._trained_for(model, found, good_model),
             ),
             scripts=ScriptsView(
-                newest=made.script(written.ref.id) if written else None,
-                kept=made.kept_script(model, written, repos),
+                newest=made.script(written.ref.id) if written else None, kept=made.kept_script(model, written, repos)
             ),
         )
         base = self._bases.view(model, model.owner(self._cluster), observed, snapshot)

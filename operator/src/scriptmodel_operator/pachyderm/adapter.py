@@ -15,12 +15,7 @@ from google.protobuf import empty_pb2
 from scriptmodel_operator.api.identity import LOCALPACH, PACHYDERM
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.urls import without_query
-from scriptmodel_operator.engine.errors import (
-    EngineError,
-    NotFoundError,
-    RefusedError,
-    UnavailableError,
-)
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.fetching import fetch_each
 from scriptmodel_operator.engine.values import (
     BranchRef,

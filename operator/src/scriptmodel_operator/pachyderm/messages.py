@@ -216,10 +216,7 @@ def _amounts(details: Any, name: str) -> ResourceAmounts:
         return _NO_AMOUNTS
     message = getattr(details, name)
     return ResourceAmounts(
-        cpu=as_float32(message.cpu),
-        memory=message.memory,
-        gpu_type=message.gpu.type,
-        gpu_count=int(message.gpu.number),
+        cpu=as_float32(message.cpu), memory=message.memory, gpu_type=message.gpu.type, gpu_count=int(message.gpu.number)
     )
 
 

@@ -57,8 +57,7 @@ def corpus_stage(corpus: CorpusView, namespace: str) -> Condition:
         put = f"check pipeline {corpus.upstream}, which writes it"
     if head is not None and head.finishing:
         return Condition(
-            Reason.WAITING_FOR_CORPUS_COMMIT,
-            f"a commit of {branch} is being finished (commit {short_id(head.id)})",
+            Reason.WAITING_FOR_CORPUS_COMMIT, f"a commit of {branch} is being finished (commit {short_id(head.id)})"
         )
     if head is not None and head.open:
         until = (
@@ -74,7 +73,6 @@ def corpus_stage(corpus: CorpusView, namespace: str) -> Condition:
         return Problem(Reason.CORPUS_EMPTY, f"corpus {branch} is empty: {put}")
     if head.error:
         return Problem(
-            Reason.CORPUS_FAILED,
-            f"a commit of {branch} failed: {head.error}; {put} (commit {short_id(head.id)})",
+            Reason.CORPUS_FAILED, f"a commit of {branch} failed: {head.error}; {put} (commit {short_id(head.id)})"
         )
     return Condition(Reason.CORPUS_FOUND, f"{branch} has {head.size_bytes} bytes", ConditionStatus.TRUE)

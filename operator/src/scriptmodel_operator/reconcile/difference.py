@@ -10,14 +10,7 @@ from scriptmodel_operator.desired.command_lines import SELECT_INPUT
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.desired.pod_patch import requests_differ
-from scriptmodel_operator.engine.values import (
-    BranchRef,
-    JobState,
-    PipelineApply,
-    PipelineSpec,
-    PipelineState,
-    RepoRef,
-)
+from scriptmodel_operator.engine.values import BranchRef, JobState, PipelineApply, PipelineSpec, PipelineState, RepoRef
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.reconcile.training import BUDGET_RAISED, is_continued, state_is_kept

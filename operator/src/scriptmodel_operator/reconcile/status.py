@@ -58,12 +58,7 @@ def _source(model: ScriptModel, known: CorpusSource) -> SourceStatus | None:
 
 
 def status_of_problem(
-    model: ScriptModel,
-    problem: Problem,
-    now: datetime,
-    corpus: Condition | None = None,
-    *,
-    suspended: bool = False,
+    model: ScriptModel, problem: Problem, now: datetime, corpus: Condition | None = None, *, suspended: bool = False
 ) -> dict[str, Any]:
     """Return the previous status with `problem` in its conditions; only `corpus` was observed, or nothing.
 

@@ -57,14 +57,8 @@ _MIN_BELOW_MAX = (
     f"![self.min, self.max].all(v, v.matches(r'{DECIMAL_PATTERN}')) || double(self.min) < double(self.max)",
     "min must be below max",
 )
-_EACH_ONCE = (
-    "self.all(p, self.exists_one(q, q.name == p.name))",
-    "each parameter must have a name of its own",
-)
-_GRID = (
-    f"self.algorithm != 'grid' || {_ALL_CATEGORICAL}",
-    "a grid needs categorical parameters: list the values",
-)
+_EACH_ONCE = ("self.all(p, self.exists_one(q, q.name == p.name))", "each parameter must have a name of its own")
+_GRID = (f"self.algorithm != 'grid' || {_ALL_CATEGORICAL}", "a grid needs categorical parameters: list the values")
 _ENOUGH = (
     f"!has(self.numTrials) || !{_ALL_CATEGORICAL} || self.numTrials <= {_COMBINATIONS}",
     "numTrials must not be more than the combinations of all values",
@@ -141,8 +135,7 @@ class Search(ManyRuns):
     model_config = ConfigDict(json_schema_extra=rules(_GRID, _ENOUGH, _BUSY))
 
     parameters: Annotated[
-        list[Parameter],
-        Field(min_length=1, max_length=MAX_PARAMETERS, json_schema_extra=rules(_EACH_ONCE)),
+        list[Parameter], Field(min_length=1, max_length=MAX_PARAMETERS, json_schema_extra=rules(_EACH_ONCE))
     ]
     """The hyperparameters that the trials differ in."""
     algorithm: Literal["random", "grid", "halving"] = "random"

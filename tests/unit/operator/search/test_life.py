@@ -342,11 +342,7 @@ def test_a_repo_of_runs_that_somebody_deletes_is_put_again_and_read_again() -> N
     world.pachyderm.advance(10)
     world.written()
     world.reconcile()
-    assert world.written() == [
-        f"create repo {repo.name}",
-        f"put {repo.name}",
-        f"update {world.train.name}",
-    ]
+    assert world.written() == [f"create repo {repo.name}", f"put {repo.name}", f"update {world.train.name}"]
     assert world.pachyderm.reprocessed[world.train]
     search(world)
     assert world.ready == ("True", "Generated")
