@@ -31,6 +31,7 @@ KINDS = {
     "tied": {"hidden_units": "12", "tied_embeddings": "true"},
     "adaptive": {"hidden_units": "12", "softmax_cutoff": "20"},
     "adaptive and tied": {"hidden_units": "12", "softmax_cutoff": "49", "tied_embeddings": "true"},
+    "cached": {"hidden_units": "12", "cache_window": "30"},
     "projected": {"hidden_units": "12", "embedding_units": "7", "tied_embeddings": "true", "layers": "1"},
 }
 
@@ -40,9 +41,11 @@ def model_of(kind: str) -> LanguageModel:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_number_of_weights_equals_the_preset_parameter_count(kind: str) -> None:
+def test_the_weights_are_those_of_the_schema(kind: str) -> None:
     model = model_of(kind)
-    assert sum(array.size for array in model.weights().values()) == model.preset.parameter_count(50)
+    weights = model.weights()
+    assert [(name, array.shape) for name, array in weights.items()] == [*model.preset.shapes(50).items()]
+    assert sum(array.size for array in weights.values()) == model.preset.parameter_count(50)
 
 
 def test_the_lstm_and_the_projection_may_have_a_smaller_initial_range_than_the_embedding() -> None:

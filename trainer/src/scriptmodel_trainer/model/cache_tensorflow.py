@@ -38,7 +38,7 @@ def recall(
 ) -> tuple[Any, Any, list[Any]]:
     """Return the network's weight, the probability of copying the target, (B, T) each, and the state after the window.
 
-    `weights` are named as in Preset.cache_shapes; features (B, T, D) follow the tokens `inputs` (B, T) and precede
+    `weights` are named as in Preset.shapes; features (B, T, D) follow the tokens `inputs` (B, T) and precede
     `targets` (B, T). The token `document` clears the cache.
     """
     before, steps = state[1].shape[1], features.shape[1]

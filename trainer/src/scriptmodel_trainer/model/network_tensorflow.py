@@ -46,55 +46,30 @@ class LanguageModel:
         self.preset = preset
         self.letter_ngrams = letter_ngrams
         self.document = document
-        width = preset.input_units
-        self.embedding = tf.Variable(tf.zeros((vocabulary, width)), name="embedding")
-        self.ngrams: tf.Variable | None = None
-        if letter_ngrams:
-            self.ngrams = tf.Variable(tf.zeros((letter_ngrams.ngrams, width)), name=_NGRAMS)
         self.layers = [_lstm(index, preset) for index in range(preset.layers)]
+        built: dict[str, Any] = {}
         for index, layer in enumerate(self.layers):
-            layer.build((None, None, width if index == 0 else preset.hidden_units))
-        self.projection: tf.Variable | None = None
-        if preset.projected:
-            self.projection = tf.Variable(tf.zeros((preset.hidden_units, width)), name="projection")
-        self.output_kernel: tf.Variable | None = None
-        if not preset.tied_embeddings:
-            shape = (vocabulary, preset.hidden_units)  # a row a word, like the word vectors
-            self.output_kernel = tf.Variable(tf.zeros(shape), name="output/kernel")
-        self.output_bias = tf.Variable(tf.zeros(vocabulary), name="output/bias")
-        self.tail: tuple[tf.Variable, tf.Variable] | None = None
-        if preset.has_tail(vocabulary):
-            vector = tf.Variable(tf.zeros(preset.features), name="output/tail")
-            self.tail = vector, tf.Variable(0.0, name="output/tail_bias")
-        self.cache = {name: tf.Variable(tf.zeros(shape), name=name) for name, shape in preset.cache_shapes().items()}
+            layer.build((None, None, preset.hidden_units if index else preset.input_units))
+            for name, variable in zip(LSTM_WEIGHTS, layer.trainable_variables, strict=True):
+                built[f"lstm{index}/{name}"] = variable.value
+        self.variables: dict[str, Any] = {
+            name: built[name] if name in built else tf.Variable(tf.zeros(shape), name=name)
+            for name, shape in preset.shapes(vocabulary).items()
+        }
+        """Trainable variables by the names that they have in the model directory, and `ngrams`, which it has not."""
+        if letter_ngrams:
+            self.variables[_NGRAMS] = tf.Variable(tf.zeros((letter_ngrams.ngrams, preset.input_units)), name=_NGRAMS)
+        self.cache = {name: variable for name, variable in self.variables.items() if name.startswith("cache/")}
         self._on_gpu = bool(hardware.gpus())
         self._initialise(seed)
 
     @property
-    def variables(self) -> dict[str, Any]:
-        """Trainable variables by the names that they have in the model directory, and `ngrams`, which it has not."""
-        named: dict[str, Any] = {"embedding": self.embedding}
-        for index, layer in enumerate(self.layers):
-            for name, variable in zip(LSTM_WEIGHTS, layer.trainable_variables, strict=True):
-                named[f"lstm{index}/{name}"] = variable.value
-        if self.projection is not None:
-            named["projection"] = self.projection
-        if self.output_kernel is not None:
-            named["output/kernel"] = self.output_kernel
-        named["output/bias"] = self.output_bias
-        if self.tail:
-            named["output/tail"], named["output/tail_bias"] = self.tail
-        named.update(self.cache)
-        if self.ngrams is not None:
-            named[_NGRAMS] = self.ngrams
-        return named
-
-    @property
     def vectors(self) -> Any:
         """The word vectors (V, E)."""
+        embedding = self.variables["embedding"]
         if self.letter_ngrams is None:
-            return self.embedding
-        return self.embedding + vectors_of_words(self.letter_ngrams, self.ngrams)
+            return embedding
+        return embedding + vectors_of_words(self.letter_ngrams, self.variables[_NGRAMS])
 
     def weights(self) -> dict[str, Floats]:
         """Return copies of the weights of a model directory on the host; word vectors are whole."""
@@ -112,7 +87,7 @@ class LanguageModel:
         layers = [[tf.zeros(shape), tf.zeros(shape)] for _ in self.layers]
         if not self.cache:
             return layers
-        return [*layers, empty_cache(rows, self.preset.cache_window, self.cache["cache/gate"].shape[0])]
+        return [*layers, empty_cache(rows, self.preset.cache_window, self.preset.features)]
 
     def features(
         self,
@@ -129,7 +104,7 @@ class LanguageModel:
         """
         sequence = tf.gather(self.vectors if vectors is None else vectors, inputs)
         if dropout:
-            sequence = dropout.of_units(dropout.of_words(sequence, inputs, self.embedding.shape[0]), 0)
+            sequence = dropout.of_units(dropout.of_words(sequence, inputs, self.variables["embedding"].shape[0]), 0)
         kept = None if self.document is None else tf.cast(tf.not_equal(inputs, self.document), tf.float32)
         after: list[list[Any]] = []
         for index in range(len(self.layers)):
@@ -137,8 +112,8 @@ class LanguageModel:
             after.append([output, cell])
             if dropout:
                 sequence = dropout.of_units(sequence, index + 1)
-        if self.projection is not None:
-            sequence = tf.tensordot(sequence, self.projection, 1)
+        if self.preset.projected:
+            sequence = tf.tensordot(sequence, self.variables["projection"], 1)
         return sequence, after
 
     def _read(
@@ -177,13 +152,14 @@ class LanguageModel:
 
         features (N, D); `vectors` are the word vectors (V, E), and `precision` is that of the matrix products.
         """
-        kernel = vectors if self.output_kernel is None else self.output_kernel
-        if self.tail:
+        kernel, bias = self.variables.get("output/kernel", vectors), self.variables["output/bias"]
+        if "output/tail" in self.variables:
+            tail, tail_bias = self.variables["output/tail"], self.variables["output/tail_bias"]
             head = self.preset.softmax_cutoff
             return adaptive_cross_entropies(
-                features, kernel, self.output_bias, *self.tail, targets, cutoff=head, precision=precision
+                features, kernel, bias, tail, tail_bias, targets, cutoff=head, precision=precision
             )
-        return cross_entropies(features, kernel, self.output_bias, targets, precision, equal=not self.cache)
+        return cross_entropies(features, kernel, bias, targets, precision, equal=not self.cache)
 
     def _initialise(self, seed: int) -> None:
         """Uniform in +-initial_range; zero for LSTM biases, n-grams, and the output bias of tied embeddings."""

@@ -80,7 +80,10 @@ class Preset:
         return self.tied_embeddings and self.input_units != self.hidden_units
 
     def shapes(self, vocabulary: int) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each trainable weight by its name in the model directory; `vocabulary` is in words."""
+        """Return the shape of each trainable weight by its name; `vocabulary` is in words.
+
+        The networks in TensorFlow, in NumPy and in JavaScript have these weights, and a model directory holds them.
+        """
         hidden, width = self.hidden_units, self.input_units
         shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary, width)}
         for layer in range(self.layers):
@@ -94,17 +97,14 @@ class Preset:
         shapes["output/bias"] = (vocabulary,)
         if self.has_tail(vocabulary):
             shapes |= {"output/tail": (self.features,), "output/tail_bias": ()}
-        return shapes | self.cache_shapes()
+        if self.cache_window:
+            shapes |= {"cache/gate": (self.features,), "cache/bias": (), "cache/sharpness": ()}
+            shapes["cache/age"] = (self.cache_window,)
+        return shapes
 
     def has_tail(self, vocabulary: int) -> bool:
         """Return whether the softmax over a vocabulary of that many words has a head and a tail."""
         return 0 < self.softmax_cutoff < vocabulary
-
-    def cache_shapes(self) -> dict[str, tuple[int, ...]]:
-        if not self.cache_window:
-            return {}
-        gate = (self.features,)
-        return {"cache/gate": gate, "cache/bias": (), "cache/sharpness": (), "cache/age": (self.cache_window,)}
 
     def parameter_count(self, vocabulary: int) -> int:
         return sum(map(math.prod, self.shapes(vocabulary).values()))
