@@ -1,6 +1,5 @@
 """How a browser comes in and what it gives to others, and what a report may do there: in a real Chromium."""
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,12 +8,12 @@ import click
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
-from dev.programs.debian import need
 from scriptmodel_cli.commands import report
 from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.gate import Gate
+from tests.browser.chromium import chromium
 
 pytestmark = pytest.mark.slow
 PAGE = """<!doctype html><form method="post" action="file"><button>Send</button></form><p></p>
@@ -28,12 +27,8 @@ HOSTILE = """<h1>Report</h1><script>parent.document.title = "run"</script>
 
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
-    need({"chromium": "chromium"})
-    async with async_playwright() as playwright:
-        # As root, as in a container of CI, Chromium starts without its sandbox only.
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+    async with chromium() as browser:
         yield await browser.new_page()
-        await browser.close()
 
 
 @asynccontextmanager

@@ -1,20 +1,17 @@
 """Ten next lines in the trainer's page to write, in a real Chromium: kept whole or in part, undone, brought back."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
-from dev.paths import TRAINER_ENV
-from dev.programs.debian import need
+from tests.browser.chromium import TRAINER, trainer_page
 from tests.integration.texts import play
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-PROGRAM = TRAINER_ENV / "bin" / "scriptmodel-trainer"
 SCENE = "HAMLET. I never loved you, my lady.\n\nOPHELIA. The king’s alone."
 SOON = 60_000
 expect.set_options(timeout=SOON)
@@ -27,28 +24,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plays, out = folder / "plays.txt", folder / "out"
     plays.write_text(play())
     train = ["train", "--data", plays, "--out", out / "model", "--preset", "test", "--set", "epochs=1"]
-    subprocess.run([PROGRAM, *train], check=True, capture_output=True)
-    subprocess.run([PROGRAM, "write", plays, "--out", out, "--cento", "--words", "20"], check=True, capture_output=True)
+    subprocess.run([TRAINER, *train], check=True, capture_output=True)
+    subprocess.run([TRAINER, "write", plays, "--out", out, "--cento", "--words", "20"], check=True, capture_output=True)
     return out / "model"
 
 
 @pytest.fixture
 async def page(model: Path) -> AsyncIterator[Page]:
-    need({"chromium": "chromium"})
-    serve = [PROGRAM, "ui", model, "--no-browser", "--until-eof"]
-    with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        address = server.stdout.readline().strip()
-        async with async_playwright() as playwright:
-            # As root, as in a container of CI, Chromium starts without its sandbox only.
-            browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            shown = await browser.new_page()
-            await shown.goto(address)
-            await shown.get_by_role("link", name="Write", exact=True).click()
-            yield shown
-            await browser.close()
-        assert server.stdin
-        server.stdin.close()
+    async with trainer_page(model, "Write") as shown:
+        yield shown
 
 
 async def test_a_line_is_kept_whole_or_up_to_a_word_and_the_others_come_back(page: Page) -> None:

@@ -1,7 +1,6 @@
 """The page that writes without a network, in a real Chromium: it predicts and writes what Python does."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,10 +8,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from dev.paths import TRAINER_ENV
-from dev.programs.debian import need
+from tests.browser.chromium import chromium
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 expect.set_options(timeout=60_000)
@@ -61,12 +60,9 @@ def python(folder: Path) -> dict[str, Any]:
 @pytest.fixture
 async def page(folder: Path) -> AsyncIterator[Page]:
     """The page as a file; it asks for nothing else, and nothing of it fails."""
-    need({"chromium": "chromium"})
     asked: list[str] = []
     problems: list[str] = []
-    async with async_playwright() as playwright:
-        # As root, as in a container of CI, Chromium starts without its sandbox only.
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+    async with chromium() as browser:
         shown = await browser.new_page()
         shown.on("request", lambda request: asked.append(request.url))
         shown.on("pageerror", lambda error: problems.append(str(error)))
@@ -75,7 +71,6 @@ async def page(folder: Path) -> AsyncIterator[Page]:
         await shown.goto(address)
         await expect(shown.get_by_role("status")).to_contain_text("Begin a scene")
         yield shown
-        await browser.close()
     assert not problems
     assert {each for each in asked if not each.startswith("blob:")} == {address}
 

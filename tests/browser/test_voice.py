@@ -1,17 +1,16 @@
 """The tab Voice of the trainer's page, in a real Chromium: a draft is pasted or opened, and heard beside the plays."""
 
 import random
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from dev.paths import TRAINER_ENV
-from dev.programs.debian import need
+from tests.browser.chromium import trainer_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 expect.set_options(timeout=60_000)
@@ -29,23 +28,12 @@ def said(words: str, seed: int) -> str:
 @pytest.fixture
 async def page(tmp_path: Path) -> AsyncIterator[Page]:
     """The page of a model directory beside which the speeches of a play are stored."""
-    need({"chromium": "chromium"})
     lines = [f"CLERK: {said(PLAIN, number)}\n\nQUEEN: {said(GRAND, number)}\n" for number in range(60)]
     (tmp_path / "play.txt").write_text("\n".join(lines))
     (tmp_path / "model").mkdir()
     subprocess.run([TRAINER_ENV / "bin" / "python", "-c", KEEP, tmp_path, tmp_path / "play.txt"], check=True)
-    command = [TRAINER_ENV / "bin" / "scriptmodel-trainer", "ui", tmp_path / "model", "--no-browser", "--until-eof"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        address = server.stdout.readline().strip()
-        async with async_playwright() as playwright:
-            # As root, as in a container of CI, Chromium starts without its sandbox only.
-            browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            shown = await browser.new_page()
-            await shown.goto(address)
-            await shown.get_by_role("link", name="Voice", exact=True).click()
-            yield shown
-            await browser.close()
+    async with trainer_page(tmp_path / "model", "Voice") as shown:
+        yield shown
 
 
 async def test_each_speech_of_a_pasted_draft_shows_whose_it_is_and_what_is_unusual(page: Page) -> None:

@@ -1,0 +1,40 @@
+"""A Chromium, and the pages of the trainer in it."""
+
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from dev.paths import TRAINER_ENV
+from dev.programs.debian import need
+
+TRAINER = TRAINER_ENV / "bin" / "scriptmodel-trainer"
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    need({"chromium": "chromium"})
+    async with async_playwright() as playwright:
+        # As root, as in a container of CI, Chromium starts without its sandbox only.
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def trainer_page(model: Path, tab: str) -> AsyncIterator[Page]:
+    """Serve the pages of a model directory, and open one of them."""
+    serve = [TRAINER, "ui", model, "--no-browser", "--until-eof"]
+    with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        assert server.stdin
+        address = server.stdout.readline().strip()
+        async with chromium() as browser:
+            shown = await browser.new_page()
+            await shown.goto(address)
+            await shown.get_by_role("link", name=tab, exact=True).click()
+            yield shown
+        server.stdin.close()
