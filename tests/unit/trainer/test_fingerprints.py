@@ -12,7 +12,7 @@ from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.model import hardware
 from scriptmodel_trainer.model.presets import PRESETS, with_overrides
-from scriptmodel_trainer.runs.prepare import run_fingerprint
+from scriptmodel_trainer.runs.fingerprint import run_fingerprint
 
 
 def test_a_setting_at_its_default_is_not_in_a_fingerprint() -> None:

@@ -34,7 +34,7 @@ from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.model.subwords import continues, words_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary, build_open_vocabulary
-from scriptmodel_trainer.runs.prepare import run_fingerprint
+from scriptmodel_trainer.runs.fingerprint import run_fingerprint
 
 SMALL = ["hidden_units=24", "embedding_units=16", "batch_size=16", "steps=5"]
 SMALL += ["vocabulary_size=120", "subwords=true"]

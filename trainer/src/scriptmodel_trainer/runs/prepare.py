@@ -1,10 +1,8 @@
 """The first step of the train command: reads the corpus and decides what exactly is trained."""
 
-import dataclasses
-import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scriptmodel_trainer.corpus import layouts, reading, stream
@@ -14,7 +12,6 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.requests import check_request
 from scriptmodel_trainer.model import hardware
 from scriptmodel_trainer.model.discounting import spelled_out
-from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.vocabulary import (
     Vocabulary,
     build_exact_vocabulary,
@@ -24,9 +21,10 @@ from scriptmodel_trainer.model.vocabulary import (
 )
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.runs.fingerprint import digest_as_read, run_fingerprint
 from scriptmodel_trainer.runs.options import TrainOptions
 from scriptmodel_trainer.storage.arrays import Ids
-from scriptmodel_trainer.storage.records import SCENES, Choice
+from scriptmodel_trainer.storage.records import Choice
 from scriptmodel_trainer.training.fine_tuning import vocabulary_after
 from scriptmodel_trainer.training.state import Effort, Outcome
 
@@ -78,7 +76,7 @@ def prepare(
     }
     preset, seed, base = options.preset, options.seed, options.base.digest if options.base else None
     splits["train"] = spelled_out(splits["train"], vocabulary, preset.subword_discount, seed, options.known_words)
-    read = _digest_as_read(corpus.digest, vocabulary, splits)
+    read = digest_as_read(corpus.digest, vocabulary, splits)
     fingerprint = run_fingerprint(preset, seed, options.layout, read, base, corpus.split)
     return Run(options, corpus, vocabulary, splits, fingerprint, started)
 
@@ -120,33 +118,3 @@ def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:
     if options.gpu_required:
         raise BadInputError(message, hint)
     progress.report(Warned("no-gpu", f"{message}: training uses the CPU; {hint}"))
-
-
-def _digest_as_read(files: str, vocabulary: Vocabulary, splits: Mapping[str, Ids]) -> str:
-    """Return a digest of a corpus as it is read, which another version of a layout changes: files, words, numbers."""
-    words = [vocabulary.words, sorted(vocabulary.speakers), vocabulary.spelled_names]
-    digest = hashlib.sha256(json.dumps([files, words, [len(ids) for ids in splits.values()]]).encode())
-    for ids in splits.values():
-        digest.update(ids.tobytes())
-    return digest.hexdigest()
-
-
-def run_fingerprint(
-    preset: Preset, seed: int, layout: str, corpus: str, base: str | None = None, split: str = SCENES
-) -> str:
-    """Return the fingerprint of a run on a corpus, from a base model if there is one, each given by its digest.
-
-    It says which saved state and which finished model belong to the same run. With precision=auto these are of any
-    machine: a run continues where bfloat16 is not the faster one as well. Settings at their defaults are left out, so
-    that a setting added later changes no fingerprint.
-    """
-    settings = {
-        field.name: value
-        for field in dataclasses.fields(Preset)
-        if (value := getattr(preset, field.name)) != field.default
-    }
-    if layout == EXACT:  # which spells all words, whatever is set
-        settings.pop("subwords", None)
-    settings |= {"seed": seed, "layout": layout}
-    settings |= ({"from": base} if base else {}) | ({"split": split} if split != SCENES else {})
-    return hashlib.sha256(json.dumps([settings, corpus], sort_keys=True).encode()).hexdigest()
