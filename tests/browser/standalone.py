@@ -27,7 +27,7 @@ from scriptmodel_trainer.storage.records import CorpusFacts, EpochRecord, Metric
 SCENE = "ANNA: The \"lamp\" waits. (Going.)\n\n(Enter Ben.)\n\nZOE: We're 'ere -- I don't"
 TEMPERATURE, WORDS, SEEDS, STEPS = 0.9, 60, 6, 60
 _WORDS = (
-    *("the", "The", "lamp", "waits", "he", "She", "she", "Anna", "Ben", "Mrs.", "an", "a", "apple", "I", "do"),
+    *("the", "The", "lamp", "waits", "he", "He", "She", "she", "Anna", "Ben", "Mrs.", "an", "a", "apple", "I", "do"),
     *("ANNA", "BEN", "LADY_BELL", "DORA", "CARL", "Carl", "n't", "'re", "'tis", ",", ";", "--"),
     *(*sorted(tokens.MARKERS), "<unk>", tokens.DOCUMENT),
 )

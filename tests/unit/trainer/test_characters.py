@@ -73,7 +73,7 @@ def test_evaluate_and_report_show_nats_per_character(model: Path, tmp_path: Path
     assert "per character" in run_trainer(["evaluate", model, "--data", tmp_path]).stdout
     assert trained.metrics.test is not None
     assert 0 < (trained.metrics.test.nats_per_character or 0) < 5
-    assert "Nats per character" in render_report(trained)
+    assert "Surprise at a letter" in render_report(trained)
 
 
 def test_a_model_holds_what_others_are_compared_with_it_by(model: Path, corpus: Path) -> None:

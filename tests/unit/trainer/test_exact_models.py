@@ -86,7 +86,7 @@ def test_figures_of_a_model_are_per_character_of_its_test_text(exact_model: Path
     model = load_model(exact_model)
     assert model.metrics.test is not None
     assert 0 < (model.metrics.test.nats_per_character or 0) < 4
-    assert "Nats per character" in render_report(model)
+    assert "Surprise at a letter" in render_report(model)
     words = [word for word, _ in model.origin.corpus.summary.frequent_words]
     assert words
     assert not any(word.startswith(("<", "#")) for word in words)

@@ -302,9 +302,9 @@ def test_the_judge_chooses_the_temperature_at_the_end_of_a_training(learned: tup
     model = learned[1]
     lines = [json.loads(line) for line in (model / "train.log.jsonl").read_text().splitlines()]
     (event,) = [line for line in lines if line["event"] == "temperature"]
-    assert [*event["scores"]] == ["0.8", "0.9", "1", "1.1"]
+    assert [*event["scores"]] == ["0.7", "0.8"]
     scores = {float(each): score for each, score in event["scores"].items()}
-    assert len({*scores.values()}) == 4, "the judge distinguishes them"
+    assert len({*scores.values()}) == 2, "the judge distinguishes them"
     chosen = event["temperature"]
     assert chosen == load_model(model).temperature
     assert scores[chosen] >= max(scores.values()) - 0.1
@@ -328,10 +328,9 @@ def test_scripts_have_the_models_temperature_unless_one_is_given(learned: tuple[
 
 def test_the_liveliest_temperature_is_chosen_that_is_not_clearly_worse() -> None:
     for scores, alike, best in (
-        ((0.8, 0.6, 0.5, 0.4), (1.1,), 0.8),
-        ((0.8, 0.75, 0.5, 0.4), (), 0.9),
-        ((0.8, 0.3, 0.75, 0.3), (), 1.0),
-        ((0.8, 0.8, 0.8, 0.8), (0.9, 1.0), 1.0),
+        ((0.8, 0.6), (0.8,), 0.7),
+        ((0.8, 0.75), (), 0.8),
+        ((0.8, 0.8), (0.7,), 0.7),
     ):
         assert best_temperature(dict(zip(TEMPERATURES, scores, strict=True)), alike) == best
 

@@ -7,7 +7,9 @@ from plain_words import INTERNAL
 from running import run_trainer
 
 from scriptmodel_trainer import reporting
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.progress.events import TemperatureChosen
+from scriptmodel_trainer.reporting.report import render_report
 
 TEMPLATES = Path(reporting.__file__).parent / "templates"
 
@@ -23,6 +25,11 @@ def test_the_help_of_a_writers_command_is_plain(command: str) -> None:
 )
 def test_a_page_of_a_writer_is_plain(page: Path) -> None:
     assert not INTERNAL.findall(page.read_text("utf-8").replace("max_tokens", ""))
+
+
+def test_the_report_is_plain(model: Path) -> None:
+    page = render_report(load_model(model, judged=True))
+    assert not INTERNAL.findall(page.replace("--preset", ""))
 
 
 def test_the_comparison_of_two_models_is_plain(model: Path, corpus: Path) -> None:

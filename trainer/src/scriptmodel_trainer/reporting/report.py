@@ -57,10 +57,10 @@ def _cards(model: TrainedModel) -> Iterator[tuple[str, str]]:
     yield "Best epoch", f"{metrics.best_epoch} of {len(metrics.epochs)}"
     yield "Weights", f"{model.size:,}"
     yield "Vocabulary", f"{len(model.vocabulary):,}"
-    yield "Training tokens", f"{metrics.tokens['train']:,}"
+    yield "Words and marks read", f"{metrics.tokens['train']:,}"
     yield "Time", _duration(metrics.seconds)
     if metrics.test is not None and metrics.test.nats_per_character is not None:
-        yield "Nats per character, test", f"{metrics.test.nats_per_character:.3f}"
+        yield "Surprise at a letter, test", f"{metrics.test.nats_per_character:.3f}"
     if model.trigrams:
         yield "Share of trigrams", f"{model.trigrams.share:.0%}"
 
@@ -84,11 +84,11 @@ def _corpus(model: TrainedModel) -> Iterator[tuple[str, str]]:
     corpus, summary = model.origin.corpus, model.origin.corpus.summary
     yield "Files", f"{corpus.files:,}"
     yield "Layouts", ", ".join(f"{name} ({count})" for name, count in corpus.layouts.items())
-    yield "Tokens", ", ".join(f"{count:,} {name}" for name, count in model.metrics.tokens.items())
+    yield "Words and marks", ", ".join(f"{count:,} {name}" for name, count in model.metrics.tokens.items())
     yield "Speeches", f"{summary.speeches:,} by {summary.speakers:,} speakers"
     yield "Expositions", f"{summary.expositions:,}"
     if model.metrics.understood is not None:
-        yield "Understood", f"{model.metrics.understood:.0%} of the tokens"
+        yield "Understood", f"{model.metrics.understood:.0%} of the words and marks"
 
 
 def _written(model: TrainedModel) -> dict[str, Any]:

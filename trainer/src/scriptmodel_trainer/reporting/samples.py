@@ -6,7 +6,7 @@ from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling
 
-TEMPERATURES = (Sampling().temperature, 0.9, 1.0, 1.1)
+TEMPERATURES = (0.7, Sampling().temperature)
 SAMPLE_WORDS = 250
 
 
@@ -16,7 +16,7 @@ def sample_scripts(model: TrainedModel, count: int) -> dict[float, list[list[str
     The first script does not depend on `count`. Raises BadInputError if the model cannot write.
     """
     rows = [(temperature, number) for temperature in TEMPERATURES for number in range(count)]
-    samplings = [Sampling(temperature, takes=TAKES) for temperature, _ in rows]
+    samplings = [Sampling(temperature, 1, TAKES) for temperature, _ in rows]
     seeds = [(model.origin.seed, number) for _, number in rows]
     scripts = iter(model.writer().write_together(SAMPLE_WORDS, samplings, seeds, Opening()))
     return {temperature: [next(scripts).tokens for _ in range(count)] for temperature in TEMPERATURES}

@@ -47,7 +47,7 @@ def search_section(runs: Sequence[TrialRun]) -> dict[str, Any] | None:
         "summary": _summary(runs),
         "curves": Chart("Validation perplexity by epoch (logarithmic)", curves, size=_WIDE, logarithmic=True),
         "settings": [*map(setting, names)],
-        "heads": ["trial", "state", *names, "perplexity", "nats per character", "epochs", "seconds", ""],
+        "heads": ["trial", "state", *names, "perplexity", "surprise at a letter", "epochs", "seconds", ""],
         "rows": [_row(run, names) for run in ranked],
     }
 

@@ -21,7 +21,7 @@ from scriptmodel_trainer.corpus.words import APHAERESIS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import one_form
 from scriptmodel_trainer.generation.grammar import APHAERESIS_ALONE, Grammar, Kind, cost, kind_of
-from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.sampling import BALANCE, RANK, Sampling
 from scriptmodel_trainer.generation.verse import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.storage.files import arrays_bytes
@@ -29,7 +29,6 @@ from scriptmodel_trainer.storage.files import arrays_bytes
 _FOLDER = Path(__file__).parent / "templates" / "standalone"
 _SCRIPTS = ("engine.js", "script.js", "page.js")
 _LARGEST, _ROOTS = 127, 65535  # of 8 bits, and of 16
-_WARMEST = 0.9  # the temperature of a model suits scripts of which the best of several takes is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def page_of(model: TrainedModel, cover: Cover) -> bytes:
         cover=cover,
         scripts="\n".join((_FOLDER / name).read_text("utf-8") for name in _SCRIPTS),
         model=base64.b64encode(packed).decode(),
-        temperature=min(model.temperature, _WARMEST),
+        temperature=model.temperature,
         plays=[play.name for play in model.plays if len(play.speakers) > 1],
     )
     return html.encode("utf-8", errors="replace")
@@ -109,6 +108,8 @@ def _described(model: TrainedModel) -> dict[str, Any]:
         "cutoff": model.origin.preset.softmax_cutoff,
         "copied": COPIED,
         "nucleus": Sampling().top_p,
+        "balance": BALANCE,
+        "rank": RANK,
     }
 
 

@@ -18,7 +18,7 @@ _NEAR = 0.1
 """What a score may lack of the highest: two scripts say no more."""
 _COMMON, _ALIKE = 500, 0.2
 """Commonest words; by which part of the corpus' share of all others that of scripts may differ."""
-FEWEST_TOKENS = 50 * SAMPLE_WORDS * _SCRIPTS * len(TEMPERATURES)
+FEWEST_TOKENS = 100 * SAMPLE_WORDS * _SCRIPTS * len(TEMPERATURES)
 """Tokens read in training, below which no temperature is chosen: writing so much would take too large a part of it."""
 
 

@@ -33,7 +33,6 @@ _LONGEST_PROMPT = 64 * 1024  # characters
 _USUAL_WORDS = 200
 _SECONDS = 0.04  # between two looks at the scripts of a request
 _UNREAD_SECONDS = 30.0  # that a client may leave unread what was sent to it
-_WARMEST = 0.9  # usual temperature: that of a model suits scripts of which the best of several takes is kept
 _NAMES = {"words": "max_tokens"}  # ours, and the API's
 
 
@@ -99,7 +98,7 @@ class Completions:
 
     def __init__(self, name: str, digest: str, model: TrainedModel, limits: Limits) -> None:
         self._name, self._digest, self._limits = name, digest, limits
-        self._writer, self._temperature = model.writer(), min(model.temperature, _WARMEST)
+        self._writer, self._temperature = model.writer(), model.temperature
         self._network = model.network(COPIED)
         self._batch = Batch(self._network)
         self._scripts = 0
