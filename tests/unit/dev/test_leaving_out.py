@@ -44,8 +44,8 @@ def test_the_operator_and_the_command_are_whole_without_a_feature(feature: str, 
         source, target = ROOT / each, tmp_path / each
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
-    for folder in (path for path in list(tmp_path.rglob(feature)) if path.is_dir()):
-        shutil.rmtree(folder)
+    for path in list(tmp_path.rglob(f"*{feature}*")):  # and what is named after it, such as tests of two features
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     for each in LISTS:
         lines = (tmp_path / each).read_text().splitlines(keepends=True)
         named = re.compile(rf"(?!\s*\"\"\").*\b{feature}", re.IGNORECASE)  # docstrings of other fields may name it
