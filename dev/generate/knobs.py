@@ -110,7 +110,6 @@ FLAGS: dict[str, dict[str, str]] = {
         "--data": "everyone: it is the text",
         "--layout": _LAYOUT,
         "--json": _SCRIPTED,
-        "--cache": "who compares with figures of papers that have a cache",
     },
     "generate": {
         **_WRITING,

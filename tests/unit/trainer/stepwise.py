@@ -6,17 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.evaluation.perplexity import scored
-from scriptmodel_trainer.model.cache_numpy import Cache
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.storage.arrays import Ids
 
 
-def negative_log_likelihoods(
-    network: Network, stream: Ids, first: int, cache: Cache | None = None, **report: Any
-) -> npt.NDArray[np.float64]:
+def negative_log_likelihoods(network: Network, stream: Ids, first: int, **report: Any) -> npt.NDArray[np.float64]:
     """-ln p of each token given all before it, many tokens at once."""
-    return scored(network, stream, first, cache, **report).losses(network.trigrams)
+    return scored(network, stream, first, **report).losses(network.trigrams)
 
 
 def stepwise_negative_log_likelihoods(reader: Reader, stream: Ids, first: int) -> npt.NDArray[np.float64]:

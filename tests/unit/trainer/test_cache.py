@@ -9,20 +9,21 @@ from random_models import SCRIPT, network
 from running import run_trainer
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
+from dev.bench.trainer.constant_cache import ConstantCache, perplexities
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
-from scriptmodel_trainer.model.cache_numpy import CacheSettings
 from scriptmodel_trainer.model.readers import Reader
 
-SETTINGS = CacheSettings(window=20, share=0.3, sharpness=5.0)
+SETTINGS = ConstantCache(window=20, share=0.3, sharpness=5.0)
 STREAM = np.random.default_rng(4).integers(0, len(SCRIPT), 200).astype(np.int32)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_the_cache_is_the_formula_of_the_paper_and_has_its_share_at_any_temperature(temperature: float) -> None:
     net = network(SCRIPT, 1, 0.5)
-    reader, state = Reader(net, temperature, SETTINGS), net.initial_state()
+    net.cache = SETTINGS
+    reader, state = Reader(net, temperature), net.initial_state()
     directions = []
     for time, token in enumerate(STREAM.tolist()):
         mixed = reader.read(token) / temperature
@@ -43,9 +44,9 @@ def test_the_cache_is_the_formula_of_the_paper_and_has_its_share_at_any_temperat
 def test_without_a_share_the_cache_changes_nothing() -> None:
     net = network(SCRIPT, 1, 0.5)
     alone = stepwise_negative_log_likelihoods(Reader(net), STREAM, 0)
-    cached = stepwise_negative_log_likelihoods(Reader(net, cache=CacheSettings(share=0.0)), STREAM, 0)
-    assert cached == pytest.approx(alone, abs=1e-4)
     assert alone == pytest.approx(negative_log_likelihoods(net, STREAM, 0), abs=1e-4)
+    net.cache = ConstantCache(share=0.0)
+    assert stepwise_negative_log_likelihoods(Reader(net), STREAM, 0) == pytest.approx(alone, abs=1e-4)
 
 
 def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,20 +63,16 @@ def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("scriptmodel_trainer.generation.writer.Reader", Recording)
     script = Writer(net, SCRIPT).write(60, Sampling(1.0), (1, 0), Opening()).tokens
     ids = SCRIPT.encode(script)
-    measured = negative_log_likelihoods(net, ids, SCRIPT.id_of("<eos>"), SETTINGS)
+    measured = negative_log_likelihoods(net, ids, SCRIPT.id_of("<eos>"))
     for logits, target, loss in zip(drawn, ids.tolist(), measured.tolist(), strict=False):
         wide = logits.astype(np.float64)
         assert np.log(np.exp(wide).sum()) - wide[target] == pytest.approx(loss, abs=1e-4)
     assert len(drawn) > 20
 
 
-def test_the_cache_helps_on_text_that_repeats_itself(corpus: Path, model: Path, tmp_path: Path) -> None:
+def test_the_cache_helps_on_text_that_repeats_itself(model: Path, tmp_path: Path) -> None:
     text = "\n\n".join(["**ANNA**  \nThe lamp zigzags over seven old harbours.  "] * 30)
     (tmp_path / "play.md").write_text(f"# A Play\n\n## ACT I\n\n{text}\n", "utf-8")
-    static = run_trainer(["evaluate", model, "--data", tmp_path, "--json"])
-    both = run_trainer(["evaluate", model, "--data", tmp_path, "--json", "--cache"])
-    found = json.loads(both.stdout)
-    cached = found.pop("cache")
-    assert found == json.loads(static.stdout)
-    assert cached["perplexity"] < found["perplexity"]
-    assert cached["tokens"] == found["tokens"]
+    static = json.loads(run_trainer(["evaluate", model, "--data", tmp_path, "--json"]).stdout)
+    alone, cached = perplexities(model, [tmp_path])
+    assert alone == static["perplexity"] > cached

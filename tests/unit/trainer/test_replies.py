@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from random_models import SCRIPT, network
 
+from dev.bench.trainer.constant_cache import ConstantCache
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.real_lines import real_lines
@@ -15,7 +16,6 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.generation.replies import Replies
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.model.cache_numpy import CacheSettings
 from scriptmodel_trainer.model.readers import Mixers, Reader
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 
@@ -100,11 +100,8 @@ def test_a_model_without_speakers_has_no_replies() -> None:
 
 def test_mixers_that_keep_a_text_mix_as_those_that_read_it() -> None:
     net = network(SCRIPT, 3, 0.5)
-    reader, mixers, state = (
-        Reader(net, cache=CacheSettings(window=5)),
-        Mixers(net, cache=CacheSettings(window=5)),
-        net.initial_state(),
-    )
+    net.cache = ConstantCache(window=5)
+    reader, mixers, state = Reader(net), Mixers(net), net.initial_state()
     given = np.random.default_rng(1).integers(0, len(SCRIPT), 12).astype(np.int32)
     for token in given[:-1].tolist():
         reader.read(token)

@@ -228,13 +228,6 @@ def test_an_only_speaker_follows_himself() -> None:
     assert script.count("ANNA") > 1
 
 
-def test_another_cache_is_refused(cached: Path, corpus: Path) -> None:
-    done = run_trainer(["evaluate", cached, "--data", corpus, "--cache"])
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "was trained with a cache" in done.stderr
-    assert "leave out --cache" in done.stderr
-
-
 def test_a_training_from_a_model_keeps_its_cache(cached: Path, corpus: Path, tmp_path: Path) -> None:
     assert train(corpus, tmp_path / "next", "--from", str(cached), "--epochs", "1") == 0
     assert load_model(tmp_path / "next").origin.preset.cache_window == 60

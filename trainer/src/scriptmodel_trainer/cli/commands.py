@@ -199,7 +199,6 @@ folder FOLDER  folder of the runs, written by trial
 folder {_MODEL}
 {_TEXTS}
 {_JSON}, with token classes
---cache  also with a neural cache of the last words; takes some times as long
 """,
         "model/ --data another_play.txt --json",
         required=("--data",),

@@ -34,7 +34,7 @@ _OWN_TYPES: Mapping[str, Callable[[str], Any]] = {
     "document": Path,
 }
 _DESTINATIONS = {
-    **{"--all": "every", "--cache": "with_cache", "--json": "as_json", "--next": "lines", "--with": "plays"},
+    **{"--all": "every", "--json": "as_json", "--next": "lines", "--with": "plays"},
     **{"--best": "name", "--of": "digest"},
     **{"--continue": "continued", "--continue-text": "text", "--from": "base"},
     **{"--epochs": "settings", "--set": "settings", "--format": "kind", "--speaker": "speaker"},

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.evaluation.nats_per_character import per_character
-from scriptmodel_trainer.model.cache_numpy import Cache, Copies
+from scriptmodel_trainer.model.cache_numpy import Copies
 from scriptmodel_trainer.model.network_numpy import Network, State
 from scriptmodel_trainer.model.subwords import continues
 from scriptmodel_trainer.model.trigrams import Trigrams, fitted_share
@@ -67,15 +67,13 @@ def scored(
     network: Network,
     stream: Ids,
     first: int,
-    cache: Cache | None = None,
     report: Callable[[int], None] = lambda _: None,
 ) -> Scored:
     """Score each token of a stream given all before it; the first is predicted after `first` (`<eos>`).
 
-    A trained cache takes part, or another `cache`. `report` is called with the number of tokens that are scored.
+    The network's cache takes part. `report` is called with the number of tokens that are scored.
     """
-    cache = network.cache or cache
-    copies = Copies(cache, network.document) if cache else None
+    copies = Copies(network.cache, network.document) if network.cache else None
     inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
     losses, kept, copied = np.empty(len(stream)), np.ones(len(stream)), np.zeros(len(stream))
     for start, features in _read(network, inputs):

@@ -1,6 +1,6 @@
 """Neural caches: recent tokens and the features that preceded them, from which the next token may be copied.
 
-A cache is trained with the network (`cache_tensorflow.py` has the formulas) or added to a trained one with constants.
+A cache is trained with the network: `cache_tensorflow.py` has the formulas.
 """
 
 from __future__ import annotations
@@ -17,27 +17,6 @@ from scriptmodel_trainer.storage.arrays import Floats
 COLD = 1e-6
 """Temperature below which a choice is always the likeliest."""
 _MOST = 1 - 1e-9  # of the next token's probability, so that every word stays possible
-
-
-@dataclass(frozen=True, slots=True)
-class CacheSettings:
-    """A cache with constants for any trained network (Grave, Joulin and Usunier 2017, arXiv:1612.04426).
-
-    The last `window` tokens are remembered with the features that preceded them. The next token is one of them with
-    probability `share`, each weighted by exp(`sharpness` * cosine of its features and the present ones); else it is
-    what the network predicts. The cosine makes one sharpness fit networks of every size.
-    """
-
-    window: int = 500
-    share: float = 0.1
-    sharpness: float = 12.0
-
-    def weights(self, features: Floats, cosines: Floats, ages: npt.NDArray[np.int64]) -> Floats:
-        """Return the probability of copying each remembered token, which depends on the cosines only."""
-        del features, ages
-        weights: Floats = np.exp(np.float32(self.sharpness) * (cosines - 1))
-        weights *= self.share / weights.sum()
-        return weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +48,6 @@ class TrainedCache:
         return weights
 
 
-Cache = CacheSettings | TrainedCache
-
-
 def trained_cache(weights: Mapping[str, Floats]) -> TrainedCache | None:
     """Return the cache among the weights of a model directory, if there is one."""
     if "cache/gate" not in weights:
@@ -83,7 +59,7 @@ def trained_cache(weights: Mapping[str, Floats]) -> TrainedCache | None:
 class Copies:
     """The same for a text that is known: what a cache adds to each of its tokens, many at once."""
 
-    def __init__(self, cache: Cache, document: int | None = None) -> None:
+    def __init__(self, cache: TrainedCache, document: int | None = None) -> None:
         self._cache = cache
         self._document = document
         self._keys: Floats = np.zeros((0, 0), np.float32)  # before each remembered token, (N, D)
@@ -128,7 +104,7 @@ class RecentTokens:
     copies of copies, and scripts would loop.
     """
 
-    def __init__(self, cache: Cache, document: int | None = None, temperature: float = 1.0) -> None:
+    def __init__(self, cache: TrainedCache, document: int | None = None, temperature: float = 1.0) -> None:
         self._cache = cache
         self._document = document
         self._temperature = np.float32(temperature if temperature >= COLD else 1.0)

@@ -10,7 +10,7 @@ from copy import copy
 
 import numpy as np
 
-from scriptmodel_trainer.model.cache_numpy import Cache, RecentTokens
+from scriptmodel_trainer.model.cache_numpy import RecentTokens
 from scriptmodel_trainer.model.network_numpy import Network, State
 from scriptmodel_trainer.model.trigrams import Trigrams
 from scriptmodel_trainer.storage.arrays import SMALLEST, Floats
@@ -43,17 +43,17 @@ class LastTokens:
 
 
 class Mixers:
-    """All that is mixed with the network of one script: first the model's trigrams, then its cache, or another `cache`.
+    """All that is mixed with the network of one script: first the model's trigrams, then its cache.
 
     `temperature` is that of the sampling from what is returned.
     """
 
-    def __init__(self, network: Network, temperature: float = 1.0, cache: Cache | None = None) -> None:
+    def __init__(self, network: Network, temperature: float = 1.0) -> None:
         self._mixers: list[LastTokens | RecentTokens] = []
         if network.trigrams:
             self._mixers.append(LastTokens(network.trigrams))
-        if cache := network.cache or cache:
-            self._mixers.append(RecentTokens(cache, network.document, temperature))
+        if network.cache:
+            self._mixers.append(RecentTokens(network.cache, network.document, temperature))
 
     def copy(self) -> Mixers:
         same = copy(self)
@@ -75,10 +75,10 @@ class Mixers:
 class Reader:
     """Reads a stream from its start, token by token, and mixes as Mixers does."""
 
-    def __init__(self, network: Network, temperature: float = 1.0, cache: Cache | None = None) -> None:
+    def __init__(self, network: Network, temperature: float = 1.0) -> None:
         self._network = network
         self.state = network.initial_state()
-        self.mixers = Mixers(network, temperature, cache)
+        self.mixers = Mixers(network, temperature)
 
     def read(self, token: int) -> Floats:
         """Read one token; returns the logits of the next one, (V,)."""
