@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from scriptmodel_cli.requested import RequestedBucket
 from scriptmodel_cli.transfer import Transfer
@@ -28,19 +28,11 @@ from scriptmodel_operator.kube.cluster import KubeCluster
 from scriptmodel_operator.leadership import UNLIMITED
 
 if TYPE_CHECKING:
+    from scriptmodel_cli.pachd import PachdAccess
     from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 
 _NAMESPACE = re.compile(r"/namespaces/([a-z0-9-]+)/")
 _USER = re.compile(r'User "([^"]+)"')
-
-
-class Release(Protocol):
-    """What a release of the operator publishes for people."""
-
-    @property
-    def people_role(self) -> str: ...
-
-    def s3_tunnel(self) -> str: ...
 
 
 class PersonalCluster:
@@ -120,7 +112,7 @@ class PersonalGateway(JobsGateway):
 def personal_gateway(
     login: Callable[[], kopf.ConnectionInfo],
     namespace: str,
-    release: Release,
+    release: PachdAccess,
     sent: Callable[[int], None],
     namespaces: Sequence[str],
 ) -> Iterator[PersonalGateway]:

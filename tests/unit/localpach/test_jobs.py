@@ -90,21 +90,15 @@ def test_a_failed_datum_keeps_the_output_of_the_others(client: Client, name: Nam
     assert client.paths(train, uuid) == ["/a.txt"]
 
 
-def test_a_command_that_does_not_exist_fails_its_job(client: Client, name: Name, corpus: str) -> None:
-    train = name("train")
-    uuid = client.create_pipeline(train, ["/no/such/command"], corpus, datum_tries=1)
-    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
-    assert client.lines(train, uuid) == ["/no/such/command: no such file or directory"]
-
-
-def test_a_command_that_is_not_on_the_path_and_a_missing_working_directory_are_named(
+def test_a_command_or_a_working_directory_that_does_not_exist_fails_its_job_and_is_named(
     client: Client, name: Name, corpus: str
 ) -> None:
     for words, transform, line in (
+        (["/no/such/command"], pps.Transform(), "/no/such/command: no such file or directory"),
         (["no-such-tool"], pps.Transform(), "no-such-tool: no such file or directory"),
         (["true"], pps.Transform(working_dir="/no/dir"), "chdir /no/dir: no such file or directory"),
     ):
-        train = name(words[0])
+        train = name(words[0].rpartition("/")[2])
         uuid = client.create_pipeline(train, words, corpus, transform=transform, datum_tries=1)
         assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
         assert client.lines(train, uuid) == [line]

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -282,17 +282,17 @@ def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
     assert not any(Path(f"/proc/{pid}").exists() for pid, _words in kubectl.calls)
 
 
+@click.command("tunnel", cls=Command)
+@pass_session
+def tunnel(session: Session) -> None:
+    with closing(PachdAccess(session, "", None, None)) as access:
+        click.echo(access.s3_tunnel())
+
+
 @pytest.mark.parametrize("public", ["", "https://s3.example.com"])
 def test_the_bucket_of_a_release_is_reached_by_a_port_forward_unless_it_has_a_public_address(
     server: Cluster, run: Run, kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch, public: str
 ) -> None:
-    @click.command("tunnel", cls=Command)
-    @pass_session
-    def tunnel(session: Session) -> None:
-        access = PachdAccess(session, "", None, None)
-        click.echo(access.s3_tunnel())
-        access.close()
-
     monkeypatch.setattr(main, "get_command", lambda _context, _name: tunnel)
     kubectl.leads_to("127.0.0.1:1")
     data = {"engine": "jobs", "service": "s3.operators.svc:30650", **({"publicUrl": public} if public else {})}
@@ -304,11 +304,6 @@ def test_the_bucket_of_a_release_is_reached_by_a_port_forward_unless_it_has_a_pu
 def test_who_may_not_forward_a_port_to_the_bucket_learns_how_that_is_granted(
     server: Cluster, run: Run, kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @click.command("tunnel", cls=Command)
-    @pass_session
-    def tunnel(session: Session) -> None:
-        PachdAccess(session, "", None, None).s3_tunnel()
-
     monkeypatch.setattr(main, "get_command", lambda _context, _name: tunnel)
     kubectl.fails("error: pods is forbidden")
     data = {"engine": "jobs", "service": "s3.operators.svc:30650", "portForwardRole": "one-pachd"}

@@ -110,23 +110,23 @@ def test_a_job_that_the_operator_stops_is_recorded_with_the_reason() -> None:
     assert recorder.events == {(Reason.JOB_STOPPED, "1"): "stopping job default/train@1: overtaken"}
 
 
+def note_of(world: World) -> str:
+    """Return what is recorded of what the operator is going to do."""
+    recorder = Recorder()
+    record_actions(cast(EventRecorder, recorder), world.model, world.assess()[0].actions)
+    (note,) = recorder.events.values()
+    return note
+
+
 def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -> None:
     """Events are written before the status that they belong to."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
-    state, _view = world.assess()
-    recorder = Recorder()
-    record_actions(cast(EventRecorder, recorder), world.model, state.actions)
-    (note,) = recorder.events.values()
-    assert note == f"asking the server to create pipeline {world.train}; create pipeline {world.generate}"
+    assert note_of(world) == f"asking the server to create pipeline {world.train}; create pipeline {world.generate}"
 
 
 def test_an_update_is_recorded_with_its_cause() -> None:
     world = trained_world()
     world.pachyderm.edit(world.generate, tries=7)
-    state, _view = world.assess()
-    recorder = Recorder()
-    record_actions(cast(EventRecorder, recorder), world.model, state.actions)
-    (note,) = recorder.events.values()
     requested = f"update pipeline {world.generate} (somebody else changed it), computing nothing again"
-    assert note == f"asking the server to {requested}"
+    assert note_of(world) == f"asking the server to {requested}"

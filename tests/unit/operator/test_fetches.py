@@ -57,6 +57,12 @@ class Downloading:
         made = fetch.Fetch(self.gateway, BRANCH, 600.0, self.cancelled, "a Job")
         return made.run(CorpusBucket(url="s3://plays/shaw", secret_ref=CorpusSecret(name="plays")), known)
 
+    def begin(self, ask: Callable[[], object] | None = None) -> None:
+        """Ask for a download, whose pod does not start."""
+        self.meanwhile = lambda: None
+        with pytest.raises(SourceError):
+            (ask or self.download)()
+
     @property
     def head(self) -> CommitInfo:
         head = self.gateway.branch_head(BRANCH)
@@ -113,9 +119,7 @@ def test_the_pod_runs_where_trainings_run_and_has_the_labels_of_its_object(downl
     placed = {"nodeSelector": {"pool": "cpu"}, "tolerations": [{"key": "team", "operator": "Exists"}]}
     metadata, spec = {"labels": {"cost": "ml", "helm.sh/chart": "x"}}, {"training": {**placed, "image": "trainer:2"}}
     downloading.world.cluster.set("scriptmodels", "ml", "thrones", metadata=metadata, spec=spec)
-    downloading.meanwhile = lambda: None
-    with pytest.raises(SourceError):
-        downloading.download()
+    downloading.begin()
     (job,) = downloading.world.cluster.of("jobs")
     template = job["spec"]["template"]
     assert {name: template["spec"][name] for name in placed} == placed
@@ -130,9 +134,7 @@ def test_the_pod_has_what_the_operators_own_pods_need_where_its_object_sets_noth
     }
     training = {"nodeSelector": {"pool": "cpu"}, "imagePullSecrets": [{"name": "team"}]}
     downloading.world.cluster.set("scriptmodels", "ml", "thrones", spec={"training": training})
-    downloading.meanwhile = lambda: None
-    with pytest.raises(SourceError):
-        downloading.download(gateway=downloading.world.gateway())
+    downloading.begin(lambda: downloading.download(gateway=downloading.world.gateway()))
     (job,) = downloading.world.cluster.of("jobs")
     pod = job["spec"]["template"]["spec"]
     assert (pod["nodeSelector"], pod["tolerations"]) == ({"pool": "cpu"}, [{"operator": "Exists"}])
@@ -140,9 +142,7 @@ def test_the_pod_has_what_the_operators_own_pods_need_where_its_object_sets_noth
 
 
 def test_the_job_is_one_restricted_pod_that_can_only_store_its_result(downloading: Downloading) -> None:
-    downloading.meanwhile = lambda: None
-    with pytest.raises(SourceError):
-        downloading.download()
+    downloading.begin()
     (job,), (secret,) = (downloading.world.cluster.of(kind) for kind in ("jobs", "secrets"))
     (repo,) = downloading.world.cluster.of("configmaps")
     for each in (job, secret):
@@ -180,9 +180,7 @@ def test_a_bucket_is_fetched_again_only_if_its_listing_has_changed(downloading: 
 
 
 def test_only_the_pod_of_a_bucket_reads_the_secret_of_the_namespace(downloading: Downloading) -> None:
-    downloading.meanwhile = lambda: None
-    with pytest.raises(SourceError):
-        downloading.bucket()
+    downloading.begin(downloading.bucket)
     (job,), (secret,) = (downloading.world.cluster.of(kind) for kind in ("jobs", "secrets"))
     (container,) = job["spec"]["template"]["spec"]["containers"]
     named = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"]}
@@ -288,9 +286,7 @@ def test_a_download_whose_pod_does_not_start_says_why_and_is_waited_for_again(do
 
 
 def test_what_is_left_of_other_urls_is_deleted(downloading: Downloading) -> None:
-    downloading.meanwhile = lambda: None
-    with pytest.raises(SourceError):
-        downloading.download(HAMLET)
+    downloading.begin(lambda: downloading.download(HAMLET))
     downloading.world.run()
     downloading.meanwhile = downloading.world.run
     downloading.download()
@@ -301,9 +297,7 @@ def test_what_is_left_of_other_urls_is_deleted(downloading: Downloading) -> None
 def test_a_result_that_is_left_for_long_is_fetched_again(
     downloading: Downloading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    downloading.meanwhile = lambda: None
-    with pytest.raises(SourceError):
-        downloading.download()
+    downloading.begin()
     monkeypatch.setattr("tests.unit.operator.job_worlds.NOW", "2026-01-01T00:00:00Z")
     downloading.world.run()
     downloading.world.web[LEAR] = b"LEAR: Never!\n"
@@ -332,9 +326,7 @@ def test_a_job_that_somebody_deletes_is_made_again(downloading: Downloading) -> 
 
 def test_all_that_was_fetched_goes_with_the_repo(downloading: Downloading) -> None:
     downloading.download()
-    downloading.meanwhile = lambda: None
-    with pytest.raises(SourceError):
-        downloading.download(LEAR)
+    downloading.begin(lambda: downloading.download(LEAR))
     downloading.world.run()
     downloading.gateway.delete_repo(BRANCH.repo)
     assert not [key for key in downloading.world.bucket.objects if "/runs/" in key or "/manifests/" in key]

@@ -61,6 +61,15 @@ def applied(world: JobWorld, *specs: PipelineSpec, corpus: dict[str, bytes] | No
     return gateway
 
 
+def training() -> tuple[JobWorld, JobsGateway]:
+    """Return what follows after the pod of a training was seen to run."""
+    world = JobWorld()
+    gateway = applied(world)
+    world.start()
+    gateway.settle(["ml"])
+    return world, gateway
+
+
 def polled(world: JobWorld, gateway: JobsGateway, times: int = 3) -> None:
     for _ in range(times):
         world.run()
@@ -185,10 +194,7 @@ def test_why_an_attempt_waits_is_the_reason_of_its_pipeline_until_it_runs() -> N
 
 
 def test_why_the_next_attempt_waits_after_a_drain_is_the_reason_of_a_pipeline_that_runs() -> None:
-    world = JobWorld()
-    gateway = applied(world)
-    world.start()
-    gateway.settle(["ml"])
+    world, gateway = training()
     world.end(job_of(world), 143, disrupted=True)
     gateway.settle(["ml"])
     world.block(job_of(world), "0/1 nodes are available: 1 node(s) were unschedulable")
@@ -227,10 +233,7 @@ def test_a_job_that_a_queue_stops_while_it_runs_says_what_it_waits_for() -> None
 
 
 def test_a_new_version_waits_for_the_running_job_and_the_newest_one_is_computed_next() -> None:
-    world = JobWorld()
-    gateway = applied(world)
-    world.start()
-    gateway.settle(["ml"])
+    world, gateway = training()
     for text in (b"1", b"2"):
         world.put(PLAYS_BRANCH, {"/a.txt": text})
         gateway.settle(["ml"])
@@ -241,10 +244,7 @@ def test_a_new_version_waits_for_the_running_job_and_the_newest_one_is_computed_
 
 
 def test_an_update_kills_the_running_job_and_reuses_results() -> None:
-    world = JobWorld()
-    gateway = applied(world)
-    world.start()
-    gateway.settle(["ml"])
+    world, gateway = training()
     update(gateway, replace(TRAINING, image="trainer:2"))
     assert states(gateway) == ["STARTING", "KILLED"]
     polled(world, gateway)
@@ -386,10 +386,7 @@ def test_the_log_of_a_job_is_that_of_its_runs() -> None:
 
 def test_the_log_of_a_failed_run_ends_with_its_cause_when_its_pod_has_none_any_more() -> None:
     """As a kubelet that has evicted a pod: it has removed the log, and the trainer stored its own on SIGTERM."""
-    world = JobWorld()
-    gateway = applied(world)
-    world.start()
-    gateway.settle(["ml"])
+    world, gateway = training()
     (pod,) = world.cluster.of("pods")
     status = {**pod["status"], "phase": "Failed", "reason": "Evicted", "message": "too much disk"}
     world.cluster.set("pods", "ml", pod["metadata"]["name"], status=status)
@@ -480,10 +477,7 @@ def test_a_bucket_that_is_away_fails_the_poll_before_any_pipeline_is_tried() -> 
 
 
 def test_an_error_while_an_attempt_runs_is_tried_again_and_blocks_nothing() -> None:
-    world = JobWorld()
-    gateway = applied(world)
-    world.start()
-    gateway.settle(["ml"])
+    world, gateway = training()
     world.run()
     world.bucket.fault = lambda call: UnavailableError(call, "503") if "manifest.json" in call else None
     (info,) = gateway.settle(["ml"]).list_pipelines(["ml"])

@@ -7,7 +7,7 @@ import pytest
 
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.ingest.download_state import SourceError
 from scriptmodel_operator.ingest.source import from_config_map
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
@@ -111,16 +111,13 @@ def test_a_commit_that_the_server_still_finishes_is_waited_for_and_not_made_agai
 def test_an_own_corpus_that_others_read_keeps_everything_as_it_is() -> None:
     """It would stay without an owner, and nobody would notice."""
     world = owned_world()
-    theirs = replace(
-        world.pachyderm.pipelines[world.train][-1].spec, ref=PipelineRef("default", "reader"), annotations={}
-    )
-    world.pachyderm.apply_pipelines([PipelineApply(theirs)])
+    reader = world.read_by_others(world.train)
     world.written()
     blocked = world.delete()
     assert blocked is not None
     assert "(default/reader)" in blocked.message
     assert world.written() == []
-    world.pachyderm.delete_pipeline(PipelineRef("default", "reader"), keep_repo=False)
+    world.pachyderm.delete_pipeline(reader, keep_repo=False)
     assert world.delete() is None
     assert world.pachyderm.repos == {}
 
@@ -150,16 +147,13 @@ def test_an_own_corpus_repo_is_deleted_once_the_pipelines_read_another_one() -> 
 def test_an_own_corpus_that_somebody_else_reads_outlives_its_use() -> None:
     world = owned_world()
     own = world.corpus.repo
-    theirs = replace(
-        world.pachyderm.pipelines[world.train][-1].spec, ref=PipelineRef("default", "reader"), annotations={}
-    )
-    world.pachyderm.apply_pipelines([PipelineApply(theirs)])
+    reader = world.read_by_others(world.train)
     world.pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
     world.want({})
     world.source = None
     world.reconcile()
     assert own in world.pachyderm.repos
-    world.pachyderm.delete_pipeline(PipelineRef("default", "reader"), keep_repo=False)
+    world.pachyderm.delete_pipeline(reader, keep_repo=False)
     world.reconcile()
     assert own not in world.pachyderm.repos
 

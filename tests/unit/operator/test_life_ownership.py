@@ -183,10 +183,7 @@ def test_retain_keeps_the_repos_and_a_new_object_reports_that_they_block_it() ->
 
 def test_deletion_with_foreign_readers_deletes_nothing_and_names_them() -> None:
     world = trained_world()
-    theirs = replace(
-        world.pachyderm.pipelines[world.generate][-1].spec, ref=PipelineRef("default", "reader"), annotations={}
-    )
-    world.pachyderm.apply_pipelines([PipelineApply(theirs)])
+    world.read_by_others(world.generate)
     world.written()
     blocked = world.delete()
     assert blocked is not None

@@ -30,6 +30,14 @@ def keys_of(answer: dict[str, Any]) -> list[str]:
     return sorted(answer["urls"])
 
 
+def stored(people: People) -> str:
+    """Return the newest version, after a look whether it has what was pushed."""
+    head = people.gateway.branch_head(BranchRef(people.repo_ref, "master"))
+    assert head is not None
+    assert people.gateway.read_file(people.repo_ref, head.id, "/lear.txt", 100) == PLAYS["/lear.txt"]
+    return head.id
+
+
 # --- reading
 
 
@@ -165,7 +173,7 @@ def test_a_secret_that_exists_is_not_replaced(people: People) -> None:
 
 
 def test_what_a_person_stored_becomes_a_version(people: People) -> None:
-    repo = people.repo()
+    people.repo()
     uid = people.ask(WRITE)
     people.requests.answer()
     assert all(key.startswith(f"v1/ml/uploads/{uid}/") for key in keys_of(people.answer()))
@@ -173,10 +181,7 @@ def test_what_a_person_stored_becomes_a_version(people: People) -> None:
     people.store(uid)
     people.bucket.put(f"v1/ml/uploads/{uid}/pack-0007", b"not in the manifest")
     finished = people.finish()
-    head = people.gateway.branch_head(BranchRef(repo, "master"))
-    assert head is not None
-    assert finished["version"] == head.id
-    assert people.gateway.read_file(repo, head.id, "/lear.txt", 100) == PLAYS["/lear.txt"]
+    assert finished["version"] == stored(people)
     assert people.packs() == [f"v1/ml/uploads/{uid}/kept.json", f"v1/ml/uploads/{uid}/pack-0000"]
 
 
@@ -332,14 +337,13 @@ def test_an_upload_that_was_given_up_leaves_nothing(people: People) -> None:
 
 
 def test_nobody_has_the_packs_of_a_version_deleted(people: People) -> None:
-    repo, uid = people.repo(), people.ask(WRITE)
+    people.repo()
+    uid = people.ask(WRITE)
     people.store(uid)
     people.requests.answer()
     people.cluster.set("configmaps", "ml", NAME, data={"request": json.dumps(WRITE), "done": "true"})
     people.requests.answer()
-    head = people.gateway.branch_head(BranchRef(repo, "master"))
-    assert head is not None
-    assert people.gateway.read_file(repo, head.id, "/lear.txt", 100) == PLAYS["/lear.txt"]
+    stored(people)
 
 
 @pytest.mark.parametrize(
@@ -488,11 +492,8 @@ def test_an_operator_killed_between_any_two_calls_is_continued_by_the_next(
         if start is _give_up:
             assert people.packs() == []
         else:
-            repo = people.repo_ref
-            head = people.gateway.branch_head(BranchRef(repo, "master"))
-            assert head is not None
-            assert len(people.versions(repo)) == 2
-            assert people.gateway.read_file(repo, head.id, "/lear.txt", 100) == PLAYS["/lear.txt"]
+            stored(people)
+            assert len(people.versions(people.repo_ref)) == 2
             assert [key.rpartition("/")[2] for key in people.packs()] == ["kept.json", "pack-0000"]
     assert kills > (20 if start is _push else 5)
 
@@ -511,8 +512,5 @@ def test_two_operators_at_once_make_one_version(people: People) -> None:
     people.cluster.fault = meanwhile
     people.requests.answer()
     people.requests.answer()
-    head = people.gateway.branch_head(BranchRef(repo, "master"))
-    assert head is not None
-    assert people.data()["version"] == head.id
+    assert people.data()["version"] == stored(people)
     assert len(people.versions(repo)) == 1
-    assert people.gateway.read_file(repo, head.id, "/lear.txt", 100) == PLAYS["/lear.txt"]

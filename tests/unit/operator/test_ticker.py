@@ -99,24 +99,16 @@ async def test_an_object_whose_former_corpus_nobody_reads_any_more_is_requeued()
         assert await witness.ticks(3) == ["thrones"]
 
 
-async def test_an_object_whose_result_somebody_deleted_is_requeued() -> None:
+@pytest.mark.parametrize("good", [True, False])
+async def test_an_object_whose_result_or_bad_corpus_commit_somebody_deleted_is_requeued(*, good: bool) -> None:
     world = trained_world()
     pachyderm = world.pachyderm
     commit = pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
-    for ref in (world.train, world.generate):
-        pachyderm.succeed(ref)
-    async with ticking(pachyderm, "thrones") as witness:
-        await witness.ticks(2)
-        assert await witness.ticks(2) == []
-        pachyderm.drop(commit)
-        assert await witness.ticks(3) == ["thrones"]
-
-
-async def test_an_object_whose_bad_corpus_commit_somebody_deleted_is_requeued() -> None:
-    world = trained_world()
-    pachyderm = world.pachyderm
-    commit = pachyderm.put(world.corpus, {"/empty.txt": b"\n"})
-    pachyderm.fail(world.train)
+    if good:
+        pachyderm.succeed(world.train)
+        pachyderm.succeed(world.generate)
+    else:
+        pachyderm.fail(world.train)
     async with ticking(pachyderm, "thrones") as witness:
         await witness.ticks(2)
         assert await witness.ticks(2) == []

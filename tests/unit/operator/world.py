@@ -16,7 +16,7 @@ from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.clock import EngineClock
-from scriptmodel_operator.engine.values import BranchRef, PipelineRef
+from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef
 from scriptmodel_operator.features import observe_runs, start
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.observer import Observer
@@ -112,6 +112,13 @@ class World:
         self.pachyderm.succeed(self.train, skipped=skipped)
         self.pachyderm.succeed(self.generate, skipped=skipped)
         self.reconcile()
+
+    def read_by_others(self, ref: PipelineRef) -> PipelineRef:
+        """Let somebody else have a pipeline with the same input."""
+        reader = PipelineRef("default", "reader")
+        theirs = replace(self.pachyderm.pipelines[ref][-1].spec, ref=reader, annotations={})
+        self.pachyderm.apply_pipelines([PipelineApply(theirs)])
+        return reader
 
     def assess(self) -> tuple[Any, ModelView]:
         """Return the state and the view."""
