@@ -1,7 +1,5 @@
 """The records of all commands: their help and their options, as `cli/options.py` reads them."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ The metavar says what a value is: words in small letters, as `text|json`, are ch
 may be missing, and an option without one is a switch. `[default: X]` is the value without the option if X is one word.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The compare command: two models on the same held-out text, in nats per character; and what the judge finds."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import json

@@ -1,7 +1,5 @@
 """The judge command: figures of a script or of a model's samples beside held-out text of a corpus, and a verdict."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,7 @@
 """The page that a script is written on: what is there so far, and what that demands of the next word."""
 
-from __future__ import annotations
-
 from copy import copy
+from typing import Self
 
 import numpy as np
 
@@ -47,7 +46,7 @@ class Page:
         self._vocabulary = vocabulary
         self._grammar = grammar
 
-    def copy(self) -> Page:
+    def copy(self) -> Self:
         """Return a page with the same script, which continues by itself."""
         same = copy(self)
         same.script = [*self.script]

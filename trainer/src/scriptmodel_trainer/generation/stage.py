@@ -1,10 +1,9 @@
 """The ledger of the stage: who has left, who has just entered, what was said, and what does not fit that."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence, Set
 from copy import copy
+from typing import Self
 
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_BRACKET,
@@ -42,7 +41,7 @@ class Stage:
         self._headed = False  # by a heading, and nothing happened since
         self._last = ""
 
-    def copy(self) -> Stage:
+    def copy(self) -> Self:
         same = copy(self)
         same._said = self._said.copy()
         return same

@@ -1,12 +1,9 @@
 """Copies what a job prints into a log of bounded size, the newest part of it."""
 
-from __future__ import annotations
-
 import os
 import sys
 import threading
-from types import TracebackType
-from typing import TextIO
+from typing import Self, TextIO
 
 _LIMIT = 4 << 20  # bytes
 
@@ -31,7 +28,7 @@ class CapturedOutput:
             cut = self._cut or len(self._kept) > self._limit
         return content[content.find(b"\n") + 1 :] if cut else content
 
-    def __enter__(self) -> CapturedOutput:
+    def __enter__(self) -> Self:
         self._before = sys.stdout, sys.stderr
         for stream in self._before:
             stream.flush()
@@ -40,9 +37,7 @@ class CapturedOutput:
         os.dup2(sys.stdout.fileno(), 1)  # for children
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         piped = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = self._before
         os.dup2(self._shown[0], 1)

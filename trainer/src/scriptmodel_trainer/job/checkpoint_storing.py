@@ -4,16 +4,13 @@ An object holds the newest file of the state and the training's log. Its first 1
 the number of the object in its attempt, and name, size and SHA-256 of each file.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, BinaryIO, Literal, Self
 
 import msgspec
 from msgspec import Meta, Struct
@@ -91,13 +88,11 @@ class StoredCheckpoints:
                 self._progress.report(Warned("state-unwritable", f"{reason}; a restart loses what was not saved"))
             self._failed = True
 
-    def __enter__(self) -> StoredCheckpoints:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._transfers.interrupted.set()
         self._thread.join()

@@ -3,11 +3,10 @@
 A cache is trained with the network: `cache_tensorflow.py` has the formulas.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -113,7 +112,7 @@ class RecentTokens:
         self._held = 0
         self._present: Floats | None = None
 
-    def copy(self) -> RecentTokens:
+    def copy(self) -> Self:
         same = copy(self)
         same._tokens, same._keys = self._tokens.copy(), None if self._keys is None else self._keys.copy()
         return same

@@ -3,10 +3,9 @@
 Generation reads one token at a time. `evaluation/perplexity.py` scores whole texts in rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from copy import copy
+from typing import Self
 
 import numpy as np
 
@@ -23,7 +22,7 @@ class LastTokens:
         self._trigrams = trigrams
         self._last: int | None = None
 
-    def copy(self) -> LastTokens:
+    def copy(self) -> Self:
         return copy(self)
 
     def keep(self, token: int, features: Floats) -> None:
@@ -55,7 +54,7 @@ class Mixers:
         if network.cache:
             self._mixers.append(RecentTokens(network.cache, network.document, temperature))
 
-    def copy(self) -> Mixers:
+    def copy(self) -> Self:
         same = copy(self)
         same._mixers = [mixer.copy() for mixer in self._mixers]
         return same
@@ -85,7 +84,7 @@ class Reader:
         features = self._network.step(self.state, token)
         return self.mixers.mixed(token, features, self._network.logits(features))
 
-    def copy(self) -> Reader:
+    def copy(self) -> Self:
         """Return a reader that has read the same and reads on by itself."""
         same = copy(self)
         same.state, same.mixers = State(list(self.state.outputs), list(self.state.cells)), self.mixers.copy()

@@ -1,7 +1,5 @@
 """The page `report.html`: corpus, settings, quality and samples; one self-contained file."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Scripts of a model at some temperatures: the judge chooses from them, and the report shows the first of each."""
 
-from __future__ import annotations
-
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling

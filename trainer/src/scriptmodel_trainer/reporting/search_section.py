@@ -1,7 +1,5 @@
 """The section `The search` of the report: each trial's curve, what each setting did, and the table of all runs."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Validated options of the train command; flags override environment variables."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import math
@@ -10,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -79,7 +78,7 @@ class TrainOptions:
         """Number of words that the base knows, 0 without one."""
         return len(self.base.model.vocabulary) if self.base else 0
 
-    def chosen(self, train: Ids, lexicon: Sequence[str]) -> TrainOptions:
+    def chosen(self, train: Ids, lexicon: Sequence[str]) -> Self:
         """Return the options with what `auto` chooses for this training text; themselves for any other preset.
 
         It is an installed base in the language of the text, if there is one, else a preset for its length and words.

@@ -1,9 +1,8 @@
 """The training loop: epochs of windows, each followed by validation, with reports and checkpoints in between."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
+from typing import Self
 
 import tensorflow as tf
 
@@ -53,7 +52,7 @@ class Compiled:
     variables: Variables
 
     @classmethod
-    def of(cls, task: TrainingTask) -> Compiled:
+    def of(cls, task: TrainingTask) -> Self:
         preset = task.preset
         model = LanguageModel(preset, task.vocabulary, task.seed, task.document, task.letter_ngrams)
         if task.start is not None:

@@ -1,9 +1,8 @@
 """Handles SIGINT and SIGTERM: immediately, or at the next safe point while a model is trained."""
 
-from __future__ import annotations
-
 import signal
-from types import FrameType, TracebackType
+from types import FrameType
+from typing import Self
 
 from scriptmodel_trainer.errors import ExitCode, StoppedError
 
@@ -23,14 +22,12 @@ class StopSignals:
         self.hint = "nothing was saved"
         self._before: dict[signal.Signals, object] = {}
 
-    def __enter__(self) -> StopSignals:
+    def __enter__(self) -> Self:
         for number in _CODES:
             self._before[number] = signal.signal(number, self._receive)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal itself returned
 
