@@ -1,4 +1,4 @@
-"""Whether a text has sense: how much likelier its speeches are where they stand than in each other's places.
+"""Whether a text has sense: how often its speeches are likelier where they stand than in each other's places.
 
 The text after a few speeches is compared with what others of the same text would be there, so that only the order
 counts. Two models do: the network, whose cache remembers, and a cache of the last words above the frequencies of
@@ -72,7 +72,7 @@ class Sense:
         self._counts, self._total, self._model = counts, sum(counts.values()) + len(counts) + 1, model
 
     def gains(self, *texts: Sequence[str]) -> list[tuple[float, float]]:
-        """Return nats of a word that the order gains by each model, the network last, and their standard error.
+        """Return what the order gains by each model, the network last, and the standard error of each.
 
         None for texts of too few speeches.
         """
@@ -82,8 +82,7 @@ class Sense:
         found = [[_gains(turns, self._by_words) for turns in measured]]
         if self._model:
             found.append([_gains(turns, partial(_by_network, *self._model)) for turns in measured])
-        words = np.array([len(turn.said) for turns in measured for turn in turns[1:]])
-        return [_mean(np.concatenate(each), words) for each in found]
+        return [_mean(np.concatenate(each)) for each in found]
 
     def _by_words(self, before: Sequence[Turn], cue: Sequence[str], texts: Sequence[Sequence[str]]) -> list[float]:
         del cue
@@ -113,7 +112,10 @@ def _by_network(
 
 
 def _gains(turns: Sequence[Turn], likely: _Likely) -> _Gains:
-    """Return the nats that each speech but the first gains in its own place, beside its mean in places of others."""
+    """Return how much oftener each speech but the first is likelier in its own place than in those of others: -1 to 1.
+
+    How much likelier says less: a few long speeches, and words that come again at once, would decide.
+    """
     random = np.random.default_rng(len(turns))
     own, others = np.zeros(len(turns)), [list[float]() for _ in turns]
     for place in range(1, len(turns)):
@@ -124,13 +126,14 @@ def _gains(turns: Sequence[Turn], likely: _Likely) -> _Gains:
         own[place], *rest = likely(turns[begin:place], turns[place].cue, texts)
         for number, value in zip(tried, rest, strict=True):
             others[number].append(value)
-    return np.array([own[number] - np.mean(others[number] or own[number]) for number in range(1, len(turns))])
+    return np.array(
+        [np.sign(own[place] - np.array(others[place] or own[place])).mean() for place in range(1, len(own))]
+    )
 
 
-def _mean(gains: _Gains, words: npt.NDArray[np.int64]) -> tuple[float, float]:
-    """Return the gain of a word over all speeches, and its standard error."""
-    mean = float(gains.sum() / words.sum())
-    return mean, float(np.sqrt(((gains - mean * words) ** 2).sum()) / words.sum())
+def _mean(gains: _Gains) -> tuple[float, float]:
+    """Return the mean gain of a speech, and its standard error."""
+    return float(gains.mean()), float(gains.std() / math.sqrt(len(gains)))
 
 
 def sense_of(gains: Sequence[tuple[float, float]], usual: Sequence[float]) -> float | None:
