@@ -183,8 +183,10 @@ test-slow-chart: env controlplane helm ## Run the slow tests of the chart
 	$(OPERATOR)/$(PYTEST) -m slow tests/chart
 
 .PHONY: nightly
-nightly: env ## Run what takes the whole machine: cold starts, long chaos and attack
+nightly: env ## Run what takes the whole machine: cold starts, long chaos and attack, an upgrade on a node (root)
 	$(MAKE) cold-start chaos attack
+	$(MAKE) images BASE=debootstrap
+	trap '$(MAKE) cluster-stop' EXIT; $(MAKE) upgrade
 
 .PHONY: contract
 contract: env ## Replay the recordings of a real Pachyderm against localpach, or the server at PACHD_ADDRESS
@@ -202,7 +204,12 @@ gold-diff: env ## Which lines are read otherwise than by commit BASE=HEAD (TEXTS
 .PHONY: e2e
 e2e: env cluster ## Test the chart with real pods; needs root and `make images` (PACHD_ADDRESS=a real Pachyderm, PACHD_ROOT_TOKEN if it has auth)
 	@$(PYTHON) -m dev.programs.helm alone >/dev/null
-	$(OPERATOR)/bin/pytest -x -v --durations=25 tests/node
+	$(OPERATOR)/bin/pytest -x -v $(FIRST) --durations=25 tests/node
+
+.PHONY: upgrade
+upgrade: env cluster ## Upgrade from the version before, rebuilt from its commit, with a training in progress; needs root and `make images`
+	@$(PYTHON) -m dev.programs.helm alone >/dev/null
+	$(OPERATOR)/bin/pytest -v -m slow tests/node
 
 .PHONY: kueue
 kueue: env cluster ## Test queues with Kueue, which is built once, and real pods; needs root and `make images`

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from dev.cluster.loading import derive, load
 from dev.cluster.runtime import OURS, Runtime
 from dev.images.project import image
 from tests.contract.met import server_met
@@ -21,9 +20,6 @@ from tests.node.engines import Engine, Jobs, RealPachyderm, s3_server
 from tests.node.release import NAME, NAMESPACE, Release, chart_of
 from tests.node.running import Namespace, Person, Running
 
-PREVIOUS = "0.0.9"
-"""The version that the upgrade starts from. Nothing was released, so it has the same programs: the upgrade changes the
-chart's version, the operator's pods and the default image of the trainer, and shows nothing about older code."""
 SCRIPTMODEL = "shakespeare"
 """The sample's name and the repo that it reads."""
 GPU = "gpu"
@@ -112,16 +108,6 @@ def writer(cluster: Running, token: str, plays: Namespace, tmp_path_factory: pyt
 def current(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The chart at its own version."""
     return chart_of(image("operator").version, tmp_path_factory.mktemp("chart"))
-
-
-@pytest.fixture(scope="session")
-def previous(tmp_path_factory: pytest.TempPathFactory, runtime: Runtime) -> Path:
-    """The chart of the version that the upgrade starts from; the node has its images."""
-    tag = image("operator", version=PREVIOUS).tag
-    load(runtime, {tag: derive(image("operator"), tag, f'LABEL org.opencontainers.image.version="{PREVIOUS}"\n')})
-    for part in ("trainer", "s3"):
-        runtime.ctr("images", "tag", "--force", image(part).tag, image(part, version=PREVIOUS).tag)
-    return chart_of(PREVIOUS, tmp_path_factory.mktemp("chart"))
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,10 @@ ACCESS = "pachd-access"
 PODS = f"--selector=app.kubernetes.io/instance={NAME},app.kubernetes.io/component=operator"
 
 
-def chart_of(version: str, folder: Path) -> Path:
-    """Return a copy of the chart with that version, for images of that version."""
+def chart_of(version: str, folder: Path, chart: Path = CHART) -> Path:
+    """Return a copy of a chart with that version, for images of that version."""
     target = folder / f"chart-{version}"
-    shutil.copytree(CHART, target, dirs_exist_ok=True)
+    shutil.copytree(chart, target, dirs_exist_ok=True)
     about = target / "Chart.yaml"
     text = re.sub(r"(?m)^version:.*$", f"version: {version}", about.read_text())
     about.write_text(re.sub(r"(?m)^appVersion:.*$", f'appVersion: "{version}"', text))
@@ -68,6 +68,13 @@ class Release:
     def ready(self) -> list[Object]:
         """Those of its pods that are ready."""
         return [pod for pod in self.pods() if _condition(pod, "Ready") == "True"]
+
+    def is_whole(self) -> bool:
+        """Return whether both of its pods are ready, and no other one is left."""
+        return len(self.ready()) == len(self.pods()) == 2
+
+    def images(self) -> set[str]:
+        return {container["image"] for pod in self.pods() for container in pod["spec"]["containers"]}
 
     def leftovers(self) -> list[str]:
         """Every object in the cluster that carries the release's label."""

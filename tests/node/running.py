@@ -13,7 +13,7 @@ from typing import Any
 
 from dev.paths import OPERATOR_ENV
 from dev.programs.binaries import find_or_build
-from tests.integration.cluster import Cluster
+from tests.integration.cluster import Cluster, is_ready
 
 Object = dict[str, Any]
 
@@ -97,3 +97,14 @@ class Namespace(Cluster):
 
     def get(self, name: str) -> Object:
         return self.running.get("scriptmodel", name, f"--namespace={self.namespace}")
+
+    def looked_at_anew(self, name: str, stamp: str) -> Object:
+        """Request a reconcile and return the object after an operator has handled it."""
+        self.kubectl("annotate", "scriptmodel", name, f"scriptmodel.dev/reconcile-at={stamp}", "--overwrite")
+        return self.wait_for(name, lambda o: o["status"].get("lastHandledReconcileAt") == stamp and is_ready(o), 120)
+
+
+def lasting(found: Object) -> Object:
+    """Return the part of a status that is constant while nothing is trained or written; a pipeline's state varies."""
+    parts = {part: found["status"][part] for part in ("conditions", "lineage", "script", "training")}
+    return parts | {"pipelines": [(each["name"], each["version"]) for each in found["status"]["pipelines"]]}

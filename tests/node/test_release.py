@@ -1,6 +1,6 @@
 """The life of a release on a real node, in order: each test continues where the previous one ended.
 
-Installed in the previous version, used, upgraded, drained, and taken away in both ways.
+Installed, used, drained, and taken away in both ways. Its upgrade is in test_upgrade.py.
 """
 
 import json
@@ -10,12 +10,12 @@ import pytest
 
 from dev.cluster.node import NAME as NODE
 from dev.paths import ROOT
-from tests.integration.cluster import condition, is_ready
+from tests.integration.cluster import condition
 from tests.integration.texts import play
-from tests.node.conftest import GPU, PREVIOUS, SCRIPTMODEL
+from tests.node.conftest import GPU, SCRIPTMODEL
 from tests.node.engines import Engine
 from tests.node.release import NAME, NAMESPACE, PODS, Release
-from tests.node.running import Namespace, Object, Person, Running
+from tests.node.running import Namespace, Object, Person, Running, lasting
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -33,22 +33,6 @@ except OSError as error:
 """
 
 
-def operator_images(release: Release) -> set[str]:
-    return {container["image"] for pod in release.pods() for container in pod["spec"]["containers"]}
-
-
-def all_ready(release: Release) -> bool:
-    return len(release.ready()) == len(release.pods()) == 2
-
-
-def looked_at_anew(plays: Namespace, stamp: str) -> Object:
-    """Request a reconcile and return the object after an operator has handled it."""
-    plays.kubectl("annotate", "scriptmodel", SCRIPTMODEL, f"scriptmodel.dev/reconcile-at={stamp}", "--overwrite")
-    return plays.wait_for(
-        SCRIPTMODEL, lambda o: o["status"].get("lastHandledReconcileAt") == stamp and is_ready(o), 120
-    )
-
-
 def versions(found: Object) -> dict[str, int]:
     """Return those of an object's pipelines, by the last part of their names."""
     return {each["name"].rpartition("-")[2]: each["version"] for each in found["status"]["pipelines"]}
@@ -61,15 +45,8 @@ def offer(cluster: Running, gpus: str | None) -> None:
     cluster.kubectl("patch", "node", NODE, "--subresource=status", "--type=merge", f"--patch={patch}")
 
 
-def lasting(found: Object) -> Object:
-    """Return the part of a status that is constant while nothing is trained or written; a pipeline's state varies."""
-    parts = {part: found["status"][part] for part in ("conditions", "lineage", "script", "training")}
-    return parts | {"pipelines": [(each["name"], each["version"]) for each in found["status"]["pipelines"]]}
-
-
-def test_the_previous_version_installs(release: Release, previous: Path) -> None:
-    release.deploy(previous)
-    assert operator_images(release) == {f"scriptmodel-operator:{PREVIOUS}"}
+def test_two_replicas_install(release: Release, current: Path) -> None:
+    release.deploy(current)
     assert len(release.ready()) == 2
 
 
@@ -113,20 +90,6 @@ def test_a_training_with_a_gpu_waits_until_the_node_offers_one(cluster: Running,
     offer(cluster, None)
 
 
-def test_an_upgrade_keeps_objects_and_status_and_retrains_nothing(
-    release: Release, current: Path, plays: Namespace, cluster: Running
-) -> None:
-    assert operator_images(release) == {f"scriptmodel-operator:{PREVIOUS}"}  # or what follows compares nothing
-    before = looked_at_anew(plays, "2026-01-01T00:00:00Z")
-    release.deploy(current)
-    cluster.until("two pods of the new version", lambda: all_ready(release))
-    assert not any(PREVIOUS in name for name in operator_images(release))
-    after = looked_at_anew(plays, "2026-01-02T00:00:00Z")
-    assert after["metadata"]["uid"] == before["metadata"]["uid"]
-    assert after["spec"] == before["spec"]
-    assert lasting(after) == lasting(before)
-
-
 def test_an_operator_keeps_running_while_the_node_is_drained(
     release: Release, cluster: Running, plays: Namespace
 ) -> None:
@@ -143,7 +106,7 @@ def test_an_operator_keeps_running_while_the_node_is_drained(
     cluster.kubectl("uncordon", NODE)  # or a real Pachyderm would find no node for its worker
     found = plays.ready(SCRIPTMODEL, TRAINING)
     assert found["status"]["lineage"]["model"].partition("@")[2] == trained
-    cluster.until("both pods are back", lambda: all_ready(release))
+    cluster.until("both pods are back", release.is_whole)
 
 
 def test_an_evicted_leader_is_replaced(release: Release, cluster: Running, plays: Namespace) -> None:
@@ -158,15 +121,15 @@ def test_an_evicted_leader_is_replaced(release: Release, cluster: Running, plays
     }
     path = f"/api/v1/namespaces/{NAMESPACE}/pods/{leader}/eviction"
     cluster.kubectl("create", f"--raw={path}", "--filename=-", stdin=json.dumps(eviction))
-    looked_at_anew(plays, "2026-01-03T00:00:00Z")
-    cluster.until("both pods are back", lambda: all_ready(release) and leader not in json.dumps(release.pods()))
+    plays.looked_at_anew(SCRIPTMODEL, "2026-01-03T00:00:00Z")
+    cluster.until("both pods are back", lambda: release.is_whole() and leader not in json.dumps(release.pods()))
 
 
 def test_uninstall_fails_while_scriptmodels_exist(release: Release, plays: Namespace) -> None:
     said = release.helm("uninstall", NAME, "--wait", "--timeout=3m", check=False)
     assert f"plays/{SCRIPTMODEL}" in said, said
     assert len(release.ready()) == 2
-    looked_at_anew(plays, "2026-01-04T00:00:00Z")
+    plays.looked_at_anew(SCRIPTMODEL, "2026-01-04T00:00:00Z")
 
 
 def test_without_scriptmodels_it_uninstalls_and_leaves_the_crd_and_the_data_alone(

@@ -1,0 +1,46 @@
+"""The version before this one, rebuilt from its commit: what an upgrade starts from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from dev.images.project import image
+from dev.paths import ROOT, cache
+
+COMMIT = "97d809c340116b88dfb7b39f39e1b84dde4d62f0"
+"""Where its source is. Until a tag exists, a commit that is not far back: nothing was released, so a change may have
+earlier models trained again. It then moves this, too. From the first release on it is the tag of the version before."""
+VERSION = "0.0.9"
+"""The version that its images and its chart are given, which tells them from those of the checkout."""
+PARTS = ("operator", "trainer", "s3")
+
+
+def build() -> Path:
+    """Return the folder with its images and chart, which are made once on a machine; that takes minutes and root."""
+    folder = cache() / "previous" / COMMIT
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="making-", dir=folder.parent) as made:
+        tree, whole = Path(made, "tree"), Path(made, "whole")
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree), COMMIT], cwd=ROOT, check=True)
+        try:
+            command = [sys.executable, "-m", "dev.images", "--base", "debootstrap", "--version", VERSION]
+            subprocess.run(command, cwd=tree, env={**os.environ, "PYTHONPATH": ""}, check=True)
+            shutil.copytree(tree / "charts", whole / "charts")
+            shutil.move(tree / "build" / "images", whole / "images")
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=ROOT, check=True)
+        whole.rename(folder)
+    return folder
+
+
+def archives(folder: Path) -> dict[str, Path]:
+    """Return the archives of its images by tag."""
+    images = [image(part, version=VERSION) for part in PARTS]
+    return {each.tag: folder / "images" / each.archive.name for each in images}
