@@ -46,6 +46,7 @@ _TRAINING = {
     "--set": "who searches for a better network",
     "--epochs": "who wants a first look",
     "--from": "whose corpus grows",
+    "--base": "whose image or corpus has a base",
     "--layout": _LAYOUT,
     "--split": "who wants figures for plays that no part of was seen",
     "--state": "whose jobs are killed: pods, queues",

@@ -86,6 +86,8 @@ REFUSED = pytest.mark.parametrize(
             "name exactly one source of the base model",
         ),
         ({"corpus": REPO, "model": {"from": {"scriptModel": "No Such"}}}, "spec.model.from.scriptModel"),
+        ({"corpus": REPO, "model": {"base": "../en"}}, "must be a name of lower case letters, digits and -"),
+        ({"corpus": REPO, "model": {"base": "en", "from": {"scriptModel": "a"}}}, "name one model to start from"),
         ({"corpus": REPO, "model": {"from": {"repo": {"name": "a.b"}}}}, "spec.model.from.repo.name"),
         (
             {"corpus": REPO, "model": {"from": {"scriptModel": "a"}}, "training": {"warmStart": True}},

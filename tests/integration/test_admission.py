@@ -119,6 +119,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
     for model in (
         {"from": base},
         {"from": {"scriptModel": "shakespeare", "follow": False}},
+        {"base": "drama-en"},
         {"preset": "auto", "minutes": 30},
     ):
         wanted = {**spec, "model": {**spec["model"], **model}, "training": {**spec["training"], "warmStart": False}}

@@ -312,6 +312,20 @@ def test_another_network_starts_cold_and_a_failed_warm_training_is_not_tried_for
     assert (world.ready, "base" in world.model.status["lineage"]) == (("True", "Generated"), False)
 
 
+def test_a_base_by_name_is_found_by_the_trainer_and_reported_until_the_object_has_a_model_to_continue() -> None:
+    world = world_of({"model": {"base": "drama-en"}, **WARM})
+    world.pachyderm.metrics |= {"base": {"name": "drama-en"}}
+    world.reconcile()
+    assert "--base drama-en" in " ".join(world.pachyderm.pipelines[world.train][-1].spec.command)
+    finish(world)
+    assert (world.ready, world.model.status["lineage"]["base"]) == (("True", "Generated"), "drama-en")
+    world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: So foul."})
+    world.reconcile()
+    command = " ".join(world.pachyderm.pipelines[world.train][-1].spec.command)
+    assert ("--from /pfs/base" in command, "--base" in command) == (True, False)
+    world.observer.logs.close()
+
+
 def test_a_copy_whose_answer_was_lost_is_not_made_again() -> None:
     world = world_of(FROM_REPO)
     world.pachyderm.put(MODELS, MODEL)

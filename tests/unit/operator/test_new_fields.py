@@ -40,6 +40,7 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "model.overrides.vocabularySize": (300, TRAIN),
     "model.overrides.subwords": (True, TRAIN),
     "model.seed": (3, TRAIN),
+    "model.base": ("drama-en", TRAIN),
     "training.image": ("other:1", BOTH),
     "training.imagePullSecrets": ([{"name": "registry"}], BOTH),
     "training.gpu.resource": ("amd.com/gpu", TRAIN),

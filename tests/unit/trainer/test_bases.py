@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import io
 import tarfile
 from pathlib import Path
 
@@ -15,9 +16,13 @@ from samples import play
 from dev.base import pack
 from scriptmodel_trainer.artifacts import bases
 from scriptmodel_trainer.artifacts.model_directory import LOG, load_model, save_model
+from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.progress.listeners import TextProgress
+from scriptmodel_trainer.runs import temperature
+from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.storage.arrays import Floats, as_bfloat16, from_bfloat16
-from scriptmodel_trainer.storage.records import Card
+from scriptmodel_trainer.storage.records import Base, Card
 from scriptmodel_trainer.training.blending import blended
 from scriptmodel_trainer.training.fine_tuning import load_base, preset_after
 
@@ -124,6 +129,25 @@ def test_the_language_of_a_text_is_known_by_the_commonest_words_of_a_base() -> N
     assert share("ich habe dir doch gesagt , so geht das nicht in einem fort , mein lieber .") < 0.15
 
 
+def test_a_training_starts_from_the_base_of_that_name_in_its_corpus_else_an_installed_one(
+    folder: Path, packed: Path, tmp_path: Path
+) -> None:
+    bases.add(str(packed), None)
+    corpus = tmp_path / "corpus"
+    (corpus / "bases").mkdir(parents=True)
+
+    def start(name: str) -> Path | None:
+        words = ["train", "--data", str(corpus), "--out", str(tmp_path / "out"), "--base", name]
+        base = options_from(parser().parse_args(words)).base
+        return base.folder if base else None
+
+    assert start("en") == bases.found_as("en")
+    folder.rename(corpus / "bases" / "en")
+    assert start("en") == corpus / "bases" / "en"
+    with pytest.raises(BadInputError, match="there is no base de"):
+        start("de")
+
+
 def test_a_base_without_the_language_of_the_text_is_not_chosen(packed: Path) -> None:
     bases.add(str(packed), None)
     known = [word for word in load_model(bases.found_as("en")).vocabulary.words if word.isalpha()]
@@ -139,6 +163,24 @@ def test_a_base_has_settings_of_its_own_for_few_plays(folder: Path, model: Path)
     assert preset.learning_rate < origin.learning_rate
     assert preset.trigrams
     assert preset_after(load_base(folder), None, {"epochs": "2"})[1].epochs == 2
+
+
+def test_no_scripts_are_written_to_choose_a_temperature_after_a_base(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(temperature, "FEWEST_TOKENS", 0)
+    monkeypatch.setattr(temperature, "sample_scripts", lambda *_: pytest.fail("scripts are written"))
+    found = load_model(folder, judged=True)
+    base = Base(digest="", fingerprint="", corpus="", vocabulary=1, new_words=0, name="en")
+    started = dataclasses.replace(found, origin=dataclasses.replace(found.origin, base=base))
+    assert temperature.with_temperature(started, TextProgress(io.StringIO())).temperature == found.temperature
+
+
+@pytest.mark.parametrize(("tokens", "epochs"), [(50_000, 4), (204_522, 2), (5_000_000, 1)])
+def test_a_training_from_a_base_reads_fewer_epochs_of_more_text(folder: Path, tokens: int, epochs: int) -> None:
+    base = load_base(folder)
+    assert preset_after(base, None, {}, tokens)[1].epochs == epochs
+    assert preset_after(base, None, {"epochs": "9"}, tokens)[1].epochs == 9
 
 
 @pytest.mark.parametrize(("best", "share"), [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (3.0, 1.0)])
@@ -164,7 +206,8 @@ def test_write_starts_from_a_base_of_the_language_and_says_so(packed: Path, tmp_
     assert "of what was learned beyond the base" in first.stderr
     base = load_model(tmp_path / "out" / "model").origin.base
     assert base is not None
-    assert base.digest == load_base(bases.found_as("en")).digest
+    assert (base.name, base.digest) == ("en", load_base(bases.found_as("en")).digest)
+    assert (tmp_path / "out" / "report.html").read_text("utf-8").count('<article class="script">') == 1
     assert run_trainer([*words, "--base", "en", "--minutes", "1"]).stderr == ""
     other = run_trainer([*words, "--base", "none"])
     assert (other.returncode, "started from another base, or from none" in other.stderr) == (2, True)

@@ -103,7 +103,7 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     model = parsed(raw)
     cluster = cluster_id or session.cluster_id() or _cluster(session)
     source, continued = _sources(session, model, documents)
-    base = model.spec.model.base
+    base = model.spec.model.start
     other = session.find(base.script_model, model.namespace) if base and base.script_model else None
     repos = [each for each in (model.spec.corpus.repo, base.repo if base else None) if each]
     namespaces = sorted({model.namespace, *(each.project for each in repos)} - {DEFAULT_PROJECT})

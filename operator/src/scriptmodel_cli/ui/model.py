@@ -51,7 +51,8 @@ class Model:
 
     def lineage(self) -> Iterator[tuple[str, str, Place | None, str]]:
         """Yield title, text, commit and address of each step from the corpus to the script."""
-        corpus, base = self.spec.get("corpus") or {}, (self.spec.get("model") or {}).get("from") or {}
+        corpus, base = self.spec.get("corpus") or {}, self.spec.get("model") or {}
+        base = base.get("from") or ({"name": base["base"]} if base.get("base") else {})
         source = corpus.get("repo") or corpus.get("configMap") or {}
         progress = self.training.get("epochProgress") if self.trains else ""
         words = f"{self.script['words']:,} words" if self.script.get("words") else "not written yet"

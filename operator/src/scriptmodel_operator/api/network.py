@@ -5,12 +5,16 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from scriptmodel_operator.api.corpus import BranchName, ProjectName, RepoName
-from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, DnsName, Seed, decimal, rules
+from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, DnsName, Seed, decimal, formatted, rules
 
 AUTO_PRESET = "auto"
 _FOR_AUTO = (
     f"!has(self.minutes) || self.preset == '{AUTO_PRESET}'",
     "minutes needs preset: auto",
+)
+_BASE_OR_FROM = (
+    "!has(self.base) || !has(self.from)",
+    "name one model to start from: base or from",
 )
 _ONE_BASE = (
     "has(self.scriptModel) != has(self.repo)",
@@ -20,6 +24,11 @@ _ONE_BASE = (
 
 Preset = Literal["auto", "demo", "test", "small", "medium", "large", "tuned"]
 """A named set of hyperparameters."""
+
+
+BaseName = Annotated[
+    str, formatted("^[a-z0-9][a-z0-9-]*$", "a name of lower case letters, digits and -", max_length=63)
+]
 
 
 class Overrides(ApiModel):
@@ -70,7 +79,7 @@ class Base(ApiModel):
 class Model(ApiModel):
     """The network to train."""
 
-    model_config = ConfigDict(json_schema_extra=rules(_FOR_AUTO))
+    model_config = ConfigDict(json_schema_extra=rules(_FOR_AUTO, _BASE_OR_FROM))
 
     preset: Preset = "auto"
     """auto chooses network and settings by corpus and minutes. To compare: test, small, medium and large as published;
@@ -82,9 +91,11 @@ class Model(ApiModel):
     """Hyperparameters that differ from the preset."""
     seed: Seed = 0
     """Random seed; the same seed, corpus and image reproduce the model on the same machine."""
-    base: Annotated[Base | None, Field(alias="from")] = None
+    start: Annotated[Base | None, Field(alias="from")] = None
     """The model to start from. Absent: training starts with random weights."""
+    base: BaseName | None = None
+    """Name of a base to start from: a folder of bases/ in the corpus, or one that the trainer's image has."""
 
     @property
     def follows(self) -> bool:
-        return self.base is not None and self.base.follow
+        return self.start is not None and self.start.follow

@@ -96,7 +96,7 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
 def in_namespace(model: ScriptModel) -> ScriptModel:
     """Return an object as an engine reads it whose projects are namespaces: `default` is the object's own."""
     spec, own = model.spec, {"project": model.namespace}
-    corpus, base = spec.corpus, spec.model.base
+    corpus, base = spec.corpus, spec.model.start
     if corpus.repo and corpus.repo.project == DEFAULT_PROJECT:
         corpus = corpus.model_copy(update={"repo": corpus.repo.model_copy(update=own)})
     if base and base.repo and base.repo.project == DEFAULT_PROJECT:
@@ -104,7 +104,7 @@ def in_namespace(model: ScriptModel) -> ScriptModel:
     parts = {
         "pachyderm": spec.pachyderm.model_copy(update=own),
         "corpus": corpus,
-        "model": spec.model.model_copy(update={"base": base}),
+        "model": spec.model.model_copy(update={"start": base}),
     }
     return replace(model, spec=spec.model_copy(update=parts))
 

@@ -177,7 +177,8 @@ class Lineage(ApiModel):
     script: str | None = None
     """Commit of the script."""
     base: str | None = None
-    """Commit of the model that training started from; without its repo if the spec no longer names it."""
+    """Commit of the model that training started from, without its repo if the spec no longer names it; or the name of
+    the base (model.base)."""
     held_back: str | None = None
     """Commit of the newest script, if spec.promotion holds its model back (the one in promotion.model)."""
 

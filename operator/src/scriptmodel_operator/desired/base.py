@@ -18,7 +18,7 @@ def base_origin(model: ScriptModel) -> str:
 
     A warm start is from a model of the same network only, so another network is another origin.
     """
-    base = model.spec.model.base
+    base = model.spec.model.start
     if base is None:
         return f"warm {digest(specified(model.spec.model))}" if model.spec.training.warm_start else ""
     if base.repo is not None:

@@ -30,7 +30,8 @@ def train_command(
     """
     what = ("trial", "--trial", f"/pfs/{TRIAL_INPUT}") if many else ("train",)
     seed = () if many else ("--seed", str(model.seed))  # each run has its own
-    start = ("--from", f"/pfs/{BASE_INPUT}") if from_base else ()
+    named = ("--base", model.base) if model.base else ()
+    start = ("--from", f"/pfs/{BASE_INPUT}") if from_base else named
     stopping = () if patience is None else ("--set", f"patience={patience}")
     minutes = () if model.minutes is None else ("--minutes", str(model.minutes))
     overrides = model.overrides.model_dump(by_alias=True, exclude_none=True, mode="json")

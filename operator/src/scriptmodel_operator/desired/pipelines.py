@@ -85,7 +85,7 @@ def train_compute(model: ScriptModel, refs: References) -> str:
     optional: dict[str, Any] = {} if patience is None else {"patience": patience}
     optional |= {"base": refs.base.name} if refs.base else {}
     optional |= {"search": True} if refs.selects else {}
-    network = specified(spec.model, exclude={"base"})
+    network = specified(spec.model, exclude={"start"})
     return digest({"layout": spec.corpus.layout, "model": network, "image": spec.training.image, **optional})
 
 

@@ -148,7 +148,7 @@ Foreign = Callable[[RepoRef], RepoInfo | None]
 
 def read_refusal(model: ScriptModel, policy: Policy, foreign: Foreign) -> str | None:
     """Return why the object may not read its corpus or its base model, or None."""
-    base = model.spec.model.base
+    base = model.spec.model.start
     repos = [RepoRef(each.project, each.name) for each in (model.spec.corpus.repo, base.repo if base else None) if each]
     return next(filter(None, (repo_refusal(model.namespace, repo, policy, foreign) for repo in repos)), None)
 

@@ -87,7 +87,7 @@ class Bases:
         copies: tuple[str, ...],
     ) -> BaseView:
         """Return the view with the source in another repo, which is read only if it has to be copied."""
-        base = model.spec.model.base
+        base = model.spec.model.start
         repo = base.repo if base else None
         train = _train_of(base.script_model or "", model, owner, snapshot) if base else None
         ref = RepoRef(repo.project, repo.name) if repo else train.output if train else None
@@ -184,7 +184,7 @@ def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, s
 
     `source` is None where the base does not exist.
     """
-    base = model.spec.model.base
+    base = model.spec.model.start
     if source in (refs.train.output, refs.select.output, refs.own_base) or (base and base.script_model == model.name):
         return True
     if source is None:

@@ -48,6 +48,8 @@ class ModelMetrics(BaseModel):
     """Mean negative log likelihood of the validation text, in nats per character."""
     precision: Word = ""
     chosen_preset: Annotated[Word, Field(validation_alias=AliasPath("auto", "preset"))] = ""
+    base: Annotated[Word, Field(validation_alias=AliasPath("base", "name"))] = ""
+    """Name of the base that training started from, if it has one."""
     stopped_by: Word = ""
     """What ended the training: `epochs`, `budget` or `early-stopping`."""
     restarts: Count = None

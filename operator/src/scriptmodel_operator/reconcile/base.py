@@ -46,7 +46,7 @@ def base_to_copy(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Act
 def _problem(model: ScriptModel, base: BaseView, source: BaseSource) -> Problem | None:
     name = _named(model)
     if source.repo is None:
-        own = model.spec.model.base is not None and model.spec.model.base.script_model == model.name
+        own = model.spec.model.start is not None and model.spec.model.start.script_model == model.name
         text = "is this object, which has no model yet: remove" if own else "does not exist: create it, or correct"
         return Problem(Reason.BASE_NOT_FOUND, f"{name} {text} spec.model.from")
     if source.commit is None:
@@ -62,7 +62,7 @@ def _problem(model: ScriptModel, base: BaseView, source: BaseSource) -> Problem 
 
 
 def _named(model: ScriptModel) -> str:
-    base = model.spec.model.base
+    base = model.spec.model.start
     if base is None:
         return "the last model"
     if base.repo is not None:

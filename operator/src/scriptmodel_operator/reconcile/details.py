@@ -156,20 +156,18 @@ def lineage(model: ScriptModel, view: ModelView, chosen: Chosen) -> Lineage:
     source = script.model if script else view.models.good
     if source is None:
         return Lineage()
-    output = view.refs.generate.output
+    output, metrics = view.refs.generate.output, script.metrics if script else view.models.metrics
     return Lineage(
         corpus=f"{source.corpus_repo}@{source.corpus}" if source.corpus_repo else None,
         model=f"{source.repo}@{source.model}",
         script=f"{output}@{script.commit}" if script else None,
-        base=_base_commit(model, view, source),
+        base=_base_commit(model, view, source) if source.base else metrics.base or None if metrics else None,
         held_back=f"{output}@{newest.commit}" if newest and chosen.held_back else None,
     )
 
 
-def _base_commit(model: ScriptModel, view: ModelView, source: ModelCommits) -> str | None:
+def _base_commit(model: ScriptModel, view: ModelView, source: ModelCommits) -> str:
     """Return the commit that the base model is a copy of; its repo is known while the spec names it."""
-    if not source.base:
-        return None
     commit, previous = copied_commit(source.base), model.previous.lineage.base or ""
     if previous.endswith(commit):
         return previous

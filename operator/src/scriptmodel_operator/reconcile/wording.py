@@ -38,6 +38,7 @@ _TRAIN = {
     "--layout": "corpus.layout",
     "--seed": "model.seed",
     "--from": "model.from",
+    "--base": "model.base",
     "patience": "training.earlyStopping.patience",
 }
 

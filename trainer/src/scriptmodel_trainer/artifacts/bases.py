@@ -25,6 +25,7 @@ NONE = "none"
 HOW_TO_GET_ONE = "no base is installed for the language of these plays: `scriptmodel base --help` says how to get one"
 _FOLDERS = "SCRIPTMODEL_BASES"  # in place of the usual ones, the user's first
 _SYSTEM = "share/scriptmodel/bases"  # below the environment, as images have them
+_IN_CORPUS = "bases"  # a folder that holds a model is no text
 _MOST_BYTES = 1 << 26
 _MOST_FILES = 8
 _COMMONEST = 200  # words by which a language is known
@@ -40,10 +41,10 @@ def folders() -> list[Path]:
     return [data / "scriptmodel" / "bases", Path(sys.prefix) / _SYSTEM, Path("/usr") / _SYSTEM]
 
 
-def installed() -> dict[str, Path]:
-    """Return the folders of the bases by name; the user's hide the system's of the same name."""
+def installed(corpora: Sequence[Path] = ()) -> dict[str, Path]:
+    """Return the folders of the bases by name; those of corpora hide the user's, and these the system's."""
     found: dict[str, Path] = {}
-    for folder in folders():
+    for folder in [*(corpus / _IN_CORPUS for corpus in corpora), *folders()]:
         for model in sorted(folder.glob(f"*/{model_directory.MODEL}")):
             found.setdefault(model.parent.name, model.parent)
     return found
@@ -57,11 +58,12 @@ def load(folder: Path) -> tuple[TrainedModel, Card]:
     return model, model.card
 
 
-def found_as(name: str) -> Path:
-    """Return the folder of an installed base; BadInputError names those that are there."""
-    there = installed()
+def found_as(name: str, corpora: Sequence[Path] = ()) -> Path:
+    """Return the folder of a base, installed or in a corpus; BadInputError names those that are there."""
+    there = installed(corpora)
     if name not in there:
-        hint = f"installed: {', '.join(there)}" if there else "`scriptmodel base add` installs one"
+        ways = f"`scriptmodel base add` installs one; a corpus has it as {_IN_CORPUS}/NAME"
+        hint = f"installed: {', '.join(there)}" if there else ways
         raise BadInputError(f"there is no base {name[:40]}", hint, parameter="base")
     return there[name]
 

@@ -51,6 +51,7 @@ _TRAINING = f"""
 --set KEY=VALUE...  override settings of the preset, for example hidden_units=300 dropout=0.2
 --epochs N  short for --set epochs=N
 --from MODEL_DIR  start from weights and words of this model; a quarter of the preset's epochs, unless set
+--base NAME  the same from a base: an installed one, or the folder bases/NAME of --data
 {_LAYOUT}
 {_SPLIT}; with auto files for 20 or more]
 --state DIR  folder that outlives this process and holds the state [default: $SCRIPTMODEL_STATE_DIR]

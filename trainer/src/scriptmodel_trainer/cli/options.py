@@ -34,7 +34,7 @@ _OWN_TYPES: Mapping[str, Callable[[str], Any]] = {
 _DESTINATIONS = {
     **{"--all": "every", "--json": "as_json", "--next": "lines", "--with": "plays"},
     **{"--best": "name", "--of": "digest"},
-    **{"--continue": "continued", "--continue-text": "text", "--from": "base"},
+    **{"--continue": "continued", "--continue-text": "text", "--from": "start"},
     **{"--epochs": "settings", "--set": "settings", "--format": "kind", "--speaker": "speaker"},
 }
 _EMPTY = (
@@ -49,7 +49,7 @@ _EMPTY = (
     "--speaker",
     "--title",
 )
-_EXCLUSIVE = (("--continue", "--continue-text"), ("--cento", "--mix"))
+_EXCLUSIVE = (("--continue", "--continue-text"), ("--cento", "--mix"), ("--from", "--base"))
 
 
 def add_options(command: argparse.ArgumentParser, lines: str, required: Collection[str]) -> None:

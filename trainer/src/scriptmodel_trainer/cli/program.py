@@ -160,7 +160,7 @@ def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSig
     folder = write.folder_for(options.plays, options.out)
     bases = import_module("scriptmodel_trainer.artifacts.bases")
     named = options.base not in (None, bases.NONE)
-    kind = ["--from", str(bases.found_as(options.base))] if named else ["--minutes", options.minutes or "10"]
+    kind = ["--base", options.base] if named else ["--minutes", options.minutes or "10"]
     model = str(folder / write.MODEL)
     train = ["train", "--out", model, *kind, "--data", *map(str, options.plays)]
     training = import_module("scriptmodel_trainer.runs.options").options_from(parser().parse_args(train))

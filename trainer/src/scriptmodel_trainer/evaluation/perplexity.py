@@ -80,11 +80,7 @@ def scored(
         chunk = slice(start, start + len(features))
         if copies:
             kept[chunk], copied[chunk] = copies.probabilities(features, inputs[chunk], stream[chunk])
-        logits = network.logits(features)
-        logits -= logits.max(axis=1, keepdims=True)
-        target_logits = logits[np.arange(len(logits)), stream[chunk]].astype(np.float64)
-        np.exp(logits, out=logits)
-        losses[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - target_logits
+        losses[chunk] = -network.log_probabilities(features, stream[chunk])
         report(start + len(features))
     return Scored(stream, first, losses, kept, copied)
 

@@ -81,13 +81,14 @@ class TrainOptions:
     def chosen(self, train: Ids, lexicon: Sequence[str]) -> Self:
         """Return the options with what `auto` chooses for this training text; themselves for any other preset.
 
-        It is an installed base in the language of the text, if there is one, else a preset for its length and words.
+        With a base they are its own. Without one it is an installed base in the language of the text, if there is one,
+        else a preset for its length and words.
         """
         if self.preset_name != AUTO:
             return self
-        if found := bases.best_for(self.installed, train, lexicon):
-            base = load_base(found)
-            name, preset = preset_after(base, None, self.overrides)
+        found = None if self.base else bases.best_for(self.installed, train, lexicon)
+        if base := load_base(found) if found else self.base:
+            name, preset = preset_after(base, None, self.overrides, len(train))
             return dataclasses.replace(self, base=base, preset_name=name, preset=preset)
         tokens, words = len(train), [lexicon[number] for number in np.unique(train)]
         pace = self.pace
@@ -108,12 +109,12 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
     if not parsed.checkpoint_seconds >= 0:  # NaN is not either
         raise BadInputError(f"--checkpoint-seconds {parsed.checkpoint_seconds:g} must not be negative")
     state = parsed.state or (Path(environment[_STATE]) if environment.get(_STATE) else None)
-    overrides, base = _overrides(parsed), load_base(parsed.base) if parsed.base else None
+    overrides, start = _overrides(parsed), bases.found_as(parsed.base, parsed.data) if parsed.base else parsed.start
+    base, name = load_base(start) if start else None, parsed.preset or AUTO
     if base:
         require_layout(base, parsed.layout)
-        name, preset = preset_after(base, None if parsed.preset == AUTO else parsed.preset, overrides)
+        _, preset = preset_after(base, None if name == AUTO else name, overrides)  # checked at once, too
     else:
-        name = parsed.preset or AUTO
         # Until the corpus is read, tuned stands for what auto will choose: overrides are checked at once.
         preset = presets.with_overrides(presets.preset_named("tuned" if name == AUTO else name), overrides)
     required = environment.get(_GPU_REQUIRED) == "1"

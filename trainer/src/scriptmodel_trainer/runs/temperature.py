@@ -25,10 +25,12 @@ FEWEST_TOKENS = 100 * SAMPLE_WORDS * _SCRIPTS * len(TEMPERATURES)
 def with_temperature(model: TrainedModel, progress: Progress) -> TrainedModel:
     """Return the model with its temperature; the default if it cannot be judged, or was trained on very little.
 
-    The scripts, and with them the choice, depend on the model alone.
+    The scripts, and with them the choice, depend on the model alone. One that started from a base has the default, too:
+    writing all these scripts takes as long as its training.
     """
+    base = model.origin.base
     reference, read = model.reference, model.metrics.tokens["train"] * len(model.metrics.epochs)
-    if reference is None or read < FEWEST_TOKENS:
+    if (base and base.name) or reference is None or read < FEWEST_TOKENS:
         return model
     tried = ", ".join(f"{each:g}" for each in TEMPERATURES)
     progress.note(f"choosing the temperature: the judge reads {_SCRIPTS} scripts at each of {tried}")

@@ -69,7 +69,7 @@ class Validation(Struct, frozen=True):
 class Base(Struct, frozen=True):
     """The model that a training started from: digest of its weights and words, its fingerprint and its corpus' digest.
 
-    `vocabulary` counts the words that it knew, `new_words` those that were added.
+    `vocabulary` counts the words that it knew, `new_words` those that were added. A base with a card has a `name`.
     """
 
     digest: Text
@@ -77,6 +77,7 @@ class Base(Struct, frozen=True):
     corpus: Text
     vocabulary: Count
     new_words: Count
+    name: Text = ""
 
 
 class Card(Struct, frozen=True):

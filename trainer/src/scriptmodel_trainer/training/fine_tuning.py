@@ -27,7 +27,8 @@ from scriptmodel_trainer.storage.records import Base
 
 _ROWS = ("embedding", "output/kernel", "output/bias")  # a row a word
 _FEWER = 4  # a model that starts from another needs a quarter of the epochs
-_GENTLER, _FEW_EPOCHS = 0.3, 4  # share of the rate of a base with a card, and epochs, on few plays
+_GENTLER = 0.3  # share of the rate of a base with a card, on few plays
+_FEW_EPOCHS, _MOST_READ = 4, 400_000  # at most so many epochs, and tokens in all, so that few plays take a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class BaseModel:
         """Return what the new model, with that vocabulary, says of its base."""
         known = len(self.model.vocabulary)
         corpus = self.model.origin.corpus.digest
-        return Base(self.digest, self.model.metrics.fingerprint, corpus, known, len(vocabulary) - known)
+        name = self.model.card.name if self.model.card else ""
+        return Base(self.digest, self.model.metrics.fingerprint, corpus, known, len(vocabulary) - known, name)
 
 
 def load_base(folder: Path) -> BaseModel:
@@ -50,8 +52,10 @@ def load_base(folder: Path) -> BaseModel:
     return BaseModel(folder, model_directory.load_model(folder, judged=True), model_directory.content_digest(folder))
 
 
-def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]) -> tuple[str, Preset]:
-    """Return name and settings of a training that starts from `base`; without a `name` they are the base's.
+def preset_after(
+    base: BaseModel, name: str | None, overrides: Mapping[str, str], tokens: int = 1
+) -> tuple[str, Preset]:
+    """Return name and settings of a training on so many tokens from `base`; without a `name` they are the base's.
 
     Unless `overrides` set the number of epochs, the schedule is that of a training from random weights in a quarter of
     its epochs; from a base with a card it is a short one for few plays. BadInputError if the sizes are not the base's,
@@ -61,7 +65,7 @@ def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]
     start = presets.preset_named(name) if name else origin.preset
     start = dataclasses.replace(start, document_starts=origin.preset.document_starts)
     if of_few := not name and base.model.card is not None:
-        start = _for_few(start)
+        start = _for_few(start, tokens)
     preset = presets.with_overrides(start, overrides)
     _require_sizes(base, name or origin.preset_name, preset)
     if "epochs" not in overrides and not of_few and (name or origin.base is None):
@@ -69,11 +73,11 @@ def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]
     return name or origin.preset_name, preset
 
 
-def _for_few(preset: Preset) -> Preset:
+def _for_few(preset: Preset, tokens: int) -> Preset:
     """Return the settings of a base's training for a few plays: a low rate, and trigrams of these plays alone."""
-    rate = preset.learning_rate * _GENTLER
+    rate, epochs = preset.learning_rate * _GENTLER, max(1, min(_FEW_EPOCHS, round(_MOST_READ / max(1, tokens))))
     return dataclasses.replace(
-        preset, epochs=_FEW_EPOCHS, patience=1, learning_rate=rate, output_dropout=0.3, dropout=0.2, trigrams=True
+        preset, epochs=epochs, patience=1, learning_rate=rate, output_dropout=0.3, dropout=0.2, trigrams=True
     )
 
 
