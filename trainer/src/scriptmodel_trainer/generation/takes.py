@@ -75,11 +75,11 @@ def best_take(vocabulary: Vocabulary, takes: Sequence[Take]) -> Take:
     words, and directions more than speeches.
     """
     written = [[vocabulary.words[number] for number in take.new] for take in takes]
-    best, highest, usual = takes[0], (-np.inf, -np.inf), _kind(takes[0], written[0])
+    best, highest, (_, usual) = takes[0], (-np.inf, -np.inf), _measured(takes[0], written[0])
     for take, tokens in zip(takes, written, strict=True):
         if _fits(tokens, written[0]):
-            faults = take.stage.play(vocabulary.joined(tokens))
-            score = _likely(take, tokens) - float(np.abs(_kind(take, tokens) - usual).sum())
+            faults, (likely, kind) = take.stage.play(vocabulary.joined(tokens)), _measured(take, tokens)
+            score = likely - float(np.abs(kind - usual).sum())
             if (-faults, score) > highest:
                 best, highest = take, (-faults, score)
     return best
@@ -91,18 +91,11 @@ def _fits(tokens: Sequence[str], first: Sequence[str]) -> bool:
     return begins == others and tokens.count(OPEN_BRACKET) <= first.count(OPEN_BRACKET)
 
 
-def _said(tokens: Sequence[str]) -> int:
-    """Return where a sentence begins after the name of who speaks, which is always likelier in the scene."""
-    return tokens.index(CLOSE_NAME) if CLOSE_NAME in tokens else 0
+def _measured(take: Take, tokens: Sequence[str]) -> tuple[float, Floats]:
+    """Return how likely a sentence is, in nats of a token, and its length and rarity in what a take loses that differs.
 
-
-def _likely(take: Take, tokens: Sequence[str]) -> float:
-    """Return how likely a sentence is in the scene, in nats of a token."""
-    likely = take.likely[_said(tokens) :]
-    return sum(likely) / max(1, len(likely))
-
-
-def _kind(take: Take, tokens: Sequence[str]) -> Floats:
-    """Return how long a sentence is and how rare its words are, in what a take loses that differs."""
-    rare = rarity(take.new[_said(tokens) :]).mean()
-    return np.array([_LENGTH * np.log(len(tokens)), _RARITY * rare], np.float32)
+    Who speaks counts for nothing: that is always likelier in the scene.
+    """
+    said = tokens.index(CLOSE_NAME) if CLOSE_NAME in tokens else 0
+    likely, rare = take.likely[said:], rarity(take.new[said:]).mean()
+    return sum(likely) / max(1, len(likely)), np.array([_LENGTH * np.log(len(tokens)), _RARITY * rare], np.float32)
