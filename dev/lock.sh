@@ -10,7 +10,7 @@ locks=dev/requirements
 lock() {
   local out=$locks/$1.txt
   shift
-  "$uv" pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-annotate --no-header \
+  "$uv" pip compile --quiet --python-version 3.11 --python-platform "${platform:-linux}" --generate-hashes --no-annotate --no-header \
     --no-emit-index-url --no-emit-find-links ${UPGRADE:+--upgrade} "$@" --output-file "$out"
   echo "$out: $(grep -c '==' "$out") packages"
 }
@@ -21,6 +21,7 @@ lock trainer trainer/pyproject.toml --extra cpu --extra serve $locks/trainer.in
 lock operator-runtime operator/pyproject.toml --extra pachyderm --constraints $locks/operator.txt
 lock trainer-cpu-runtime trainer/pyproject.toml --extra cpu --constraints $locks/trainer.txt
 lock trainer-gpu-runtime trainer/pyproject.toml --extra gpu --constraints $locks/trainer.txt
+platform=aarch64-manylinux_2_28 lock trainer-cpu-aarch64-runtime trainer/pyproject.toml --extra cpu --constraints $locks/trainer.txt
 # What `pipx install scriptmodel` brings besides our own distributions: preferably what the trainer was tested with.
 cp $locks/trainer.txt $locks/writer-runtime.txt
 lock writer-runtime operator/pyproject.toml trainer/pyproject.toml $locks/writer.in --extra cpu

@@ -21,7 +21,8 @@ def ours() -> dict[str, Path]:
     missing = [each.archive.name for each in built if not each.archive.exists()]
     if missing:
         raise NoImageError(f"build/images lacks {', '.join(missing)}: run `make images` first")
-    asleep = 'ENTRYPOINT ["/usr/bin/sleep", "infinity"]\nCMD []\n'
+    # There is no other program in it that could sleep.
+    asleep = 'ENTRYPOINT ["python3", "-ISc", "import signal; signal.pause()"]\nCMD []\n'
     return {each.tag: each.archive for each in built} | {PAUSE: derive(built[0], PAUSE, asleep)}
 
 

@@ -1,10 +1,9 @@
-"""Build the images, write them as archives, and say how large they are and what they hold.
+"""Build the images, write them as archives, and say how large they are.
 
-`make images` runs it. The archives and their bills of materials lie in build/images.
+`make images` runs it. The archives lie in build/images.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -12,11 +11,10 @@ import time
 from pathlib import Path
 
 from dev.images import s3
-from dev.images.archive import Content, read
-from dev.images.base import debian_base
+from dev.images.archive import sizes
+from dev.images.base import debian_base, published
 from dev.images.engine import Engine, EngineError, find
 from dev.images.project import Image, image
-from dev.images.sbom import cyclonedx
 from dev.images.sources import secrets
 from dev.paths import ROOT
 from dev.programs.debian import MissingProgramError
@@ -26,27 +24,41 @@ DEBOOTSTRAP = "debootstrap"
 OCI = "org.opencontainers.image"
 
 
-def build(engine: Engine, wanted: Image, base: str) -> Content:
-    """Build one image and write its archive and its bill of materials."""
-    arguments, context = dict[str, str](), ROOT
+def build(engine: Engine, wanted: Image, base: str, epoch: int | None = None) -> list[int]:
+    """Build one image and write its archive; return the bytes of its layers, unpacked.
+
+    All of its files have the time `epoch` if that is given.
+    """
     # As options, because buildah 1.28 takes a LABEL with an argument from its cache for any value of the argument.
     labels = {f"{OCI}.version": wanted.version, f"{OCI}.revision": _revision()}
-    if base and wanted.part != "s3":
-        arguments["BASE"] = base
-    if wanted.variant:
-        arguments["VARIANT"] = wanted.variant
+    arguments = {} if wanted.part == "s3" else _arguments(engine, wanted, base)
     with tempfile.TemporaryDirectory(prefix="scriptmodel-build-") as folder:
-        dockerfile = ROOT / f"Dockerfile.{wanted.part}"
+        dockerfile, context = ROOT / f"Dockerfile.{wanted.part}", ROOT
         given = secrets(Path(folder))
         if wanted.part == "s3":
             context = Path(folder, "context")
-            s3.write(context)
-        engine.build(wanted.tag, dockerfile, context=context, arguments=arguments, labels=labels, secrets=given)
+            s3.write(context, wanted.architecture)
+        engine.build(
+            wanted.tag, dockerfile, context=context, arguments=arguments, labels=labels, secrets=given, epoch=epoch
+        )
     engine.save(wanted.tag, wanted.archive)
-    content = read(wanted.archive)
-    bill = cyclonedx(f"scriptmodel-{wanted.part}", wanted.version, content)
-    wanted.archive.with_suffix(".cdx.json").write_text(json.dumps(bill, indent=2) + "\n")
-    return content
+    return sizes(wanted.archive)
+
+
+def _arguments(engine: Engine, wanted: Image, base: str) -> dict[str, str]:
+    """Return the arguments of the Dockerfile. Programs run in the base of this machine, whatever the image is for."""
+    found = {"VARIANT": wanted.variant} if wanted.variant else {}
+    if base == DEBOOTSTRAP:
+        found["BASE"] = debian_base(engine)
+    elif base:
+        found["BASE"] = base
+    if wanted.architecture == "arm64":
+        found["MACHINE"] = "aarch64"
+        foreign = debian_base(engine, "arm64") if base == DEBOOTSTRAP else published(base, wanted.part, "arm64")
+        found["TARGET"] = foreign
+        if wanted.variant:
+            found["VARIANT"] = f"{wanted.variant}-aarch64"
+    return found
 
 
 def _revision() -> str:
@@ -56,19 +68,12 @@ def _revision() -> str:
     return said.stdout.strip() or "unknown"
 
 
-def report(wanted: Image, content: Content, seconds: float) -> str:
+def report(wanted: Image, layers: list[int], seconds: float) -> str:
     """Return a summary of an image for the user."""
-    names = {"pypi": "Python packages", "deb": "of Debian", "golang": "Go modules"}
-    counts = {name: sum(p.kind == kind for p in content.packages) for kind, name in names.items()}
-    packages = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    layers = " + ".join(f"{size / 1e6:.0f}" for size in content.layers if size >= 1e5)
-    archive = wanted.archive.relative_to(ROOT)
+    each = " + ".join(f"{size / 1e6:.0f}" for size in layers if size >= 1e5)
     name = wanted.tag.removeprefix("docker.io/library/")
-    return (
-        f"{name}  {content.size / 1e6:.0f} MB unpacked ({layers}), {seconds:.0f} s\n"
-        f"  image  {archive}\n"
-        f"  SBOM   {archive.with_suffix('.cdx.json')}  {packages}"
-    )
+    archive = wanted.archive.relative_to(ROOT)
+    return f"{name}  {sum(layers) / 1e6:.0f} MB unpacked ({each}), {seconds:.0f} s\n  image  {archive}"
 
 
 def main() -> int:
@@ -87,12 +92,11 @@ def main() -> int:
     try:
         engine = find()
         print(f"images: {engine.name}", file=sys.stderr, flush=True)
-        base = debian_base(engine) if args.base == DEBOOTSTRAP else args.base
         for part in args.parts or PARTS:
             started = time.monotonic()
             wanted = image(part, args.variant if part == "trainer" else "", args.version)
-            content = build(engine, wanted, base)
-            print(report(wanted, content, time.monotonic() - started), flush=True)
+            layers = build(engine, wanted, args.base)
+            print(report(wanted, layers, time.monotonic() - started), flush=True)
     except (EngineError, MissingProgramError) as error:
         hint = "" if args.base else f"\nimages: without a registry, try `make images BASE={DEBOOTSTRAP}`"
         print(f"images: {error}{hint}", file=sys.stderr)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
 from dev.images.engine import Engine, EngineError
+from dev.paths import ROOT
 from dev.programs import debian
+from dev.programs.release import program
 
 SUITE = "bookworm"
 INCLUDE = ("ca-certificates", "python3-venv")
@@ -18,7 +23,6 @@ UNWANTED = (
     "var/cache/apt/archives",
     "var/lib/apt/lists",
     "var/log",
-    "usr/share/doc",
     "usr/share/info",
     "usr/share/locale",
     "usr/share/man",
@@ -27,9 +31,12 @@ UNWANTED = (
 DOCKERFILE = "FROM scratch\nADD rootfs.tar /\nENV PATH=/usr/local/bin:/usr/bin:/bin\n"
 
 
-def debian_base(engine: Engine) -> str:
-    """Return the tag of a minimal Debian with Python 3.11; made by debootstrap once, which takes root and a minute."""
-    recipe = "".join([SUITE, *INCLUDE, *UNWANTED, DOCKERFILE])
+def debian_base(engine: Engine, architecture: str = "") -> str:
+    """Return the tag of a minimal Debian with Python 3.11; made by debootstrap once, which takes root and a minute.
+
+    One of another architecture is unpacked only: no program in it can be run here.
+    """
+    recipe = "".join([SUITE, *INCLUDE, *UNWANTED, DOCKERFILE, architecture])
     tag = f"docker.io/library/scriptmodel-base:{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if engine.has(tag):
         return tag
@@ -37,7 +44,7 @@ def debian_base(engine: Engine) -> str:
     print(f"images: making a Debian {SUITE} base with debootstrap (once)", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="scriptmodel-base-") as folder:
         work = Path(folder)
-        _rootfs(work / "rootfs")
+        _rootfs(work / "rootfs", architecture)
         places = (f"--file={work / 'rootfs.tar'}", f"--directory={work / 'rootfs'}")
         subprocess.run(["tar", "--create", "--numeric-owner", *places, "."], check=True)
         shutil.rmtree(work / "rootfs")
@@ -46,15 +53,46 @@ def debian_base(engine: Engine) -> str:
     return tag
 
 
-def _rootfs(target: Path) -> None:
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(INCLUDE)}", SUITE, str(target)]
+def published(base: str, part: str, architecture: str) -> str:
+    """Return a base in a registry by its digest for an architecture; by default it is that of the Dockerfile."""
+    default = re.search(r"^ARG BASE=(\S+)", (ROOT / f"Dockerfile.{part}").read_text(), re.MULTILINE)
+    reference = base or (default[1] if default else "")
+    command = [str(program("crane")), "digest", f"--platform=linux/{architecture}", reference]
+    digest = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return re.sub(r"(:[^:/@]+)?(@.*)?$", f"@{digest}", reference, count=1)
+
+
+def _rootfs(target: Path, architecture: str) -> None:
+    foreign = ["--foreign", f"--arch={architecture}"] if architecture else []
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(INCLUDE)}", *foreign, SUITE, str(target)]
     done = subprocess.run([*command, debian.mirror()], capture_output=True, text=True, check=False)
     if done.returncode:
         raise EngineError("debootstrap failed (it needs root):\n" + "\n".join(done.stdout.splitlines()[-12:]))
+    if foreign:
+        _unpack(target)
     for name in UNWANTED:
-        shutil.rmtree(target / name)
-        (target / name).mkdir()
+        shutil.rmtree(target / name, ignore_errors=True)
+        (target / name).mkdir(parents=True)
     # It holds the address that this machine happens to use; the images install nothing more.
-    (target / "etc" / "apt" / "sources.list").unlink()
+    (target / "etc" / "apt" / "sources.list").unlink(missing_ok=True)
     for device in (target / "dev").iterdir():
         shutil.rmtree(device) if device.is_dir() and not device.is_symlink() else device.unlink()
+
+
+def _unpack(target: Path) -> None:
+    """Unpack the packages that were downloaded and record them as dpkg does, without running their scripts."""
+    known = target / "var/lib/dpkg"
+    records = []
+    for package in sorted((target / "var/cache/apt/archives").glob("*.deb")):
+        subprocess.run(["dpkg-deb", "--extract", str(package), str(target)], check=True)
+        tar = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(package)], capture_output=True, check=True).stdout
+        with tarfile.open(fileobj=io.BytesIO(tar)) as files:
+            names = ["/" + member.name.removeprefix("./") for member in files]
+        name, _, record = _asked(package).partition("\n")
+        (known / "info" / f"{name.removeprefix('Package: ')}.list").write_text("\n".join(names) + "\n")
+        records.append(f"{name}\nStatus: install ok installed\n{record}")
+    (known / "status").write_text("\n".join(records))
+
+
+def _asked(package: Path) -> str:
+    return subprocess.run(["dpkg-deb", "--field", str(package)], capture_output=True, text=True, check=True).stdout

@@ -35,13 +35,19 @@ class Engine:
         arguments: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
         secrets: Mapping[str, Path] | None = None,
+        epoch: int | None = None,
     ) -> None:
-        """Build an image, its progress shown on stderr. Layers that have not changed are taken from the last time."""
+        """Build an image, its progress shown on stderr. Layers that have not changed are taken from the last time.
+
+        With `epoch` all is built anew, and all files have that time.
+        """
         options = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
         options += [f"--label={name}={value}" for name, value in (labels or {}).items()]
         options += [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
         if self.name == "buildah":
             options += ["--layers", "--pull=missing" if self._version() >= (1, 29) else "--pull=false"]
+        if epoch is not None:
+            options += [f"--timestamp={epoch}", "--no-cache"]
         verb = "bud" if self.name == "buildah" else "build"
         self._run([verb, f"--file={dockerfile}", f"--tag={tag}", *options, str(context)])
 
@@ -86,10 +92,10 @@ class Engine:
             raise EngineError(f"`{self.name} {command[0]}` ended with status {done.returncode}; its messages are above")
 
 
-def find() -> Engine:
-    """Return the first engine that works; as root on Debian buildah is installed if none does."""
+def find(names: Sequence[str] = NAMES) -> Engine:
+    """Return the first of these engines that works; as root on Debian buildah is installed if none does."""
     reasons = []
-    for name in NAMES:
+    for name in names:
         if shutil.which(name) is None:
             reasons.append(f"{name}: not on PATH")
             continue

@@ -38,6 +38,8 @@ class GoProgram:
     """Further names that the program is called by."""
     takes: str = ""
     """The duration of the build, for the user who waits."""
+    architecture: str = ""
+    """What it is built for, as Go names it; by default this machine's."""
 
     @property
     def version(self) -> str:
@@ -59,7 +61,7 @@ class GoProgram:
         """The folder of the program; another version or another content of the module has another folder."""
         names = ("go.mod", "go.sum", *sorted(path.name for path in self.module.glob("*.go")))
         sources = b"".join((self.module / name).read_bytes() for name in names)
-        return cache() / self.name / f"{self.version}-{hashlib.sha256(sources).hexdigest()[:12]}"
+        return cache() / self.name / self.architecture / f"{self.version}-{hashlib.sha256(sources).hexdigest()[:12]}"
 
     @property
     def is_built(self) -> bool:
@@ -116,7 +118,7 @@ def _follow(
 
     `progress` is a format with a place for the number of lines.
     """
-    env = _environment()
+    env = _environment(program)
     done, shown, messages = 0, 0.0, list[str]()
     with subprocess.Popen(command, cwd=program.module, env=env, stdout=output, stderr=subprocess.PIPE, text=True) as go:
         for line in go.stderr or ():
@@ -141,15 +143,18 @@ def linked_modules(program: GoProgram) -> dict[str, Path]:
     lines = "{{with .Module}}{{.Path}}\t{{.Dir}}{{end}}"
     command = [go, "list", "-deps", "-f", lines, program.package]
     listed = subprocess.run(
-        command, cwd=program.module, env=_environment(), stdout=subprocess.PIPE, text=True, check=True
+        command, cwd=program.module, env=_environment(program), stdout=subprocess.PIPE, text=True, check=True
     )
-    root = subprocess.run([go, "env", "GOROOT"], env=_environment(), stdout=subprocess.PIPE, text=True, check=True)
+    root = subprocess.run(
+        [go, "env", "GOROOT"], env=_environment(program), stdout=subprocess.PIPE, text=True, check=True
+    )
     folders = dict(line.split("\t") for line in listed.stdout.splitlines() if line)
     return {module: Path(folder) for module, folder in sorted(folders.items())} | {"go": Path(root.stdout.strip())}
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
+def _environment(program: GoProgram) -> dict[str, str]:
+    target = {"GOARCH": program.architecture} if program.architecture else {}
+    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", **target}
 
 
 def find_go(oldest: str) -> str:

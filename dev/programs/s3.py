@@ -4,6 +4,7 @@
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from dev.paths import ROOT
@@ -18,9 +19,10 @@ VERSITYGW = GoProgram(
 )
 
 
-def versitygw() -> Path:
-    """Return the program, statically linked."""
-    return build(VERSITYGW, (f"-X main.Version={VERSITYGW.version}",)) / VERSITYGW.name
+def versitygw(architecture: str = "") -> Path:
+    """Return the program, statically linked, for this machine's architecture or another."""
+    program = replace(VERSITYGW, architecture=architecture)
+    return build(program, (f"-X main.Version={program.version}",)) / program.name
 
 
 if __name__ == "__main__":

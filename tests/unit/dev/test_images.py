@@ -1,19 +1,14 @@
 """The image build on the host: choice of the engine, secrets, removed files, and the printed summary."""
 
 import ctypes
-import io
-import json
 import re
 import shutil
-import tarfile
 from pathlib import Path
 
 import _cffi_backend
 import pytest
 
-from dev.images import slim, sources
-from dev.images.archive import Package, read
-from dev.images.sbom import cyclonedx
+from dev.images import root, slim, sources
 from dev.paths import ROOT
 from dev.programs import binaries
 
@@ -77,83 +72,43 @@ def test_packages_that_training_never_imports_are_removed_with_their_records(tmp
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["models.py"]
 
 
-DPKG = """Package: zlib1g
-Status: install ok installed
-Architecture: amd64
-Version: 1:1.2.13+dfsg-1
-
-Package: gone
-Status: deinstall ok config-files
-Version: 1
-"""
-METADATA = """Name: My_Package
-Version: 2.0
-License-Expression: MIT
-
-Text"""
+PACKAGES = {
+    "base-files": ("tmp/", "etc/", "etc/debian_version"),
+    "libc6:arm64": ("usr/lib/", "usr/lib/libc.so.6", "usr/share/doc/libc6/NEWS", "usr/share/doc/libc6/copyright"),
+    "libpython3.11-stdlib:arm64": ("usr/lib/python3.11/os.py", "usr/lib/python3.11/idlelib/help.py"),
+    "dash": ("bin/sh",),
+}
 
 
-def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    archive.addfile(member, io.BytesIO(content))
+@pytest.fixture(scope="module")
+def lowest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lowest layer of an image, from a base of these packages."""
+    base = tmp_path_factory.mktemp("base")
+    known = base / "var/lib/dpkg"
+    (known / "info").mkdir(parents=True)
+    for package, names in PACKAGES.items():
+        (known / "info" / f"{package}.list").write_text("".join(f"/{name.rstrip('/')}\n" for name in names))
+        for name in names:
+            (base / name).parent.mkdir(parents=True, exist_ok=True)
+            (base / name).mkdir(exist_ok=True) if name.endswith("/") else (base / name).write_text("")
+    records = (f"Package: {name.partition(':')[0]}\nVersion: 1\n" for name in PACKAGES)
+    (known / "status").write_text("\n".join(records))
+    layer = tmp_path_factory.mktemp("layer")
+    root.write(base, layer)
+    return layer
 
 
-def layer(files: dict[str, str]) -> bytes:
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w") as archive:
-        for name, text in files.items():
-            add(archive, name, text.encode())
-    return written.getvalue()
+def test_the_lowest_layer_has_the_files_and_licences_of_its_packages(lowest: Path) -> None:
+    found = {path.relative_to(lowest).as_posix() for path in lowest.rglob("*") if path.is_file()}
+    assert {"usr/lib/libc.so.6", "usr/lib/python3.11/os.py", "usr/share/doc/libc6/copyright"} <= found
+    assert not found & {"bin/sh", "usr/share/doc/libc6/NEWS", "usr/lib/python3.11/idlelib/help.py"}
+    assert (lowest / "tmp").stat().st_mode & 0o7777 == 0o1777
 
 
-def test_the_sbom_lists_the_packages_of_the_image(tmp_path: Path) -> None:
-    site = "opt/app/lib/python3.11/site-packages"
-    old = f"{site}/old-1.dist-info/METADATA"
-    layers = {
-        "a.tar": layer({"var/lib/dpkg/status": DPKG, old: "Name: old\nVersion: 1\n"}),
-        "b.tar": layer(
-            {
-                f"./{site}/.wh.old-1.dist-info": "",
-                f"./{site}/My_Package-2.0.dist-info/METADATA": METADATA,
-            }
-        ),
-    }
-    with tarfile.open(tmp_path / "image.tar", "w") as archive:
-        add(archive, "manifest.json", json.dumps([{"Config": "c.json", "Layers": list(layers)}]).encode())
-        add(archive, "c.json", b'{"config": {}}')
-        for name, content in layers.items():
-            add(archive, name, content)
-    content = read(tmp_path / "image.tar")
-    assert content.packages == (
-        Package("deb", "zlib1g", "1:1.2.13+dfsg-1", "", "amd64"),
-        Package("pypi", "My_Package", "2.0", "MIT"),
-    )
-    bill = cyclonedx("app", "1", content)
-    assert [component["purl"] for component in bill["components"]] == [
-        "pkg:deb/debian/zlib1g@1:1.2.13+dfsg-1?arch=amd64",
-        "pkg:pypi/my-package@2.0",
-    ]
-    assert bill["components"][1]["licenses"] == [{"expression": "MIT"}]
-
-
-def test_the_sbom_of_a_go_program_lists_the_modules_that_are_linked_into_it(tmp_path: Path) -> None:
-    lines = ("path\tx/cmd", "mod\tgithub.com/x/y\tv1.8.0\th1:a=", "dep\tgolang.org/x/net\tv0.58.0\th1:b=", "build\t-x")
-    modules = "\n".join(("", *lines, ""))
-    program = "\x7fELF\xff\xff Go buildinf:\x08\x02" + "\0" * 16 + "\x08go1.26.8\xff" + modules
-    with tarfile.open(tmp_path / "image.tar", "w") as archive:
-        add(archive, "manifest.json", json.dumps([{"Config": "c.json", "Layers": ["a.tar"]}]).encode())
-        add(archive, "c.json", b'{"config": {}}')
-        files = io.BytesIO()
-        with tarfile.open(fileobj=files, mode="w") as layered:
-            add(layered, "versitygw", program.encode("latin-1"))
-        add(archive, "a.tar", files.getvalue())
-    bill = cyclonedx("s3", "1", read(tmp_path / "image.tar"))
-    assert [component["purl"] for component in bill["components"]] == [
-        "pkg:golang/github.com/x/y@v1.8.0",
-        "pkg:golang/golang.org/x/net@v0.58.0",
-        "pkg:golang/stdlib@1.26.8",
-    ]
+def test_scanners_find_the_packages_of_the_lowest_layer(lowest: Path) -> None:
+    records = {path.name: path.read_text() for path in (lowest / "var/lib/dpkg/status.d").iterdir()}
+    assert records.keys() == {"base-files", "libc6", "libpython3.11-stdlib"}
+    assert records["libc6"] == "Package: libc6\nVersion: 1\n"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +116,7 @@ def test_the_sbom_of_a_go_program_lists_the_modules_that_are_linked_into_it(tmp_
     [
         ("operator-runtime.txt", "operator.txt"),
         ("trainer-cpu-runtime.txt", "trainer.txt"),
+        ("trainer-cpu-aarch64-runtime.txt", "trainer.txt"),
         ("trainer-gpu-runtime.txt", "trainer.txt"),
         ("wheel.txt", "operator.txt"),
     ],
