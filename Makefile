@@ -75,12 +75,13 @@ images: ## Build the images with docker, podman or buildah (BASE=debootstrap nee
 	@$(PYTHON) -m dev.images $(if $(BASE),--base $(BASE)) $(if $(VARIANT),--variant $(VARIANT))
 
 .PHONY: release
-release: env ## Fill dist/ with a release of this commit (VERSION=0.1.0, as all parts have it)
-	@$(OPERATOR)/bin/python -m dev.release build --version $(or $(VERSION),none)
+release: env ## Fill dist/ with a release of this commit (VERSION=0.1.0; IMAGES=operator,s3 or none, BASE=, KEY=cosign.key, REGISTRY=)
+	@$(OPERATOR)/bin/python -m dev.release build --version $(or $(VERSION),none) $(if $(IMAGES),--images $(IMAGES)) \
+	  $(if $(BASE),--base $(BASE)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(KEY),--key $(KEY))
 
 .PHONY: release-verify
-release-verify: env ## Check that each file in dist/ is what was released; needs no network
-	@$(OPERATOR)/bin/python -m dev.release verify
+release-verify: env ## Check each byte and the signature of dist/ without a network (KEY=cosign.pub, DIST=another folder)
+	@$(OPERATOR)/bin/python -m dev.release verify $(if $(DIST),--dist $(DIST)) $(if $(KEY),--key $(KEY))
 
 .PHONY: release-notes
 release-notes: ## Print what CHANGELOG.md says of a version (VERSION=0.1.0)
@@ -89,6 +90,14 @@ release-notes: ## Print what CHANGELOG.md says of a version (VERSION=0.1.0)
 .PHONY: release-try
 release-try: env ## Install the release in dist/ as a writer does, in an empty home without a network, make, Go and git
 	$(OPERATOR)/bin/pytest -v tests/release
+
+.PHONY: release-compare
+release-compare: env ## Check that two builds of a release are the same bytes (OTHER=dist of another clone)
+	@$(OPERATOR)/bin/python -m dev.release compare --other $(OTHER)
+
+.PHONY: release-push
+release-push: env ## Push images and chart of dist/ by digest (REGISTRY=host/path; KEY=cosign.key or KEYLESS=1 signs them there)
+	@$(OPERATOR)/bin/python -m dev.release push --registry $(REGISTRY) $(if $(KEY),--key $(KEY)) $(if $(KEYLESS),--keyless)
 
 .PHONY: cluster
 cluster: ## Start a one-node Kubernetes on this machine and load the images (root, Linux)

@@ -6,9 +6,11 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import subprocess
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -28,11 +30,37 @@ exec scriptmodel "$@"
 """
 
 
-def write_all(target: Path, made: Source) -> None:
+@dataclass(frozen=True)
+class Pins:
+    """Where chart and manifests find the images: a registry, and digests by repository and tag. Both may be empty."""
+
+    registry: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def values(self, text: str) -> str:
+        """Return the chart's default values with the registry and the digests in them."""
+        if self.registry:
+            text = text.replace('\n  registry: ""\n', f'\n  registry: "{self.registry}"\n', 1)
+        for name, digest in self.digests.items():
+            # A chart's trainer is that for CPUs: the other one has a suffix, and an object names it.
+            repository = re.escape(name.partition(":")[0])
+            if not name.endswith("-gpu"):
+                text = re.sub(rf'(repository: {repository}\n(?:.*\n){{2,4}}? +digest: )""', rf'\1"{digest}"', text)
+        return text
+
+    def manifest(self, text: str) -> str:
+        """Return a manifest whose images have the registry and the digests."""
+        for name, digest in self.digests.items():
+            whole = f"{self.registry}/{name}" if self.registry else name
+            text = re.sub(rf"(?<=[ /]){re.escape(name)}(?=\s|$)", f"{whole}@{digest}", text)
+        return text
+
+
+def write_all(target: Path, made: Source, pins: Pins) -> None:
     """Write everything but images below a folder."""
     write_distributions(target / "python", made)
-    write_chart(target / "chart", made)
-    write_manifests(target / "manifests", made)
+    write_chart(target / "chart", made, pins)
+    write_manifests(target / "manifests", made, pins)
     write_plugin(target / "plugin", made)
 
 
@@ -45,17 +73,19 @@ def write_distributions(target: Path, made: Source) -> None:
         subprocess.run(command, cwd=ROOT / part, env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
-def write_chart(target: Path, made: Source) -> None:
+def write_chart(target: Path, made: Source, pins: Pins) -> None:
     """Write the chart as `helm package` does, which itself notes the time at which it runs."""
     files = {f"{CHART.name}/{path.relative_to(CHART)}": path.read_bytes() for path in _files(CHART)}
+    values = f"{CHART.name}/values.yaml"
+    files[values] = pins.values(files[values].decode()).encode()
     _write(target / f"{CHART.name}-{made.version}.tgz", archive(files, made.epoch))
 
 
-def write_manifests(target: Path, made: Source) -> None:
+def write_manifests(target: Path, made: Source, pins: Pins) -> None:
     """Write what `kubectl apply -k manifests/` applies as one file, the CRD by itself, and the samples."""
     resources = yaml.safe_load((MANIFESTS / "kustomization.yaml").read_text())["resources"]
     texts = [(MANIFESTS / name).read_text().removeprefix("---\n").rstrip() for name in resources]
-    _write(target / "install.yaml", ("---\n" + "\n---\n".join(texts) + "\n").encode())
+    _write(target / "install.yaml", pins.manifest("---\n" + "\n---\n".join(texts) + "\n").encode())
     _write(target / "crd.yaml", (MANIFESTS / "crd.yaml").read_bytes())
     samples = {f"samples/{path.name}": path.read_bytes() for path in _files(MANIFESTS / "samples")}
     _write(target / "samples.tar.gz", archive(samples, made.epoch))

@@ -9,7 +9,8 @@ from dev.paths import ROOT
 from dev.release.source import HOME, ReleaseError, Source, bases, locks
 
 SUMS, PROVENANCE = "SHA256SUMS", "provenance.intoto.json"
-_OWN = (SUMS, f"{SUMS}.sig", f"{SUMS}.bundle", PROVENANCE)
+BUNDLE = f"{SUMS}.sigstore.json"
+_OWN = (SUMS, BUNDLE, PROVENANCE)
 """Files that the sums are not of."""
 
 
@@ -45,6 +46,20 @@ def verify(folder: Path) -> int:
     if subjects != {name: digest for name, digest in listed.items() if name != PROVENANCE}:
         raise ReleaseError(f"{PROVENANCE} is of other files than {SUMS}")
     return len(listed)
+
+
+def compare(one: Path, other: Path) -> int:
+    """Return how many files two builds have. Raises ReleaseError, which names those that are not the same bytes.
+
+    Only a signature may differ: ECDSA takes a random number for each.
+    """
+    first, second = sums(one), sums(other)
+    if differ := sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name)):
+        raise ReleaseError(f"{len(differ)} files differ:\n" + "\n".join(differ))
+    for name in (PROVENANCE, SUMS):
+        if (one / name).read_bytes() != (other / name).read_bytes():
+            raise ReleaseError(f"{name} differs")
+    return len(first) + 2
 
 
 def _statement(found: dict[str, str], made: Source) -> dict[str, Any]:

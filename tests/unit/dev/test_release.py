@@ -2,26 +2,38 @@
 
 import hashlib
 import io
+import json
+import os
+import random
+import shutil
 import tarfile
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
 
 from dev.paths import ROOT
-from dev.release import artifacts, statements, wheelhouse
+from dev.release import artifacts, images, statements, wheelhouse
 from dev.release.source import ReleaseError, Source, bases, source, versions
 
 MADE = Source(versions()["operator/pyproject.toml"], "a" * 40, 1_700_000_000)
+IMAGES = {
+    f"scriptmodel-{name}:{MADE.version}{suffix}": f"sha256:{number * 64}"
+    for name, suffix, number in (("operator", "", "1"), ("trainer", "", "2"), ("trainer", "-gpu", "3"), ("s3", "", "4"))
+}
+PINS = artifacts.Pins("registry.example/team", IMAGES)
+SEED = int(os.environ.get("SEED", "0"))
 
 
 @pytest.fixture
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(Source, "created", "2026-01-01T00:00:00Z")
-    artifacts.write_chart(tmp_path / "chart", MADE)
-    artifacts.write_manifests(tmp_path / "manifests", MADE)
+    artifacts.write_chart(tmp_path / "chart", MADE, PINS)
+    artifacts.write_manifests(tmp_path / "manifests", MADE, PINS)
     artifacts.write_plugin(tmp_path / "plugin", MADE)
     statements.write(tmp_path, MADE)
     return tmp_path
@@ -37,10 +49,15 @@ def test_a_writer_installs_command_and_trainer_of_the_same_version() -> None:
     assert needed == [f"scriptmodel-operator=={version}", f"scriptmodel-trainer[cpu]=={version}"]
 
 
-def test_two_builds_are_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        artifacts.write_all(tmp_path / name, MADE)
-    assert statements.sums(tmp_path / "a") == statements.sums(tmp_path / "b")
+def test_two_builds_by_other_accounts_are_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Source, "created", "2026-01-01T00:00:00Z")
+    for name, mask, zone in (("a", 0o022, "UTC"), ("b", 0o077, "JST-9")):
+        monkeypatch.setenv("TZ", zone)
+        before = os.umask(mask)
+        artifacts.write_all(tmp_path / name, MADE, PINS)
+        statements.write(tmp_path / name, MADE)
+        os.umask(before)
+    assert statements.compare(tmp_path / "a", tmp_path / "b") == 16
     assert len(list((tmp_path / "a" / "python").iterdir())) == 8
 
 
@@ -76,6 +93,62 @@ def test_what_differs_is_named(release: Path, change: Callable[[Path], object], 
         statements.verify(release)
 
 
+@pytest.mark.parametrize("case", range(8))
+def test_a_release_of_which_one_byte_differs_is_refused(release: Path, case: int) -> None:
+    chosen = random.Random(SEED * 8 + case)
+    path = chosen.choice(sorted(path for path in release.rglob("*") if path.is_file()))
+    content = bytearray(path.read_bytes())
+    content[chosen.randrange(len(content))] ^= 1 << chosen.randrange(8)
+    path.write_bytes(content)
+    with pytest.raises(ReleaseError):
+        statements.verify(release)
+
+
+def test_another_build_that_differs_is_named(release: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other") / "dist"
+    shutil.copytree(release, other)
+    (other / "manifests/crd.yaml").write_text("changed")
+    (other / "more").touch()
+    with pytest.raises(ReleaseError, match=r"^2 files differ:\nmanifests/crd\.yaml\nmore$"):
+        statements.compare(release, other)
+
+
+def test_chart_and_manifests_have_the_images_by_digest(release: Path) -> None:
+    with tarfile.open(next((release / "chart").iterdir())) as chart:
+        values = yaml.safe_load(chart.extractfile("scriptmodel-operator/values.yaml") or b"")
+    assert values["image"]["registry"] == "registry.example/team"
+    images = [values["image"], values["trainer"]["image"], values["storage"]["server"]["image"]]
+    assert [image["digest"][-1] for image in images] == ["1", "2", "4"]
+    text = (release / "manifests/install.yaml").read_text()
+    for name in ("operator", "trainer"):
+        whole = f"scriptmodel-{name}:{MADE.version}"
+        assert f" registry.example/team/{whole}@{IMAGES[whole]}" in text
+
+
+def test_an_sbom_depends_on_its_image_alone() -> None:
+    image = images.Built("scriptmodel-operator", "0.1.0-amd64", "sha256:1")
+    made = Mock(created="2026-01-01T00:00:00Z")
+    cyclonedx = {"bomFormat": "CycloneDX", "serialNumber": "1", "metadata": {"timestamp": "1", "component": {}}}
+    spdx = {"spdxVersion": "SPDX-2.3", "documentNamespace": "1", "creationInfo": {"created": "1", "creators": []}}
+    for document, keys in ((cyclonedx, ("serialNumber", "timestamp")), (spdx, ("documentNamespace", "created"))):
+        settled = images.settled(document, image, made)
+        again = json.loads(json.dumps(document).replace('"1"', '"2"'))
+        assert settled == images.settled(again, image, made)
+        assert all(f'"{key}"' in json.dumps(settled) for key in keys)
+        assert settled != images.settled(document, replace(image, digest="sha256:2"), made)
+
+
+def test_openvex_names_the_image_and_why_each_vulnerability_is_none() -> None:
+    image = images.Built("scriptmodel-operator", "0.1.0", "sha256:1")
+    document = images.vex(Mock(created="2026-01-01T00:00:00Z"), image)
+    assert document.keys() >= {"@context", "@id", "author", "timestamp", "version"}
+    assert document["statements"]
+    for statement in document["statements"]:
+        assert statement["products"] == [{"@id": "pkg:oci/scriptmodel-operator@sha256%3A1"}]
+        assert statement["vulnerability"]["name"].startswith("CVE-")
+        assert statement["justification"]
+
+
 def test_the_manifest_of_the_plugin_has_the_digest_of_its_archive(release: Path) -> None:
     (platform,) = yaml.safe_load((release / "plugin/scriptmodel.yaml").read_text())["spec"]["platforms"]
     archive = release / "plugin" / platform["uri"].rpartition("/")[2]
@@ -87,8 +160,8 @@ def test_the_manifest_of_the_plugin_has_the_digest_of_its_archive(release: Path)
 def test_one_file_applies_what_the_kustomization_does(release: Path) -> None:
     found = list(yaml.safe_load_all((release / "manifests/install.yaml").read_text()))
     names = yaml.safe_load((ROOT / "manifests/kustomization.yaml").read_text())["resources"]
-    parts = [each for name in names for each in yaml.safe_load_all((ROOT / "manifests" / name).read_text()) if each]
-    assert found == parts
+    texts = [PINS.manifest((ROOT / "manifests" / name).read_text()) for name in names]
+    assert found == [each for text in texts for each in yaml.safe_load_all(text) if each]
 
 
 def test_the_archive_of_the_chart_is_a_chart(release: Path) -> None:
