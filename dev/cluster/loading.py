@@ -22,7 +22,7 @@ def ours() -> dict[str, Path]:
     if missing:
         raise NoImageError(f"build/images lacks {', '.join(missing)}: run `make images` first")
     # There is no other program in it that could sleep.
-    asleep = 'ENTRYPOINT ["python3", "-ISc", "import signal; signal.pause()"]\nCMD []\n'
+    asleep = 'ENTRYPOINT ["/opt/scriptmodel-operator/bin/python3", "-ISc", "import signal; signal.pause()"]\nCMD []\n'
     return {each.tag: each.archive for each in built} | {PAUSE: derive(built[0], PAUSE, asleep)}
 
 
