@@ -15,7 +15,6 @@ from python_pachyderm.proto.v2.transaction import transaction_pb2_grpc
 from tests.contract.serving import open_channel
 
 T = TypeVar("T")
-FINAL = (pps.JOB_SUCCESS, pps.JOB_FAILURE, pps.JOB_KILLED, pps.JOB_UNRUNNABLE)
 
 
 def until(poll: Callable[[], T | None], seconds: float = 60.0) -> T:
