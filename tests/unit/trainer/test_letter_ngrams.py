@@ -98,7 +98,7 @@ def test_the_weights_of_a_trained_model_are_whole_and_predict_the_same_without_n
     graph.run(0, 0, [0.01] * 20)
     weights = model.weights()
     assert {name: array.shape for name, array in weights.items()} == chosen.shapes(50)
-    assert np.abs(model.ngrams.numpy()).max() > 0.01
+    assert np.abs(model.variables["ngrams"].numpy()).max() > 0.01
     whole = LanguageModel(chosen, 50, seed=9)
     whole.set_weights(weights)
     validation = cut_for_validation(STREAM, 0)

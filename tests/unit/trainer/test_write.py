@@ -230,7 +230,7 @@ def test_an_assessment_that_fails_is_repeated_by_the_same_command(plays: Path, t
 
 
 @pytest.mark.usefixtures("compiled_once")
-@pytest.mark.parametrize("moment", ["train.artifacts.save_model", "write.generate"])
+@pytest.mark.parametrize("moment", ["train.model_directory.save_model", "write.generate"])
 def test_one_ctrl_c_after_the_training_ends_the_command_and_the_model_is_kept(
     moment: str, plays: Path, tmp_path: Path
 ) -> None:
