@@ -13,10 +13,10 @@ from dev.images.project import image
 from dev.paths import ROOT, cache
 
 COMMIT = "97d809c340116b88dfb7b39f39e1b84dde4d62f0"
-"""Where its source is. Until a tag exists, a commit that is not far back: nothing was released, so a change may have
-earlier models trained again. It then moves this, too. From the first release on it is the tag of the version before."""
+"""The commit to build. Nothing was released, so a change may have older models trained again; the next commit then moves
+this to that change. After the first release it is the commit of the previous tag."""
 VERSION = "0.0.9"
-"""The version that its images and its chart are given, which tells them from those of the checkout."""
+"""The version of its images and its chart, another one than the checkout's."""
 PARTS = ("operator", "trainer", "s3")
 
 

@@ -275,7 +275,7 @@ def _lay_out(folder: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_documented_commands_work(page: Path, world: World) -> None:
     commands = list(documented(page))
-    world.known -= {command.text for command in commands[:1]}  # a page begins by itself, whatever others have run
+    world.known -= {command.text for command in commands[:1]}  # runs on each page, whatever others have run
     for command in commands:
         if isinstance(command.rule, Here):
             world.run(command, command.rule)

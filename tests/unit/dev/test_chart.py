@@ -22,7 +22,7 @@ def test_a_value_without_a_comment_is_an_error(tmp_path: Path, monkeypatch: pyte
         values_of("image:\n  tag: main # not above it\n", tmp_path, monkeypatch)
 
 
-def test_artifact_hub_is_told_of_the_images_and_the_crd_that_the_chart_has() -> None:
+def test_artifact_hub_shows_the_images_and_the_crd_of_the_chart() -> None:
     about = yaml.safe_load((CHART / "Chart.yaml").read_text())
     said = {name.partition("/")[2]: yaml.safe_load(text) for name, text in about["annotations"].items()}
     values = yaml.safe_load((CHART / "values.yaml").read_text())
