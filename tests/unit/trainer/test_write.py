@@ -133,7 +133,7 @@ def test_a_cento_is_a_scene_of_real_lines_each_once_with_notes_and_the_author(
 def test_what_continues_a_scene_is_shown(first: subprocess.CompletedProcess[str], plays: Path, tmp_path: Path) -> None:
     del first
     (tmp_path / "scene.txt").write_text(SCENE * 8, "utf-8")
-    shown = write(plays, "--continue", tmp_path / "scene.txt", "--words", "40").stdout
+    shown = write(plays, "--continue", tmp_path / "scene.txt", "--words", "120").stdout
     assert "A stranger waits for the last train." not in shown.partition("Script: ")[0]
     assert shown.count("\n[ ") >= 1
 
