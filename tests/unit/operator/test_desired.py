@@ -85,7 +85,7 @@ def test_the_request_is_a_variable_of_the_training_that_changes_nothing_else_of_
 
 def test_the_generate_command_is_the_contracts() -> None:
     assert " ".join(generate_command(Generation())) == (
-        "scriptmodel-trainer generate /pfs/model --out /pfs/out/new_script.txt --words 1000 --top-p 1 --seed 0"
+        "scriptmodel-trainer generate /pfs/model --out /pfs/out/new_script.txt --words 1000 --top-p 0.95 --seed 0"
     )
     assert generate_command(Generation(temperature="0.7"))[-2:] == ("--temperature", "0.7")
     full = Generation.model_validate({"prompt": "--winter is", "speaker": "JON SNOW", "samples": 3})

@@ -186,9 +186,9 @@ def test_digests_and_fingerprints_never_change(row: dict[str, Any]) -> None:
     [
         {"samples": 1},
         {"temperature": "auto"},
-        {"topP": "1"},
-        {"topP": "1.0"},
-        {"topP": "10e-1"},
+        {"topP": "0.95"},
+        {"topP": "0.950"},
+        {"topP": "95e-2"},
     ],
 )
 def test_a_later_field_at_its_default_changes_nothing(generation: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.detokenizing import count_pieces, detokenize
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, cost, kind_of
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.sampling import Sampling, balanced, choose, rarity
+from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.generation.writers import sample_line
 from scriptmodel_trainer.model.vocabulary import Vocabulary
@@ -223,22 +223,6 @@ def test_sampling_follows_the_probabilities() -> None:
     logits = np.log(np.array([0.7, 0.2, 0.1], np.float32))
     chosen = [choose(logits, Sampling(1.0, 1.0), random) for _ in range(6000)]
     assert np.bincount(chosen) / 6000 == pytest.approx([0.7, 0.2, 0.1], abs=0.02)
-
-
-@pytest.mark.parametrize("temperature", [0.6, 0.8])
-def test_a_low_temperature_prefers_what_is_likely_here_to_what_is_common(temperature: float) -> None:
-    common, rare = rarities = rarity([10, 3000])
-    anywhere, here = -rarities, -rarities + np.array([0, 1], np.float32)
-    balance = [balanced(logits, rarities, temperature) / temperature for logits in (anywhere, here)]
-    as_common = [rare_one - common_one for common_one, rare_one in balance]
-    assert common - rare < as_common[0], "a rare word is not as much rarer as the temperature alone makes it"
-    assert as_common[1] - as_common[0] == pytest.approx(1 / temperature, rel=1e-5), "and the scene counts for more"
-
-
-@pytest.mark.parametrize("temperature", [0, 1, 1.5])
-def test_a_temperature_that_favours_no_common_words_needs_no_balance(temperature: float) -> None:
-    logits = np.array([3.0, 1.0, 2.0], np.float32)
-    assert np.array_equal(balanced(logits, rarity([0, 1, 2]), temperature), logits)
 
 
 def test_top_p_takes_the_fewest_words_that_hold_it() -> None:

@@ -81,7 +81,7 @@ def test_the_scripts_of_fixed_weights_and_seeds_do_not_change() -> None:
     )
     assert (
         hashlib.sha256(written.encode()).hexdigest()
-        == "2081ce599a1c803ea78280aad748959841d3cee8a4f92cf2a49862e61ad2f46f"
+        == "284fc033ad935a2b0217a42f13a4d1a65711ca50535cfd3d6cba548c4a3378e8"
     )
 
 

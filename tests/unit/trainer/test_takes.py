@@ -70,10 +70,10 @@ def test_the_likeliest_take_is_kept() -> None:
     assert kept((written, -3.0), (written, -1.0), (written, -2.0)) == 1
 
 
-def test_a_take_whose_words_are_as_rare_as_those_of_the_first_one_is_preferred() -> None:
+def test_a_rare_word_is_worth_some_likelihood() -> None:
     common, rare = ([*SPEECH, word, END] for word in ("the", WORDS[-2]))
-    assert kept((rare, -2.0), (common, -1.9)) == kept((common, -2.0), (rare, -1.9)) == 0
-    assert kept((rare, -6.0), (common, -1.0)) == 1
+    assert kept((common, -2.0), (rare, -2.1)) == 1
+    assert kept((common, -2.0), (rare, -4.0)) == 0
 
 
 def test_a_take_with_a_fault_is_kept_only_without_another() -> None:

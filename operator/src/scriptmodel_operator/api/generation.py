@@ -45,7 +45,7 @@ class Generation(ApiModel):
     temperature: Annotated[str, decimal(at_most=2, word="auto"), AS_DECIMAL] = "auto"
     """Sampling temperature: below 1 favours likely words, above 1 flattens the distribution, 0 is greedy; auto is the
     one that the judge chose for the model when it was trained."""
-    top_p: Annotated[str, decimal(above=0, at_most=1), AS_DECIMAL] = "1"
+    top_p: Annotated[str, decimal(above=0, at_most=1), AS_DECIMAL] = "0.95"
     """Nucleus sampling: sample from the smallest set of words whose total probability reaches this value."""
     seed: Seed = 0
     """Random seed; another seed writes another script with the same model."""

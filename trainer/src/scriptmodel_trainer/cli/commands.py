@@ -210,7 +210,7 @@ folder {_MODEL}
 model {_MODEL}
 --words N  length limit in words, as counted by wc -w [default: 500]
 {_REQUEST.format(seed=0)}
---top-p P  sample from the smallest set of words whose total probability reaches P [default: 1]
+--top-p P  sample from the smallest set of words whose total probability reaches P [default: 0.95]
 --takes N  write each sentence N times and keep the one that answers the scene best [default: 16]
 --together  write samples 16 at a time, several times as fast; another rounding may now and then choose another word
 --out FILE  write the script to this file, in the format of its suffix {", ".join(SUFFIXES.values())} [default: standard

@@ -73,7 +73,7 @@ def _measured(name: str, model: TrainedModel, text: WholeStream, progress: Progr
     weights = {key: array for key, array in model.weights.items() if not key.startswith("cache/")}
     static = score(vocabulary, dataclasses.replace(model, weights=weights).network(), text, progress)
     cached = score(vocabulary, own, text, progress) if own.cache else None
-    writer, sampling = model.writer(), Sampling(model.temperature, 1, TAKES)
+    writer, sampling = model.writer(), Sampling(model.temperature, takes=TAKES)
     scripts = [script.tokens for script in writer.write_together(_WORDS, sampling, _SEEDS, Opening())]
     verdict = model.verdict(*scripts)
     return {

@@ -1,21 +1,16 @@
 """Choosing the next token from logits: temperature and top-p."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model.cache_numpy import COLD
-from scriptmodel_trainer.storage.arrays import Floats, Ids
+from scriptmodel_trainer.storage.arrays import Floats
 
 TAKES = 16
 """Takes of each sentence of a script that nobody reads while it is written."""
-BALANCE = 2.2
-"""What `balanced` adds for a word that is e times as rare, for each part that a temperature lacks of 1."""
-RANK = 10
-"""Added to the number of a word for its rarity: the commonest ones are nearly alike."""
 _MOST_TAKES = 64
 _BLOCK = 128
 
@@ -38,20 +33,6 @@ class Sampling:
             raise BadInputError(f"top-p {self.top_p:g} must be more than 0 and at most 1", parameter="top_p")
         if not 1 <= self.takes <= _MOST_TAKES:
             raise BadInputError(f"--takes {self.takes} must lie between 1 and {_MOST_TAKES}", parameter="takes")
-
-
-def rarity(words: Sequence[int] | Ids) -> Floats:
-    """Return how rare words are, in nats, by their numbers in the order of their frequency (Zipf's law)."""
-    found: Floats = np.log(np.asarray(words, np.float32) + np.float32(RANK))
-    return found
-
-
-def balanced(logits: Floats, rarities: Floats, temperature: float) -> Floats:
-    """Return logits with which a temperature below 1 prefers what is likely here to what is common anywhere.
-
-    It alone would make rare words rarer in each place, and a script would have half as many as its corpus.
-    """
-    return logits + np.float32(BALANCE * temperature * max(0.0, 1 - temperature)) * rarities
 
 
 def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> int:

@@ -1,9 +1,8 @@
 """Several takes of the next sentence of a script, written side by side, and which of them is kept.
 
-A network that samples strays in one sentence of two. So several are written, and of those that fit the stage the
-likeliest one is kept. Alone, that would be short sentences of common words, as "Yes.": so it is compared with others of
-the length of the first take whose words are about as rare, which is the choice by log p(sentence | scene) less
-log p(sentence) (Li et al. 2016, arXiv:1510.03055) for sentences that are equally likely anywhere.
+A network that samples strays in one sentence of two. So several are written, and the one is kept that fits the stage
+and that the scene makes likely, less what is likely anywhere, as "Yes.": the highest
+log p(sentence | scene) - lambda log p(sentence) (Li et al. 2016, arXiv:1510.03055), where words alone are p(sentence).
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import numpy as np
 
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_BRACKET, OPEN_EXPOSITION, OPEN_NAME
 from scriptmodel_trainer.generation.page import Page
-from scriptmodel_trainer.generation.sampling import rarity
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.streams import Stream
 from scriptmodel_trainer.model.cache_numpy import COLD
@@ -24,8 +22,9 @@ from scriptmodel_trainer.model.readers import Reader, read_together
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats
 
+_ANYWHERE = 0.4  # lambda
+_RANK = 10  # added to the number of a word: the commonest ones are nearly alike
 _LENGTH = 0.5  # what a take loses that is e times as long as the first one, or as short
-_RARITY = 3.0  # and one whose words are e times as rare, or as common
 _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 
 
@@ -69,17 +68,16 @@ def _log_probability(logits: Floats, number: int) -> float:
 
 
 def best_take(vocabulary: Vocabulary, takes: Sequence[Take]) -> Take:
-    """Return the take with the fewest faults, and of these the likeliest of the kind of the first; its stage moves on.
+    """Return the take with the fewest faults, and of these the one that answers the scene best; its stage moves on.
 
-    The first take decides what follows, and how long and how rare it is, since likely sentences are short and of common
-    words, and directions more than speeches.
+    The first take decides what follows, since likely sentences are short, and directions more than speeches.
     """
     written = [[vocabulary.words[number] for number in take.new] for take in takes]
-    best, highest, (_, usual) = takes[0], (-np.inf, -np.inf), _measured(takes[0], written[0])
+    best, highest = takes[0], (-np.inf, -np.inf)
     for take, tokens in zip(takes, written, strict=True):
         if _fits(tokens, written[0]):
-            faults, (likely, kind) = take.stage.play(vocabulary.joined(tokens)), _measured(take, tokens)
-            score = likely - float(np.abs(kind - usual).sum())
+            faults = take.stage.play(vocabulary.joined(tokens))
+            score = _answers(take, tokens) - _LENGTH * abs(np.log(len(tokens) / len(written[0])))
             if (-faults, score) > highest:
                 best, highest = take, (-faults, score)
     return best
@@ -91,11 +89,12 @@ def _fits(tokens: Sequence[str], first: Sequence[str]) -> bool:
     return begins == others and tokens.count(OPEN_BRACKET) <= first.count(OPEN_BRACKET)
 
 
-def _measured(take: Take, tokens: Sequence[str]) -> tuple[float, Floats]:
-    """Return how likely a sentence is, in nats of a token, and its length and rarity in what a take loses that differs.
+def _answers(take: Take, tokens: Sequence[str]) -> float:
+    """Return by how much the scene makes a sentence likelier than its words are anywhere, in nats of a token.
 
     Who speaks counts for nothing: that is always likelier in the scene.
     """
     said = tokens.index(CLOSE_NAME) if CLOSE_NAME in tokens else 0
-    likely, rare = take.likely[said:], rarity(take.new[said:]).mean()
-    return sum(likely) / max(1, len(likely)), np.array([_LENGTH * np.log(len(tokens)), _RARITY * rare], np.float32)
+    anywhere = -np.log(np.array(take.new[said + 1 :]) + _RANK)  # Zipf's law: words are in the order of their frequency
+    gain = np.array(take.likely[said:]) - _ANYWHERE * anywhere
+    return float(gain.sum() / max(1, len(gain)))

@@ -15,7 +15,7 @@ from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.page import Names, Page
-from scriptmodel_trainer.generation.sampling import Sampling, balanced, choose, rarity
+from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.generation.takes import Take, best_take, run_takes
@@ -150,10 +150,6 @@ class Writer(BaseWriter):
         self._joins = np.array([piece.count("_") for piece in vocabulary.words])  # further words that a name gets
         self._masks: dict[frozenset[Kind], Floats] = {}
         self._never: dict[int, Ids] = {}  # after each token
-        ordered = not vocabulary.spells  # sub-words are not in the order of their frequency
-        self._rarities = (
-            rarity(np.arange(len(vocabulary), dtype=np.int32)) if ordered else np.zeros(len(vocabulary), np.float32)
-        )
         # A speech is followed by one of another speaker, unless a direction comes between.
         self._changes_speakers = not vocabulary.spells and len(names) > 1
         folded = () if vocabulary.spells else {name.casefold() for name in vocabulary.names}
@@ -319,13 +315,12 @@ class Writer(BaseWriter):
 
     def _next(self, page: Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
         in_name = page.position.place is Place.NAME
-        heard = page.logits if in_name else balanced(page.logits, self._rarities, sampling.temperature)
         if page.names and page.position.place in (Place.NAME, Place.NAMED):
-            logits = heard + self._only(page.names)
+            logits = page.logits + self._only(page.names)
             logits -= self._elsewhere if in_name else 0
         else:
             allowed = self._mask(self._allowed(page))
-            logits = heard + allowed
+            logits = page.logits + allowed
             self._spell(page, logits)
             if page.position.place in (Place.NAME, Place.NAMED):
                 logits[self._joins > page.left - self._grammar.to_end(page.position)[0]] = -np.inf
@@ -333,7 +328,7 @@ class Writer(BaseWriter):
                 pronoun = self._lines.pronouns.get(self._vocabulary.words[page.speaker], "")
                 logits[self._numbers(PRONOUNS.get(pronoun, ()))] = -np.inf
             if logits.max() == -np.inf:  # none of the words that fit is known
-                logits = heard + allowed
+                logits = page.logits + allowed
         if in_name and self._changes_speakers and page.speaker is not None and (logits > -np.inf).sum() > 1:
             logits[page.speaker] = -np.inf  # somebody else speaks
         number = choose(logits, sampling, random)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,10 +64,6 @@ class Reference:
         """Return this with what the order of held-out text gains by a network."""
         gains = Sense(self.counts, model).gains(*stretches(held_out))
         return replace(self, usual=tuple(gain for gain, _ in gains))
-
-    def rare(self, common: Collection[str]) -> float:
-        """Return the share of held-out words that are not among the `common` ones."""
-        return 1 - sum(self.counts.get(word_hash(word), 0) for word in common) / max(1, sum(self.counts.values()))
 
 
 def held_out_tokens(corpus: TokenStream) -> list[str]:

@@ -4,7 +4,7 @@ from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling
 
-TEMPERATURES = (0.7, Sampling().temperature)
+TEMPERATURES = (Sampling().temperature, 0.9)
 SAMPLE_WORDS = 250
 
 
@@ -17,7 +17,7 @@ def sample_scripts(model: TrainedModel, count: int) -> dict[float, list[list[str
     base = model.origin.base
     temperatures = (model.temperature,) if base and base.name else TEMPERATURES
     rows = [(temperature, number) for temperature in temperatures for number in range(count)]
-    samplings = [Sampling(temperature, 1, TAKES) for temperature, _ in rows]
+    samplings = [Sampling(temperature, takes=TAKES) for temperature, _ in rows]
     seeds = [(model.origin.seed, number) for _, number in rows]
     scripts = iter(model.writer().write_together(SAMPLE_WORDS, samplings, seeds, Opening()))
     return {temperature: [next(scripts).tokens for _ in range(count)] for temperature in temperatures}

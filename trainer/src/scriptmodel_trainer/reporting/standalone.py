@@ -21,7 +21,7 @@ from scriptmodel_trainer.corpus.words import APHAERESIS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import one_form
 from scriptmodel_trainer.generation.grammar import APHAERESIS_ALONE, Grammar, Kind, cost, kind_of
-from scriptmodel_trainer.generation.sampling import BALANCE, RANK, Sampling
+from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.verse import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.storage.files import arrays_bytes
@@ -108,8 +108,6 @@ def _described(model: TrainedModel) -> dict[str, Any]:
         "cutoff": model.origin.preset.softmax_cutoff,
         "copied": COPIED,
         "nucleus": Sampling().top_p,
-        "balance": BALANCE,
-        "rank": RANK,
     }
 
 

@@ -187,17 +187,11 @@ class Script {
     return this.reader.predict().map((logit, id) => (this.names.has(id) && !(others && id === this.speaker) ? logit - often(id) : -Infinity));
   }
 
-  // Returns logits with which a temperature below 1 prefers what is likely here to what is common anywhere.
-  heard() {
-    const { reader: { temperature }, model: { balance, rank } } = this, raised = balance * temperature * Math.max(0, 1 - temperature);
-    return this.reader.predict().map((logit, id) => logit + raised * Math.log(id + rank));
-  }
-
   // Returns the logits of the tokens that may come next.
   permitted() {
     const { model, position, last } = this, is = (...lasts) => lasts.includes(position.last);
     if (position.place === "name") return this.cued();
-    const logits = this.heard(), out = new Set([...this.strangers, ...model.never(model.id(last))]);
+    const logits = this.reader.predict(), out = new Set([...this.strangers, ...model.never(model.id(last))]);
     const allowed = this.allowed(), possible = (logit, id) => (has(allowed, model.kinds[id]) ? logit : -Infinity);
     const verse = position.place === "speech" && !position.bracketed && this.endsLine(2);
     const capital = this.titled || (!position.sentence && model.flag(this.mark, CAPITAL));
