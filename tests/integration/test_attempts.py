@@ -206,7 +206,7 @@ def test_what_keeps_kubernetes_from_making_a_pod_is_read_from_its_events(
 
 
 def test_a_queued_job_is_left_suspended_and_stopped_with_its_secret(world: World) -> None:
-    world.run = replace(world.run, spec=replace(PLAIN, labels=FULL.labels))
+    world.run = replace(world.run, spec=replace(PLAIN, pods=FULL.pods))
     assert world.start().reason == "waits in queue gpus"
     assert world.job()["spec"]["suspend"] is True
     world.attempts.stop(world.namespace, world.attempt.name)
