@@ -12,7 +12,7 @@ from pathlib import Path
 from dev.images.project import image
 from dev.paths import ROOT, cache
 
-COMMIT = "12db236ad893be3355e17fcb1478c0d5e80374f6"
+COMMIT = "7958813a9b55b64b4fd06418ab0c8aedf6c8726a"
 """The commit to build. Nothing was released, so a change may have older models trained again; the next commit then
 moves this to that change. After the first release it is the commit of the previous tag."""
 VERSION = "0.0.9"
