@@ -96,8 +96,9 @@ def stop() -> None:
     leftovers.unmount(STATE)
     leftovers.remove_cgroups()
     network.down()
-    shutil.rmtree(STATE)
-    RECORD.unlink()
+    if STATE.exists():  # a stop may have been interrupted before the last line
+        shutil.rmtree(STATE)
+    RECORD.unlink(missing_ok=True)
 
 
 def _programs() -> dict[str, dict[str, Any]]:
