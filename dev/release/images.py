@@ -148,10 +148,19 @@ def _layout(host: str, each: Built, target: Path) -> None:
     reference = f"{host}/{each.name}:{each.tag}"
     run([tool("oras"), "copy", "-r", "--from-plain-http", "--to-oci-layout", reference, f"{folder}:{each.tag}"])
     shutil.rmtree(folder / "ingest", ignore_errors=True)
-    index = json.loads((folder / "index.json").read_text())
-    # oras lists them in the order in which they came, some at a time.
-    index["manifests"].sort(key=lambda manifest: ("annotations" not in manifest, manifest["digest"]))
-    _write(folder / "index.json", index)
+    settle_index(folder)
+
+
+def settle_index(layout: Path) -> None:
+    """Write in an order what a layout lists, and only what is known of it by itself: oras lists it as it came."""
+    index = json.loads((layout / "index.json").read_text())
+    for each in index["manifests"]:
+        each.pop("platform", None)  # which it has or not by the way on which oras found it, as the artifact's type
+        each.pop("artifactType", None)
+        manifest = json.loads((layout / "blobs" / each["digest"].replace(":", "/")).read_text())
+        each |= {name: manifest[name] for name in ("artifactType",) if name in manifest}
+    index["manifests"].sort(key=lambda each: ("annotations" not in each, each["digest"]))
+    _write(layout / "index.json", index)
 
 
 def _write(path: Path, document: Any) -> None:

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -37,6 +38,21 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     artifacts.write_plugin(tmp_path / "plugin", MADE)
     statements.write(tmp_path, MADE)
     return tmp_path
+
+
+@pytest.mark.parametrize("found", [{}, {"artifactType": "image", "platform": {"os": "linux"}}])
+def test_a_layout_lists_the_same_however_its_parts_were_found(tmp_path: Path, found: dict[str, Any]) -> None:
+    parts = {"sha256:1": {}, "sha256:2": {"artifactType": "application/spdx+json"}}
+    (tmp_path / "blobs/sha256").mkdir(parents=True)
+    for digest, manifest in parts.items():
+        (tmp_path / "blobs" / digest.replace(":", "/")).write_text(json.dumps(manifest))
+    listed = [{"digest": "sha256:2", "annotations": {}, **found}, {"digest": "sha256:1", **found}]
+    (tmp_path / "index.json").write_text(json.dumps({"manifests": listed[:: -1 if found else 1]}))
+    images.settle_index(tmp_path)
+    assert json.loads((tmp_path / "index.json").read_text())["manifests"] == [
+        {"digest": "sha256:2", "annotations": {}, "artifactType": "application/spdx+json"},
+        {"digest": "sha256:1"},
+    ]
 
 
 def test_all_parts_have_one_version() -> None:
