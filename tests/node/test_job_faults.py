@@ -22,7 +22,7 @@ from tests.node.test_jobs_engine import TEAM, earlier, pytestmark, spec, team  #
     ],
 )
 def test_what_keeps_a_pod_from_running_is_in_the_status(
-    team: Namespace,  # noqa: F811
+    team: Namespace,  # noqa: F811 - the fixture
     name: str,
     training: dict[str, object],
     says: str,
@@ -32,7 +32,7 @@ def test_what_keeps_a_pod_from_running_is_in_the_status(
     team.kubectl("delete", "scriptmodel", name, "--timeout=120s")
 
 
-def test_a_pod_that_is_evicted_for_its_disk_says_so(cluster: Running, team: Namespace) -> None:  # noqa: F811
+def test_a_pod_that_is_evicted_for_its_disk_says_so(cluster: Running, team: Namespace) -> None:  # noqa: F811 - as above
     limits = [{"type": "Container", "default": {"ephemeral-storage": "1Mi"}}]
     made = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "disk", "namespace": TEAM}}
     cluster.apply({**made, "spec": {"limits": limits}})

@@ -31,7 +31,7 @@ def keys_of(answer: dict[str, Any]) -> list[str]:
 
 
 def stored(people: People) -> str:
-    """Return the newest version, after a look whether it has what was pushed."""
+    """Return the newest version once it is known to have what was pushed."""
     head = people.gateway.branch_head(BranchRef(people.repo_ref, "master"))
     assert head is not None
     assert people.gateway.read_file(people.repo_ref, head.id, "/lear.txt", 100) == PLAYS["/lear.txt"]
