@@ -15,7 +15,7 @@ TEXT = b"ANNA. The river will not leave.\n"
 PLAY = Play("a.txt", "A Play", "A. Author", "1901", "us", hashlib.sha256(TEXT).hexdigest(), "https://plays/a.txt")
 
 
-@pytest.fixture(params=LANGUAGES)
+@pytest.fixture(params=LANGUAGES, scope="module")
 def listed(request: pytest.FixtureRequest) -> Library:
     return library(request.param)
 
