@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import re
 import tarfile
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.runs import temperature
 from scriptmodel_trainer.runs.options import options_from
+from scriptmodel_trainer.runs.prepare import prepare
 from scriptmodel_trainer.storage.arrays import Floats, as_bfloat16, from_bfloat16
 from scriptmodel_trainer.storage.records import Base, Card
 from scriptmodel_trainer.training.blending import blended
@@ -155,6 +157,17 @@ def test_a_base_without_the_language_of_the_text_is_not_chosen(packed: Path) -> 
     foreign = [f"{word}xq" for word in known]
     assert bases.best_for(["en"], np.arange(len(known), dtype=np.int32), foreign) is None
     assert bases.best_for([], np.arange(len(known), dtype=np.int32), known) is None
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_a_training_from_a_base_in_another_language_says_so(
+    packed: Path, tmp_path: Path, foreign: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bases.add(str(packed), None)
+    (tmp_path / "play.md").write_text(re.sub(r"[aeiou]", "ä" if foreign else r"\g<0>", play(60)), "utf-8")
+    words = ["train", "--data", str(tmp_path / "play.md"), "--out", str(tmp_path / "out"), "--base", "en"]
+    prepare(options_from(parser().parse_args(words)), TextProgress(io.StringIO()))
+    assert ("of the base en (en): it is in another language; leave it out" in capsys.readouterr().err) == foreign
 
 
 def test_a_base_has_settings_of_its_own_for_few_plays(folder: Path, model: Path) -> None:

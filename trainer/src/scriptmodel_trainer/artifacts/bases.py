@@ -29,7 +29,7 @@ _IN_CORPUS = "bases"  # a folder that holds a model is no text
 _MOST_BYTES = 1 << 26
 _MOST_FILES = 8
 _COMMONEST = 200  # words by which a language is known
-_LEAST = 0.35  # of a text's words that are among them: English has six of ten, other languages one
+LEAST = 0.35  # of a text's words that are among them: English has six of ten, other languages one
 _SECONDS = 60.0
 
 
@@ -72,7 +72,7 @@ def best_for(names: Sequence[str], train: Ids, lexicon: Sequence[str]) -> Path |
     """Return the folder of the base of those names that is in the language of a text; None if there is none."""
     shares = {name: share_of(load(found_as(name))[0].vocabulary.words, train, lexicon) for name in names}
     best = max(shares, key=lambda name: shares[name], default=NONE)
-    return found_as(best) if shares.get(best, 0.0) >= _LEAST else None
+    return found_as(best) if shares.get(best, 0.0) >= LEAST else None
 
 
 def share_of(words: Sequence[str], train: Ids, lexicon: Sequence[str]) -> float:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from scriptmodel_trainer.artifacts import bases
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE
 from scriptmodel_trainer.corpus.layouts import EXACT
@@ -66,6 +68,8 @@ def prepare(
         _note_choice(options.auto, progress)
     elif options.minutes is not None and not options.installed:
         progress.note(f"--minutes {options.minutes:g} has no effect: auto keeps the settings of the model of --from")
+    if options.base and options.base.model.card:
+        _compare_languages(options.base.model, corpus, progress)
     if corpus.doubt:
         progress.report(Warned("not_scripts", corpus.doubt))
     vocabulary = _vocabulary(options, corpus)
@@ -104,6 +108,14 @@ def _note_choice(choice: Choice, progress: Progress) -> None:
     settings = " ".join(f"{key}={json.dumps(value)}" for key, value in choice.settings.items())
     chosen = f"{choice.preset}{settings and f' with {settings}'}"
     progress.note(f"auto: {chosen}, for {choice.tokens:,} words and marks to train on and {limit}")
+
+
+def _compare_languages(base: TrainedModel, corpus: stream.TokenStream, progress: Progress) -> None:
+    """Warn that the corpus is in another language than a base, which somebody named all the same."""
+    share = bases.share_of(base.vocabulary.words, corpus.splits["train"], corpus.lexicon)
+    if share < bases.LEAST and base.card:
+        few = f"{share:.0%} of the words are among the commonest of the base {base.card.name} ({base.card.language})"
+        progress.report(Warned("other_language", f"{few}: it is in another language; leave it out, or name another"))
 
 
 def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:
