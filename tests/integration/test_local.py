@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from dev.paths import OPERATOR_ENV, TRAINER_ENV
+from dev.paths import OPERATOR_ENV, ROOT, TRAINER_ENV
 from scriptmodel_cli.main import main
 from tests.held import GENERATES, TRAINS, held_trainer
 from tests.integration.cluster import QUICK_TRAINER
@@ -72,6 +73,24 @@ def kept(folder: Path) -> dict[str, Any]:
 def reasons(done: subprocess.CompletedProcess[str]) -> list[str]:
     """Return the reasons of the status lines."""
     return [line.split()[1] for line in done.stderr.splitlines() if line[2:3] == ":"]
+
+
+def test_a_base_in_the_corpus_is_started_from_and_an_absent_one_fails_once(tmp_path: Path, corpus: Path) -> None:
+    python, model, state = TRAINER_ENV / "bin/python", tmp_path / "model", tmp_path / "state"
+    trained = [python, "-m", "scriptmodel_trainer", "train", "--data", corpus, "--out", model, "--preset", "test"]
+    subprocess.run(trained, check=True, capture_output=True)
+    card = {"name": "small", "language": "en", "licence": "CC0-1.0", "texts": ["A Play"], "not_for": "anything"}
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    packed = [python, "-m", "dev.base.pack", model, tmp_path / "card.json", tmp_path / "small.tar"]
+    subprocess.run(packed, check=True, env={**ENV, "PYTHONPATH": str(ROOT)})
+    with tarfile.open(tmp_path / "small.tar") as archive:
+        archive.extractall(corpus / "bases" / "small", filter="data")
+    done = local("--keep", state, "--corpus", corpus, "-f", write(tmp_path, model={"base": "small"}))
+    assert done.returncode == 0, done.stderr
+    assert kept(state)["status"]["lineage"]["base"] == "small"
+    done = local("--keep", state, "--corpus", corpus, "-f", write(tmp_path, model={"base": "other"}))
+    assert (done.returncode, "there is no base other (installed: small)" in done.stderr) == (1, True), done.stderr
+    assert reasons(done).count("TrainingFailed") == 1
 
 
 def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: Path, corpus: Path) -> None:

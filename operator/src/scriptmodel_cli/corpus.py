@@ -45,7 +45,7 @@ def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[Corp
     """
     found: dict[str, CorpusFile] = {}
     for source, name, named in _files(paths, note):
-        reason = _unfit(source)
+        reason = _unfit(source, of_base=name.startswith("bases/"))
         if reason and named:
             raise InputError(f"{source} {reason}")
         if reason:
@@ -100,7 +100,7 @@ def _skip_reason(folder: Path) -> str:
     return "is a link to a folder" if folder.is_symlink() else ""
 
 
-def _unfit(source: Path) -> str:
+def _unfit(source: Path, *, of_base: bool) -> str:
     if source.name.startswith("."):
         return "is hidden"
     try:
@@ -112,7 +112,7 @@ def _unfit(source: Path) -> str:
         raise InputError(f"cannot read {source}: {error.strerror}") from error
     if not head:
         return "is empty"
-    if head.startswith(_ZIP) and source.suffix.lower() in _READ_BY_THE_TRAINER:
+    if of_base or (head.startswith(_ZIP) and source.suffix.lower() in _READ_BY_THE_TRAINER):
         return ""
     return "is binary, not text" if b"\0" in head and not head.startswith(_WIDE_TEXT) else ""
 

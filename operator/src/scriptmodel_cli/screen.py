@@ -118,12 +118,9 @@ def _wrapped(title: str, parts: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _lineage(lineage: Object) -> list[tuple[str, str]]:
-    return [
-        (kind, f"{repo}@{short_id(commit)}")
-        for kind in ("corpus", "model", "script")
-        for repo, commit in [commit_of(lineage.get(kind, ""))]
-        if commit
-    ]
+    """Return what the script was made from: commits, or a base by its name."""
+    found = [(kind, commit_of(lineage[kind])) for kind in ("corpus", "base", "model", "script") if lineage.get(kind)]
+    return [(kind, f"{repo}@{short_id(commit)}" if repo.name else commit) for kind, (repo, commit) in found]
 
 
 def _history(history: Sequence[Object], now: datetime) -> list[str]:

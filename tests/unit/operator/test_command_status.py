@@ -56,7 +56,10 @@ def test_ready_is_green_stuck_is_red_and_work_is_yellow() -> None:
 
 def test_a_status_shows_training_lineage_and_script() -> None:
     world = trained_world()
-    reported = plain(screen_of(as_object(world), CREATED))
+    found = as_object(world)
+    found["status"]["lineage"]["base"] = "en"
+    reported = plain(screen_of(found, CREATED))
+    assert "base         en\n" in reported
     assert "100%  epoch 1/1  5,000 words/s" in reported
     assert "best 170.0, test 160.0, validation 170.0, training 150.0" in reported
     assert world.model.status["lineage"]["corpus"].partition("@")[2][:8] in reported

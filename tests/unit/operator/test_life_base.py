@@ -317,8 +317,12 @@ def test_a_base_by_name_is_found_by_the_trainer_and_reported_until_the_object_ha
     world.pachyderm.metrics |= {"base": {"name": "drama-en"}}
     world.reconcile()
     assert "--base drama-en" in " ".join(world.pachyderm.pipelines[world.train][-1].spec.command)
+    world.pachyderm.run(world.train)
+    world.reconcile()
+    assert world.condition("Trained")["message"] == "the train job runs, from the base drama-en"
     finish(world)
     assert (world.ready, world.model.status["lineage"]["base"]) == (("True", "Generated"), "drama-en")
+    assert "the model is trained from the base drama-en: " in world.condition("Trained")["message"]
     world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: So foul."})
     world.reconcile()
     command = " ".join(world.pachyderm.pipelines[world.train][-1].spec.command)

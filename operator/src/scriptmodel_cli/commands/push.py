@@ -43,9 +43,9 @@ def push(
 ) -> None:
     """Upload a corpus to a Pachyderm repo as one commit: all files or, after an error or Ctrl-C, none.
 
-    PATH is a text or a document (.docx, .odt), or a folder of them, uploaded with its subfolders. Hidden, empty and
-    other binary files, and links to folders or out of it, are skipped with a note. A ScriptModel that reads the repo
-    trains again automatically.
+    PATH is a text or a document (.docx, .odt), or a folder of them, uploaded with its subfolders, bases/ with the
+    weights of its bases. Hidden, empty and other binary files, and links to folders or out of it, are skipped with a
+    note. A ScriptModel that reads the repo trains again automatically.
 
     ScriptModels read only repos whose description names their namespace: --create adds the one of --namespace.
 

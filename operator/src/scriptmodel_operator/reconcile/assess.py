@@ -148,7 +148,8 @@ def _starts(model: ScriptModel, view: ModelView) -> tuple[Action, ...]:
 def _stages(given: Given, view: ModelView, running: RunsProgress | None, *, creating: bool = False) -> Stages:
     """Return the observed stages. A pipeline that does not exist is being created only if nothing prevents that."""
     previous = given.model.previous
-    message = running.message if running else ""
+    base = given.model.spec.model.base if view.refs.base is None else ""
+    message = running.message if running else f"the train job runs, from the base {base}" if base else ""
     train, select, generate = (
         seen is not None and given.model.may_write(seen.ownership) for seen in (view.train, view.select, view.generate)
     )

@@ -108,7 +108,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     known = {"validation": metrics.best, "test": metrics.perplexity.test} if metrics else {}
     figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
     model, winner = view.models.good.model if view.models.good else "", view.runs.winner if view.runs else ""
-    text = winner or "the model is trained"
+    text = winner or "the model is trained" + (f" from the base {metrics.base}" if metrics and metrics.base else "")
     text += f": perplexity {', '.join(figures)}" if figures else ""
     if view.models.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"
