@@ -75,9 +75,9 @@ images: ## Build the images with docker, podman or buildah (BASE=debootstrap nee
 	@$(PYTHON) -m dev.images $(if $(BASE),--base $(BASE)) $(if $(VARIANT),--variant $(VARIANT))
 
 .PHONY: release
-release: env ## Fill dist/ with a release of this commit (VERSION=0.1.0; IMAGES=operator,s3 or none, BASE=, KEY=cosign.key, REGISTRY=)
+release: env ## Fill dist/ with a release of this commit (VERSION=0.1.0; IMAGES=operator,s3 or none, BASE=, BASES=folder of `make base`, KEY=cosign.key, REGISTRY=)
 	@$(OPERATOR)/bin/python -m dev.release build --version $(or $(VERSION),none) $(if $(IMAGES),--images $(IMAGES)) \
-	  $(if $(BASE),--base $(BASE)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(KEY),--key $(KEY))
+	  $(if $(BASE),--base $(BASE)) $(if $(BASES),--bases $(BASES)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(KEY),--key $(KEY))
 
 .PHONY: release-verify
 release-verify: env ## Check each byte and the signature of dist/ without a network (KEY=cosign.pub, DIST=another folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import os
 import re
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 import yaml
 
 from dev.paths import OPERATOR_ENV, ROOT
-from dev.release.source import CHART, DISTRIBUTIONS, HOME, Source
+from dev.release.source import CHART, DISTRIBUTIONS, HOME, ReleaseError, Source
 
 MANIFESTS = ROOT / "manifests"
 _PLUGIN = """\
@@ -119,6 +120,24 @@ def write_plugin(target: Path, made: Source) -> None:
         },
     }
     _write(target / "scriptmodel.yaml", yaml.safe_dump(manifest, sort_keys=False).encode())
+
+
+def write_bases(target: Path, packed: Path) -> None:
+    """Copy the packed bases of a folder, and write the card of each beside it. Raises ReleaseError for what is none."""
+    found = sorted(packed.glob("*.tar"))
+    if not found:
+        raise ReleaseError(f"{packed} has no packed base: `make base` writes LANGUAGE.tar")
+    for path in found:
+        try:
+            with tarfile.open(path) as files:
+                described = files.extractfile("model.json")
+                card = json.load(described)["card"] if described else None
+        except (KeyError, ValueError, tarfile.TarError) as error:
+            raise ReleaseError(f"{path} is no packed base: {error}") from error
+        if not card:
+            raise ReleaseError(f"{path} is a model without a card, not a base")
+        _write(target / path.name, path.read_bytes())
+        _write(target / f"{path.stem}-card.json", (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def archive(files: Mapping[str, bytes], epoch: int, executable: str = "") -> bytes:

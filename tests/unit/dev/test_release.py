@@ -1,5 +1,6 @@
 """What is released: the same bytes each time, and checked byte by byte."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -87,6 +88,23 @@ def test_an_archive_of_wheels_depends_on_them_and_the_time_alone(tmp_path: Path)
     assert (tmp_path / "first.tar").read_bytes() == (tmp_path / "second.tar").read_bytes()
     with tarfile.open(tmp_path / "first.tar") as found:
         assert found.getnames() == ["wheelhouse/a.whl", "wheelhouse/b.whl"]
+
+
+@pytest.mark.parametrize("model", [{"card": {"name": "en"}}, {"card": None}, None], ids=["base", "model", "other"])
+def test_packed_bases_are_released_with_their_cards_and_nothing_else_is(
+    tmp_path: Path, model: dict[str, Any] | None
+) -> None:
+    name = "model.json" if model else "play.txt"
+    (tmp_path / "en.tar").write_bytes(gzip.decompress(artifacts.archive({name: json.dumps(model).encode()}, 0)))
+    if not (model and model["card"]):
+        with pytest.raises(ReleaseError, match=r"en\.tar is (no packed base|a model without a card)"):
+            artifacts.write_bases(tmp_path / "dist", tmp_path)
+        return
+    artifacts.write_bases(tmp_path / "dist", tmp_path)
+    assert (tmp_path / "dist/en.tar").read_bytes() == (tmp_path / "en.tar").read_bytes()
+    assert json.loads((tmp_path / "dist/en-card.json").read_text()) == {"name": "en"}
+    with pytest.raises(ReleaseError, match="has no packed base"):
+        artifacts.write_bases(tmp_path / "dist", ROOT / "bases")
 
 
 def test_a_whole_release_is_verified(release: Path) -> None:
