@@ -121,7 +121,7 @@ FORGED: dict[str, Forge] = {
     "another shape": weights(lambda arrays: arrays.update({"output/bias": np.zeros((1, 1), np.float32)})),
     "another type": weights(lambda arrays: arrays.update({"output/bias": arrays["output/bias"].astype(np.float64)})),
     "a pipe for n-grams": pipe("ngrams"),
-    "n-grams of another size": ngrams(lambda arrays: arrays.update(ngrams4=arrays["ngrams2"])),
+    "n-grams of a size left out": ngrams(lambda arrays: arrays.pop("ngrams2")),
     "n-grams in no order": ngrams(lambda arrays: arrays.update(ngrams8=arrays["ngrams8"][::-1])),
     "n-grams of another kind": ngrams(lambda arrays: arrays.update(ngrams8=arrays["ngrams8"].astype(np.float32))),
     "too many n-grams": ngrams(lambda arrays: arrays.update(ngrams8=np.arange((1 << 20) + 1, dtype=np.uint32))),

@@ -133,11 +133,11 @@ class ScriptScore(ApiModel):
     """The form: poor, fair, good or like the corpus; else a copy (of the corpus), a loop, noise or foreign (words of
     another corpus)."""
     form_score: str | None = None
-    """Product of originality, variety, order, vocabulary and turns."""
+    """Root of the product of originality, variety, order, vocabulary and turns."""
     sense: str | None = None
-    """Whether speeches follow from each other: poor, fair, good or like the corpus; none for very few speeches."""
+    """How well words follow each other: poor, fair, good or like the corpus."""
     sense_score: str | None = None
-    """How much the order of the speeches counts, beside text of the corpus."""
+    """How often words come in threes that the corpus has, beyond chance: 0.75 as often as in held-out text."""
     originality: str | None = None
     """Low if the script copies the corpus."""
     variety: str | None = None

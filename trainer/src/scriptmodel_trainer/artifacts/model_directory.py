@@ -112,9 +112,7 @@ class TrainedModel:
 
     def verdict(self, *texts: Sequence[str]) -> Verdict | None:
         """Return the verdict on a text, or on several as one; None if the model cannot judge."""
-        if self.reference is None:
-            return None
-        return self.reference.verdict(*texts, model=(self.network(), self.vocabulary))
+        return self.reference.verdict(*texts) if self.reference else None
 
     def replies(self) -> Replies:
         """Return what finds replies to a scene."""

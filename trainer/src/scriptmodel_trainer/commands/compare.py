@@ -31,7 +31,7 @@ _ROWS = (
     ("surprise at a letter", "nats_per_character", "{:.3f}"),
     ("surprise at a letter, with its cache", "nats_per_character_with_cache", "{:.3f}"),
     ("form of its scripts", "judged", "{0[form]}, {0[form_score]:.2f}"),
-    ("sense of its scripts", "judged", "{0[sense]}"),
+    ("sense of its scripts", "judged", "{0[sense]}, {0[sense_score]:.2f}"),
     ("temperature", "temperature", "{:g}"),
 )
 _NOTES = (

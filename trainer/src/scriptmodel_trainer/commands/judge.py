@@ -80,14 +80,11 @@ def _report(texts: Sequence[Sequence[str]], corpus: stream.TokenStream, model: T
     reference = reference_of(corpus, model.reference if model and model.origin.base else None)
     if reference is None:
         raise BadInputError("the corpus is too small to hold out text to compare with", "add scripts to --data")
-    held_out, known = held_out_tokens(corpus), (model.network(), model.vocabulary) if model else None
-    if known:
-        reference = reference.with_model(known, held_out)
-    training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
+    held_out, training = held_out_tokens(corpus), spoken_hashes(corpus.splits["train"], corpus.lexicon)
     figures = mean_figures([reference.figures(tokens, training) for tokens in texts])
     longest = reference.figures(held_out[: max(map(len, texts))], training).longest_copy
     return {
-        **dataclasses.asdict(reference.verdict(*texts, model=known)),
+        **dataclasses.asdict(reference.verdict(*texts)),
         "samples": len(texts),
         "figures": dataclasses.asdict(figures),
         "held_out": {**dataclasses.asdict(reference.held_out), "longest_copy": longest},
@@ -98,7 +95,6 @@ def _table(report: Mapping[str, Any]) -> str:
     values = ", ".join(
         f"{name} {report[name]:.2f}" for name in ("originality", "variety", "order", "vocabulary", "turns")
     )
-    sense = f"{report['sense']} ({report['sense_score']:.2f})" if report["sense"] else "too few speeches to say"
     rows = [
         f"{meaning:<48} {shown(report['figures'][name]):>9} {shown(report['held_out'][name]):>9}"
         for name, meaning in MEANING.items()
@@ -106,5 +102,10 @@ def _table(report: Mapping[str, Any]) -> str:
     ]
     head = f"{'':<48} {'text':>9} {'held out':>9}"
     return "\n".join(
-        (f"Form:  {report['form']} ({report['form_score']:.2f}: {values})", f"Sense: {sense}", head, *rows)
+        (
+            f"Form:  {report['form']} ({report['form_score']:.2f}: {values})",
+            f"Sense: {report['sense']} ({report['sense_score']:.2f})",
+            head,
+            *rows,
+        )
     )

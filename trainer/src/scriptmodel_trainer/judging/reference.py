@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.judging.elements import elements_of
 from scriptmodel_trainer.judging.figures import Figures, figures_of, mean_figures
 from scriptmodel_trainer.judging.ngrams import (
     MOST,
@@ -19,19 +17,16 @@ from scriptmodel_trainer.judging.ngrams import (
     KnownNgrams,
     known_ngrams,
     spoken_hashes,
-    word_hash,
 )
-from scriptmodel_trainer.judging.sense import Model, Sense, sense_of, stretches
 from scriptmodel_trainer.judging.verdict import Verdict, judge
 from scriptmodel_trainer.storage.files import converted
 
 if TYPE_CHECKING:
     from scriptmodel_trainer.corpus.stream import TokenStream  # it loads all layouts, which no judgement needs
 
-LARGEST = len(SIZES) * (4 * MOST + 1024) + 16 * MOST + 2048
+LARGEST = len(SIZES) * (4 * MOST + 1024) + 1024
 """Bytes of the file of n-grams, at most."""
 
-_GAINS = ("gained_by_words", "gained_by_network")
 _NAMES = set(Figures.__dataclass_fields__) - {"longest_copy"}
 NO_FIGURES = (
     "the model holds no figures to judge by, since its corpus is too small to hold text out or its layout is exact"
@@ -40,30 +35,18 @@ NO_FIGURES = (
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Figures of held-out text, the n-grams of the training text, and what the sense of a text is measured by.
-
-    `counts` are those of the words of held-out text by their hashes, `usual` what the order of its speeches gains by
-    each model of Sense.
-    """
+    """Figures of held-out text, and the n-grams of the training text."""
 
     held_out: Figures
     known: KnownNgrams
-    counts: Mapping[int, int]
-    usual: tuple[float, ...]
 
     def figures(self, tokens: Sequence[str], training: Hashes | None = None) -> Figures:
         """Return the figures of a text; `training` holds the words of the training text, for the longest copy."""
         return figures_of(tokens, self.known, training)
 
-    def verdict(self, *texts: Sequence[str], model: Model | None = None) -> Verdict:
-        """Return the verdict on a text, or on several as one; the sense also by a `model`, where `usual` has it."""
-        sense = sense_of(Sense(self.counts, model).gains(*texts), self.usual)
-        return judge(mean_figures([*map(self.figures, texts)]), self.held_out, sense)
-
-    def with_model(self, model: Model, held_out: Sequence[str]) -> Reference:
-        """Return this with what the order of held-out text gains by a network."""
-        gains = Sense(self.counts, model).gains(*stretches(held_out))
-        return replace(self, usual=tuple(gain for gain, _ in gains))
+    def verdict(self, *texts: Sequence[str]) -> Verdict:
+        """Return the verdict on a text, or on several as one."""
+        return judge(mean_figures([*map(self.figures, texts)]), self.held_out)
 
 
 def held_out_tokens(corpus: TokenStream) -> list[str]:
@@ -86,36 +69,26 @@ def reference_of(corpus: TokenStream, base: Reference | None = None) -> Referenc
         return None
     training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
     known = known_ngrams(training)
-    counts = Counter(word_hash(word) for line in elements_of(held_out) for each in line.sentences for word in each)
-    usual = tuple(gain for gain, _ in Sense(counts).gains(*stretches(held_out)))
-    return Reference(figures_of(held_out, known), known.with_runs_of(base.known) if base else known, counts, usual)
+    return Reference(figures_of(held_out, known), known.with_runs_of(base.known) if base else known)
 
 
 def stored_figures(reference: Reference) -> dict[str, float]:
     """Return the figures by name, to be stored; the longest copy depends on the length of a text and is left out."""
-    figures = {name: getattr(reference.held_out, name) for name in Figures.__dataclass_fields__ if name in _NAMES}
-    return figures | dict(zip(_GAINS, reference.usual, strict=False))
+    return {name: getattr(reference.held_out, name) for name in Figures.__dataclass_fields__ if name in _NAMES}
 
 
 def arrays_of(reference: Reference) -> dict[str, npt.NDArray[Any]]:
-    """Return the n-grams and the words of held-out text as arrays by name, to be stored."""
-    counts = np.array([*reference.counts.items()], np.uint64).reshape(-1, 2)
-    return {f"ngrams{size}": hashes for size, hashes in reference.known.of_size.items()} | {"held_out": counts}
+    """Return the n-grams as arrays by name, to be stored."""
+    return {f"ngrams{size}": hashes for size, hashes in reference.known.of_size.items()}
 
 
 def reference_from(figures: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Reference:
     """Return what `arrays_of` and the figures of the metrics give; raises ValueError if they are not of that form."""
-    if arrays.keys() != {f"ngrams{size}" for size in SIZES} | {"held_out"} or not figures.keys() >= _NAMES:
+    if not arrays.keys() >= {f"ngrams{size}" for size in SIZES} or not figures.keys() >= _NAMES:
         raise ValueError("it does not hold the n-grams of a training text")
-    counts = arrays["held_out"]
-    if counts.dtype != np.uint64 or counts.shape != (len(counts), 2) or len(counts) > MOST:
-        raise ValueError("it does not hold the words of held-out text")
-    for name, array in arrays.items():
-        if name == "held_out":
-            continue
+    of_size = {size: arrays[f"ngrams{size}"] for size in SIZES}
+    for array in of_size.values():
         if array.dtype != np.uint32 or array.ndim != 1 or len(array) > MOST or (array[1:] <= array[:-1]).any():
             raise ValueError("its n-grams are not sorted")
     held_out = {name: figures[name] for name in _NAMES} | {"words": int(figures["words"])}
-    known = KnownNgrams({size: arrays[f"ngrams{size}"] for size in SIZES})
-    usual = tuple(float(figures[name]) for name in _GAINS if name in figures)
-    return Reference(converted(held_out, Figures), known, dict(counts.tolist()), usual)
+    return Reference(converted(held_out, Figures), KnownNgrams(of_size))

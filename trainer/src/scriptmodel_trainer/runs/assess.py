@@ -10,7 +10,7 @@ from scriptmodel_trainer.evaluation.nats_per_character import per_character, val
 from scriptmodel_trainer.evaluation.perplexity import Scored, score_of, scored
 from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.generation.verse import lines_of
-from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of, stored_figures
+from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.trigrams import count as count_trigrams
 from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
@@ -55,8 +55,6 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         validation = validation_of(valid_perplexity, task.tokens["valid"], _words(corpus, "valid"), vocabulary)
     base = options.base.record(vocabulary) if options.base else None
     reference = None if vocabulary.exact else _reference(run, progress)  # the judge looks for speeches
-    if reference:
-        reference = reference.with_model((network, vocabulary), held_out_tokens(corpus))
     metrics = Metrics(
         fingerprint=task.fingerprint,
         epochs=result.history,
