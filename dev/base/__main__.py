@@ -37,17 +37,20 @@ def build(language: str, folder: Path, out: Path, words: Sequence[str] = ()) -> 
     model = out / "model"
     if not (model / "model.json").exists():
         say(f"training in {model}: the same command continues it after a stop")
-        train(texts, model, out / "state", [*settings(listed), *words])
+        if listed.start:
+            _run(_PYTHON, "-m", "dev.base.start", listed.start, texts, out / "start")
+        train(texts, model, out / "state", [*settings(listed, out / "start"), *words])
     card = out / "card.json"
-    card.write_text(json.dumps(_card(listed), ensure_ascii=False, indent=1), "utf-8")
+    card.write_text(json.dumps(card_of(listed), ensure_ascii=False, indent=1), "utf-8")
     packed = out / f"{language}.tar"
     _run(_PYTHON, "-m", "dev.base.pack", model, card, packed)
     return packed
 
 
-def settings(listed: Library) -> list[str]:
-    """Return the settings of a library's training as options of train."""
-    return ["--preset", "demo", "--set", *(f"{key}={json.dumps(value)}" for key, value in listed.training.items())]
+def settings(listed: Library, start: Path) -> list[str]:
+    """Return the settings of a library's training as options of train; `start` is the model that it starts from."""
+    kind = ["--from", str(start)] if listed.start else ["--preset", "demo"]
+    return [*kind, "--set", *(f"{key}={json.dumps(value)}" for key, value in listed.training.items())]
 
 
 def train(texts: Path, model: Path, state: Path, words: Sequence[str]) -> None:
@@ -75,14 +78,20 @@ def _normalize(play: Play, folder: Path, texts: Path, place: str) -> None:
         _run(_COMMAND, "normalize", folder / play.file, "--out", path)
 
 
-def _card(listed: Library) -> dict[str, object]:
+def card_of(listed: Library) -> dict[str, object]:
     return {
         "name": listed.language,
         "language": listed.language,
         "licence": listed.licence,
-        "texts": [f"{play}: {listed.free[play.free]}" for play in listed.plays],
+        "texts": _texts(listed),
         "not_for": _NOT_FOR,
     }
+
+
+def _texts(listed: Library) -> list[str]:
+    """Return a line for each text that a base has read, those of the base that it started from first."""
+    before = _texts(library(listed.start)) if listed.start else []
+    return before + [f"{play}: {listed.free[play.free]}" for play in listed.plays]
 
 
 def _run(*words: str | Path) -> None:

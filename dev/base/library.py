@@ -47,6 +47,8 @@ class Library:
     free: dict[str, str]
     training: dict[str, Any]
     plays: tuple[Play, ...]
+    start: str = ""
+    """The base whose weights the training starts from, with the words of these plays alone; else from nothing."""
 
 
 def library(language: str) -> Library:

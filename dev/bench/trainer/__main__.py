@@ -2,7 +2,7 @@
 
 Each figure and its reference are measured interleaved, in one run: on a busy machine only the ratios are valid.
 
-    python -m dev.bench.trainer [steps] [perplexity] [generation] [normalising] [characters]
+    python -m dev.bench.trainer [steps] [perplexity] [generation] [normalising] [characters] [sizes]
     python -m dev.bench.trainer record NAME --out FOLDER    # repeats a figure of docs/results, see its --help
 """
 
@@ -21,10 +21,11 @@ import numpy as np
 
 from dev.bench.trainer.characters import Recipe, bench_characters
 from dev.bench.trainer.pytorch import PyTorch, pytorch
+from dev.bench.trainer.sizes import bench_sizes
 from dev.bench.trainer.writing import bench_generation, bench_normalising
 from scriptmodel_trainer.model.hardware import device, faster_precision, load_tensorflow
 
-PARTS = ("steps", "perplexity", "generation", "normalising", "characters")
+PARTS = ("steps", "perplexity", "generation", "normalising", "characters", "sizes")
 # Of our own recipe for the published perplexity, over the preset small.
 OURS = (
     "layers=1 hidden_units=128 tied_embeddings=true schedule=one-cycle learning_rate=4 steps=10 epochs=2 precision=auto"
@@ -107,6 +108,8 @@ def run(parts: list[str], options: argparse.Namespace, process: PyTorch | None) 
     if "generation" in parts:
         bench_generation(options.rounds)
     run_on_text(parts, options)
+    if "sizes" in parts:
+        bench_sizes(options.rounds)
 
 
 def run_on_text(parts: list[str], options: argparse.Namespace) -> None:

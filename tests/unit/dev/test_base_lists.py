@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dev.base.__main__ import card_of, settings
 from dev.base.library import LISTS, Library, Play, fetch_missing, library, problems
 from dev.paths import ROOT
 
@@ -43,6 +44,14 @@ def test_no_held_out_author_and_no_gold_play_is_listed(listed: Library) -> None:
     for play in listed.plays:
         assert not set(surnames) & set(re.findall(r"\w+", f"{play.author} {play.translator}".lower())), play
         assert not gold & set(re.findall(r"\d+", play.source.split("/")[-1])), play
+
+
+def test_the_card_of_a_base_that_starts_from_another_has_the_texts_of_both(tmp_path: Path) -> None:
+    listed = library("en-emodeng")
+    texts = card_of(listed)["texts"]
+    assert isinstance(texts, list)
+    assert len(texts) == len(listed.plays) + len(library(listed.start).plays)
+    assert settings(listed, tmp_path)[:2] == ["--from", str(tmp_path)]
 
 
 def test_a_missing_and_a_changed_file_are_named_with_their_source(tmp_path: Path) -> None:

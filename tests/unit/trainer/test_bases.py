@@ -14,7 +14,7 @@ from forged import arrays_file
 from running import run_trainer
 from samples import play
 
-from dev.base import pack
+from dev.base import pack, start
 from scriptmodel_trainer.artifacts import bases
 from scriptmodel_trainer.artifacts.model_directory import LOG, load_model, save_model
 from scriptmodel_trainer.cli.parser import parser
@@ -170,6 +170,35 @@ def test_a_training_from_a_base_in_another_language_says_so(
     assert ("of the base en (en): it is in another language; leave it out" in capsys.readouterr().err) == foreign
 
 
+def test_of_bases_in_the_language_the_one_that_knows_most_words_is_chosen(folder: Path, packed: Path) -> None:
+    modern = load_model(folder)
+    spelled = dict.fromkeys([word for word in modern.vocabulary.words if word.isalpha()][1::2], "{}e")
+    old = tuple(spelled.get(word, "{}").format(word) for word in modern.vocabulary.words)
+    vocabulary = dataclasses.replace(modern.vocabulary, words=old)
+    save_model(bases.add(str(packed), None)[0].with_name("old"), dataclasses.replace(modern, vocabulary=vocabulary), "")
+    for name, words in (("en", modern.vocabulary.words), ("old", old)):
+        text = [word for word in words if word.isalpha()]
+        assert bases.best_for(["en", "old"], np.arange(len(text), dtype=np.int32), text) == bases.found_as(name)
+
+
+def test_the_training_of_a_base_can_start_from_another_with_the_words_of_its_own_texts_alone(
+    packed: Path, tmp_path: Path
+) -> None:
+    base = load_model(bases.add(str(packed), None)[0])
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("<boname> Ann <eoname> The lampe , the lampe <eos>\n" * 40, "utf-8")
+    start.start("en", tmp_path / "texts", tmp_path / "start")
+    started = load_base(tmp_path / "start").model
+    assert {"The", "the", "lampe"} < set(started.vocabulary.words)
+    assert "lamp" in base.vocabulary
+    assert "lamp" not in started.vocabulary
+    (before, now), (unknown, new) = (
+        [each.weights["embedding"][each.vocabulary.id_of(word)].tolist() for each in (base, started)]
+        for word in ("the", "lampe")
+    )
+    assert (before, unknown) == (now, new)
+
+
 def test_a_base_has_settings_of_its_own_for_few_plays(folder: Path, model: Path) -> None:
     origin = load_model(model).origin.preset
     _, preset = preset_after(load_base(folder), None, {})
@@ -189,11 +218,32 @@ def test_no_scripts_are_written_to_choose_a_temperature_after_a_base(
     assert temperature.with_temperature(started, TextProgress(io.StringIO())).temperature == found.temperature
 
 
-@pytest.mark.parametrize(("tokens", "epochs"), [(50_000, 4), (204_522, 2), (5_000_000, 1)])
-def test_a_training_from_a_base_reads_fewer_epochs_of_more_text(folder: Path, tokens: int, epochs: int) -> None:
+@pytest.mark.parametrize(
+    ("tokens", "minutes", "epochs"),
+    [(50_000, 1, 8), (204_522, 1, 2), (131_606, 1, 3), (131_606, 2, 6), (131_606, None, 8), (5_000_000, 1, 1)],
+)
+def test_a_training_from_a_base_reads_as_many_epochs_as_the_minutes_allow(
+    folder: Path, tokens: int, minutes: float | None, epochs: int
+) -> None:
     base = load_base(folder)
-    assert preset_after(base, None, {}, tokens)[1].epochs == epochs
-    assert preset_after(base, None, {"epochs": "9"}, tokens)[1].epochs == 9
+    assert preset_after(base, None, {}, tokens, minutes)[1].epochs == epochs
+    assert preset_after(base, None, {"epochs": "9"}, tokens, minutes)[1].epochs == 9
+
+
+@pytest.mark.parametrize(
+    ("minutes", "known", "epochs"), [(None, 0.95, 2), (None, 0.8, 8), ("1", 0.8, 2), ("2", 0.95, 4)]
+)
+def test_a_corpus_of_words_that_the_base_lacks_is_read_longer_unless_minutes_are_given(
+    packed: Path, minutes: str | None, known: float, epochs: int
+) -> None:
+    bases.add(str(packed), None)
+    words = [word for word in load_model(bases.found_as("en")).vocabulary.words if word.isalpha()]
+    train = np.resize(np.arange(len(words), dtype=np.int32), 200_000)
+    lexicon = words[: round(known * len(words))]
+    lexicon += [f"{word}xq" for word in words[len(lexicon) :]]
+    given = ["--minutes", minutes] if minutes else []
+    options = options_from(parser().parse_args(["train", "--data", "a", "--out", "b", "--base", "en", *given]))
+    assert dataclasses.replace(options, usual=10.0).chosen(train, lexicon).preset.epochs == epochs
 
 
 @pytest.mark.parametrize(("best", "share"), [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (3.0, 1.0)])
@@ -222,6 +272,8 @@ def test_write_starts_from_a_base_of_the_language_and_says_so(packed: Path, tmp_
     assert (base.name, base.digest) == ("en", load_base(bases.found_as("en")).digest)
     assert (tmp_path / "out" / "report.html").read_text("utf-8").count('<article class="script">') == 1
     assert run_trainer([*words, "--base", "en", "--minutes", "1"]).stderr == ""
+    shorter = run_trainer([*words, "--minutes", "0.001"])
+    assert (shorter.returncode, "holds a model that --minutes did not choose" in shorter.stderr) == (2, True)
     other = run_trainer([*words, "--base", "none"])
     assert (other.returncode, "started from another base, or from none" in other.stderr) == (2, True)
     missing = run_trainer([*words, "--base", "de"])

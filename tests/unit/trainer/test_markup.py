@@ -97,7 +97,7 @@ TEI = """<?xml version="1.0" encoding="utf-8"?>
           <sp who="#ben"><speaker>BEN</speaker><p>It was early <stage>(he yawns)</stage> yester<pb break="no"/>day.</p>
             <stage>He sits down.</stage></sp>
           <sp who="#anna"><speaker>ANNA</speaker><p>Then somebody must speak to it.</p></sp>
-          <sp who="#BEN"><p>I have spoken to it, twice.</p></sp>
+          <sp who="#BEN"><p>I have spoken<gap reason="illegible"><desc>•</desc></gap> to it, twice.</p></sp>
           <stage>[Exeunt.]</stage>
         </div>
       </div>

@@ -69,19 +69,20 @@ def found_as(name: str, corpora: Sequence[Path] = ()) -> Path:
 
 
 def best_for(names: Sequence[str], train: Ids, lexicon: Sequence[str]) -> Path | None:
-    """Return the folder of the base of those names that is in the language of a text; None if there is none."""
-    shares = {name: share_of(load(found_as(name))[0].vocabulary.words, train, lexicon) for name in names}
-    best = max(shares, key=lambda name: shares[name], default=NONE)
-    return found_as(best) if shares.get(best, 0.0) >= LEAST else None
+    """Return the folder of the base of those names that knows most of a text's words; None if none has its language."""
+    known = {name: load(found_as(name))[0].vocabulary.words for name in names}
+    fitting = [name for name, words in known.items() if share_of(words, train, lexicon) >= LEAST]
+    best = max(fitting, key=lambda name: share_of(known[name], train, lexicon, None), default=None)
+    return found_as(best) if best else None
 
 
-def share_of(words: Sequence[str], train: Ids, lexicon: Sequence[str]) -> float:
-    """Return the share of a text's words that are among the commonest of a vocabulary, most frequent first."""
-    common = {word.lower() for word in list(filter(str.isalpha, words))[:_COMMONEST]}
+def share_of(words: Sequence[str], train: Ids, lexicon: Sequence[str], most: int | None = _COMMONEST) -> float:
+    """Return the share of a text's words that are among the `most` common ones of a vocabulary; None: among all."""
+    listed = {word.lower() for word in list(filter(str.isalpha, words))[:most]}
     counts = np.bincount(train, minlength=len(lexicon))
     is_word = np.fromiter(map(str.isalpha, lexicon), np.bool_, len(lexicon))
-    is_common = np.fromiter((word.lower() in common for word in lexicon), np.bool_, len(lexicon))
-    return float(counts[is_word & is_common].sum() / max(1, counts[is_word].sum()))
+    is_listed = np.fromiter((word.lower() in listed for word in lexicon), np.bool_, len(lexicon))
+    return float(counts[is_word & is_listed].sum() / max(1, counts[is_word].sum()))
 
 
 def add(source: str, sha256: str | None) -> tuple[Path, Card]:

@@ -108,7 +108,7 @@ COMMANDS = (
         f"""
 plays PATH...  script files, or folders to search for them
 --minutes N  train the best model that takes this machine N minutes or less, as its speed is when the training starts
-    [default: 10, or those of the model in the folder]
+    [default: 10, 1 with a base that knows the words, or those of the model in the folder]
 --out FOLDER  folder for model, report and scripts [default: PLAYS-written in the working directory]
 --base NAME|none  start from this base; none: learn from the plays alone [default: an installed one of their language]
 --force  replace a model of other files, of other --minutes or of another --base, in that folder

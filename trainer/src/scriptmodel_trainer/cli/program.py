@@ -160,12 +160,13 @@ def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSig
     folder = write.folder_for(options.plays, options.out)
     bases = import_module("scriptmodel_trainer.artifacts.bases")
     named = options.base not in (None, bases.NONE)
-    kind = ["--base", options.base] if named else ["--minutes", options.minutes or "10"]
+    kind = ["--base", options.base] if named else []
+    kind += ["--minutes", options.minutes] if options.minutes else []
     model = str(folder / write.MODEL)
     train = ["train", "--out", model, *kind, "--data", *map(str, options.plays)]
     training = import_module("scriptmodel_trainer.runs.options").options_from(parser().parse_args(train))
-    if options.base is None:
-        training = dataclasses.replace(training, installed=tuple(bases.installed()))
+    installed = () if options.base else tuple(bases.installed())
+    training = dataclasses.replace(training, usual=10.0, installed=installed)
     usual = vars(parser().parse_args(["generate", model]))
     words = options.words if options.words is not None else 600 if options.lines is None else 20
     script = {"seed": options.seed or 0, "out": folder / "script-1.txt", "kind": ALL, "words": words}
@@ -175,7 +176,7 @@ def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSig
         folder=folder,
         training=training,
         request=_request(argparse.Namespace(**usual | vars(options) | script), progress),
-        minutes=training.minutes if options.minutes else None,
+        minutes=training.minutes,
         repeat=[*map(str, options.plays), *(["--out", str(folder)] if options.out else [])],
     )
     print(write.write(chosen, progress, signals))

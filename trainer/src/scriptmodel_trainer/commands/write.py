@@ -28,6 +28,7 @@ from scriptmodel_trainer.runs.prepare import Run
 from scriptmodel_trainer.storage.files import as_write_error, read_bounded, write_file
 from scriptmodel_trainer.training import auto
 from scriptmodel_trainer.training.checkpoints import described_in
+from scriptmodel_trainer.training.fine_tuning import epochs_in
 from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
 from scriptmodel_trainer.voices.speeches import keep_speeches
 
@@ -159,7 +160,7 @@ def _fits(options: WriteOptions, folder: Path) -> bool:
         raise BadInputError(error.message, "add --force to train it again, or name another folder") from error
     digest = reading.corpus_digest(reading.find_sources(options.plays, lambda _: None))
     known = model.origin.corpus.digest == digest
-    timed = options.minutes is None or model.origin.base or auto.is_choice_for(model.metrics.auto, options.minutes)
+    timed = options.minutes is None or _is_for(model, options.minutes)
     if known and timed and _has_wanted_base(options, model):
         return True
     if not options.force:
@@ -171,6 +172,13 @@ def _fits(options: WriteOptions, folder: Path) -> bool:
         other = "started from another base, or from none" if known else "learned from other files"
         raise BadInputError(f"{folder} has a model that {other}", "name another folder, or add --force to replace it")
     return False
+
+
+def _is_for(model: TrainedModel, minutes: float) -> bool:
+    """Return whether so many minutes would train as long again."""
+    if model.origin.base:
+        return epochs_in(minutes, model.metrics.tokens["train"]) == model.origin.preset.epochs
+    return auto.is_choice_for(model.metrics.auto, minutes)
 
 
 def _has_wanted_base(options: WriteOptions, model: TrainedModel) -> bool:

@@ -28,6 +28,8 @@ _STATE = "SCRIPTMODEL_STATE_DIR"
 _GPU_REQUESTED, _GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUESTED", "SCRIPTMODEL_GPU_REQUIRED"
 _REQUEST = "SCRIPTMODEL_REQUEST"
 _BUDGET = "SCRIPTMODEL_BUDGET_SECONDS"
+_KNOWN = 0.9  # share of a text's words; plays in old spelling have fewer words of a base of modern ones
+_ENOUGH = 1.0  # minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class TrainOptions:
     overrides: Mapping[str, str] = field(default_factory=dict)
     minutes: float | None = None
     """What `auto` chooses for."""
+    usual: float | None = None
+    """The minutes where none are given: with a base that knows the words one is enough."""
     pace: float | None = 1.0
     """How many minutes this machine takes for one of the table of `auto`; None to measure it."""
     auto: Choice | None = None
@@ -88,7 +92,9 @@ class TrainOptions:
             return self
         found = None if self.base else bases.best_for(self.installed, train, lexicon)
         if base := load_base(found) if found else self.base:
-            name, preset = preset_after(base, None, self.overrides, len(train))
+            knows = bases.share_of(base.model.vocabulary.words, train, lexicon, None) >= _KNOWN
+            minutes = self.minutes or (_ENOUGH if knows else self.usual)
+            name, preset = preset_after(base, None, self.overrides, len(train), minutes)
             return dataclasses.replace(self, base=base, preset_name=name, preset=preset)
         tokens, words = len(train), [lexicon[number] for number in np.unique(train)]
         pace = self.pace
@@ -97,7 +103,7 @@ class TrainOptions:
             from scriptmodel_trainer.training.pace import pace_here  # noqa: PLC0415  # it imports TensorFlow
 
             pace = pace_here(words)
-        choice = choose(tokens, self.minutes, pace)
+        choice = choose(tokens, self.minutes or self.usual, pace)
         preset = presets.with_overrides(preset_of(choice), self.overrides)
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)
 

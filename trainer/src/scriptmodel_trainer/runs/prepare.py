@@ -66,7 +66,7 @@ def prepare(
     options = options.chosen(corpus.splits["train"], corpus.lexicon)
     if options.auto:
         _note_choice(options.auto, progress)
-    elif options.minutes is not None and not options.installed:
+    elif options.minutes is not None and not (options.base and options.base.model.card):
         progress.note(f"--minutes {options.minutes:g} has no effect: auto keeps the settings of the model of --from")
     if options.base and options.base.model.card:
         _compare_languages(options.base.model, corpus, progress)

@@ -28,7 +28,7 @@ from scriptmodel_trainer.storage.records import Base
 _ROWS = ("embedding", "output/kernel", "output/bias")  # a row a word
 _FEWER = 4  # a model that starts from another needs a quarter of the epochs
 _GENTLER = 0.3  # share of the rate of a base with a card, on few plays
-_FEW_EPOCHS, _MOST_READ = 4, 400_000  # at most so many epochs, and tokens in all, so that few plays take a minute
+_MOST_EPOCHS, _READ = 8, 400_000  # at most so many epochs, and tokens in each minute, with scoring and all
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +53,19 @@ def load_base(folder: Path) -> BaseModel:
 
 
 def preset_after(
-    base: BaseModel, name: str | None, overrides: Mapping[str, str], tokens: int = 1
+    base: BaseModel, name: str | None, overrides: Mapping[str, str], tokens: int = 1, minutes: float | None = None
 ) -> tuple[str, Preset]:
     """Return name and settings of a training on so many tokens from `base`; without a `name` they are the base's.
 
     Unless `overrides` set the number of epochs, the schedule is that of a training from random weights in a quarter of
-    its epochs; from a base with a card it is a short one for few plays. BadInputError if the sizes are not the base's,
-    or it should lack what the base has.
+    its epochs; from a base with a card it is one for few plays, in so many minutes. BadInputError if the sizes are not
+    the base's, or it should lack what the base has.
     """
     origin = base.model.origin
     start = presets.preset_named(name) if name else origin.preset
     start = dataclasses.replace(start, document_starts=origin.preset.document_starts)
     if of_few := not name and base.model.card is not None:
-        start = _for_few(start, tokens)
+        start = _for_few(start, epochs_in(minutes, tokens))
     preset = presets.with_overrides(start, overrides)
     _require_sizes(base, name or origin.preset_name, preset)
     if "epochs" not in overrides and not of_few and (name or origin.base is None):
@@ -73,9 +73,14 @@ def preset_after(
     return name or origin.preset_name, preset
 
 
-def _for_few(preset: Preset, tokens: int) -> Preset:
+def epochs_in(minutes: float | None, tokens: int) -> int:
+    """Return how often at most a training on few plays reads their tokens in so many minutes; None: without a limit."""
+    return _MOST_EPOCHS if minutes is None else max(1, min(_MOST_EPOCHS, round(_READ * minutes / max(1, tokens))))
+
+
+def _for_few(preset: Preset, epochs: int) -> Preset:
     """Return the settings of a base's training for a few plays: a low rate, and trigrams of these plays alone."""
-    rate, epochs = preset.learning_rate * _GENTLER, max(1, min(_FEW_EPOCHS, round(_MOST_READ / max(1, tokens))))
+    rate = preset.learning_rate * _GENTLER
     return dataclasses.replace(
         preset, epochs=epochs, patience=1, learning_rate=rate, output_dropout=0.3, dropout=0.2, trigrams=True
     )

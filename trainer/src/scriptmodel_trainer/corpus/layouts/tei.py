@@ -9,7 +9,7 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 from scriptmodel_trainer.corpus.layouts.rules import Explain
 
 _NO_SCRIPT = """
-teiHeader standOff front back castList titlePage docTitle performance note fw figure rdg del bibl trailer
+teiHeader standOff front back castList titlePage docTitle performance note fw figure rdg del bibl trailer gap
 """
 _OUT = frozenset(_NO_SCRIPT.split())
 _ALTERNATIVES = frozenset(("orig", "sic", "abbr"))  # in a `choice`, where the other one is read
