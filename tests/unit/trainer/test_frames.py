@@ -66,6 +66,28 @@ def test_numbers_before_names_are_cut() -> None:
     assert [text for text in cut if text.isdigit()] == [str(number) for number in range(1, 26)]
 
 
+@pytest.mark.parametrize("shown", ["{line:<40}{number}", "{line} [{number}]", "{line}\t{number} "])
+def test_the_numbers_of_lines_of_verse_are_cut(shown: str, read: Read) -> None:
+    lines, expected, number = ["THE PIER", "", "ACT I"], [], 0
+    for turn in range(24):
+        name = NAMES[turn % 3].upper()
+        verse = [" ".join([WORDS[(turn * 7 + at) % 10].title(), *WORDS[at % 5 :][:5]]) + "," for at in range(4)]
+        verse[3] = "It was in 1745, and 40" if turn == 9 else verse[3]
+        expected.append((name, " ".join(verse)))
+        lines += ["", name]
+        for line in verse:
+            number += 1
+            lines.append(shown.format(line=line, number=number) if number % 5 == 0 else line)
+    assert [each for each in read("\n".join(lines)) if each[0]] == expected
+
+
+def test_years_at_the_ends_of_lines_are_no_numbers_of_verse(read: Read) -> None:
+    years = range(1700, 1740, 2)
+    talk = [(name, f"Was it in {year}?\nIt was in {year + 1}") for name, year in zip(NAMES * 4, years, strict=True)]
+    text = "ACT I\n\n" + "\n\n".join(f"{name.upper()}. {words}" for name, words in talk)
+    assert [words for name, words in read(text) if name] == [words.replace("\n", " ") for _, words in talk]
+
+
 @pytest.mark.parametrize("frame", ["{{{name}.}} {text}", "={caps}=\n{text}", "#  {name}. {text}"])
 @pytest.mark.parametrize("asked", ["caps-period", "title-period", "name-alone"])
 def test_a_requested_layout_is_read_in_the_frame_too(asked: str, frame: str) -> None:

@@ -91,8 +91,10 @@ def detect(sample: Sequence[str], requested: Layout | None = None) -> tuple[Layo
             framed, better = _best([frame.bare(line)[0] for line in sample])
             if better > max(score, _UNSURE):
                 chosen = requested or framed
-                layout, score = replace(chosen, parse=frame.around(chosen.parse)), better
+                layout, score = replace(chosen, parse=frames.without(frame.bare, chosen.parse)), better
                 break
+    if layout.is_printed and (step := frames.steps_of_numbers(sample)):
+        layout = replace(layout, parse=frames.without(partial(frames.without_number, step=step), layout.parse))
     return layout, score if requested is None else 1.0
 
 

@@ -4,8 +4,10 @@ Such a frame is inferred from what recurs at the beginning of lines: in a dialog
 alternating. Lists repeat none or are sorted, prose has hardly any. Lines are then read without the frame.
 """
 
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
@@ -56,25 +58,42 @@ class Frame:
         name = f"_{head.name}._" if named or not head.words else f"_{head.name}_:"
         return f"{indent}{name} {head.words}".rstrip(), head.number
 
-    def around(self, parse: Parse) -> Parse:
-        """The parser of a layout for files that have this frame."""
 
-        def parse_framed(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
-            numbers: list[Event] = []
-            for event in parse(self._bared(lines, numbers), [self.bare(line)[0] for line in sample], explain):
-                yield from numbers
-                numbers.clear()
-                yield event
+def without(bare: Callable[[str], tuple[str, str]], parse: Parse) -> Parse:
+    """Return the parser of a layout for files whose lines `bare` returns, each with the number that was beside it."""
+
+    def parse_bare(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
+        numbers: list[Event] = []
+
+        def bared() -> Iterator[str]:
+            for place, line in enumerate(lines, 1):
+                text, number = bare(line)
+                if number:
+                    numbers.append(Event(EventKind.CUT, number, line=place))
+                yield text
+
+        for event in parse(bared(), [bare(line)[0] for line in sample], explain):
             yield from numbers
+            numbers.clear()
+            yield event
+        yield from numbers
 
-        return parse_framed
+    return parse_bare
 
-    def _bared(self, lines: Iterable[str], numbers: list[Event]) -> Iterator[str]:
-        for place, line in enumerate(lines, 1):
-            bare, number = self.bare(line)
-            if number:
-                numbers.append(Event(EventKind.CUT, number, line=place))
-            yield bare
+
+def without_number(line: str, step: int = 1) -> tuple[str, str]:
+    """Return a line of verse and the number at its end, "" unless it has one in such steps."""
+    words, *last = line.rsplit(maxsplit=1) or [line]
+    number = "".join(last).strip("[]()")
+    return (words, number) if number.isdecimal() and len(number) < 5 and int(number) % step == 0 else (line, "")
+
+
+def steps_of_numbers(sample: Sequence[str]) -> int:
+    """Return in which steps an edition numbers its lines of verse, at their ends: most often 5; 0 if it does not."""
+    numbers = [int(number) for _, number in map(without_number, sample) if number]
+    counts = Counter(after - before for before, after in itertools.pairwise(numbers))
+    step, count = max(counts.items(), key=lambda each: each[1], default=(0, 0))
+    return step if step > 1 and count >= _COUNTED * max(_TURNS, len(numbers)) else 0
 
 
 @dataclass(frozen=True, slots=True)
