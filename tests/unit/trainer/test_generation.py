@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -120,6 +121,17 @@ def test_unknown_words_of_the_prompt_are_named_once() -> None:
     writer = Writer(network(SCRIPT, 1), SCRIPT)
     words, _ = writer.unknown(Opening("", 'the zeppelin, "the" Zeppelin (waits) zeppelin'))
     assert words == ["zeppelin", "Zeppelin"]
+
+
+def test_a_word_that_only_begins_a_sentence_of_the_prompt_is_known_and_stays_as_it_is() -> None:
+    writer, opening = Writer(network(SCRIPT, 1), SCRIPT), Opening("", "Waits the lamp.")
+    assert writer.unknown(opening) == ([], [])
+    assert writer.unknown(replace(opening, prompt="Lamp waits.")) == ([], [])
+    script, small = (
+        writer.write(30, Sampling(), (1,), replace(opening, speaker="ANNA", prompt=prompt)).tokens
+        for prompt in ("Waits the lamp.", "waits the lamp.")
+    )
+    assert script[3:] == ["Waits", *small[4:]]
 
 
 @pytest.mark.parametrize("top_p", [5e-324, 1e-320, 1e-46])

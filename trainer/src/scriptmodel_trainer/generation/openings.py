@@ -111,6 +111,6 @@ class Openings:
             return self._casting.meant(name, start.speakers) if name in asked else ""
 
         return (
-            [word for word in dict.fromkeys(words) if word not in self._vocabulary],
+            [word for word in dict.fromkeys(words) if self._vocabulary.known_form(word) not in self._vocabulary],
             [f"{name}{hint(name)}" for name in dict.fromkeys(names) if self._casting.find(name) is None],
         )

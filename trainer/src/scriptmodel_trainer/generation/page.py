@@ -75,7 +75,7 @@ class Page:
 
     def put(self, token: str, kind: Kind) -> int:
         """Write one token down; returns its number, which the network reads next."""
-        number = self._vocabulary.id_of(token)
+        number = self._vocabulary.id_of(self._vocabulary.known_form(token))
         named = self.position.place in (Place.NAME, Place.NAMED)
         self.names = self.names.get(number, {}) if named and kind is not Kind.CLOSE_NAME else self._cast
         self.used += cost(self.position, kind) + (token.count("_") if named else 0)

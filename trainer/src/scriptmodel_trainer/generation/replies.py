@@ -106,7 +106,7 @@ class Replies:
             speakers = others
         last = next(iter(before), "")
         given = Opening(scene=opening.scene, text=text, cast=opening.cast)
-        ids = self._vocabulary.encode(renamed(tokens, cast.voice))
+        ids = self._vocabulary.encode(map(self._vocabulary.known_form, renamed(tokens, cast.voice)))
         heard = Heard(self._network, np.concatenate([[self._vocabulary.first], ids]).astype(np.int32))
         return Scene(given, typography, cast, speakers, named, last, heard)
 

@@ -70,6 +70,11 @@ class Vocabulary:
     def id_of(self, word: str) -> int:
         return self._ids.get(word, self._ids[UNKNOWN])
 
+    def known_form(self, word: str) -> str:
+        """Return a word in small letters if it is known only so, as one that begins a sentence here; else as it is."""
+        small = word.lower()
+        return small if word not in self._ids and small in self._ids else word
+
     @property
     def exact(self) -> bool:
         """True for the tokens of the layout `exact`, of which sub-words spell every word."""

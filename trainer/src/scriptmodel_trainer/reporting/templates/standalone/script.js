@@ -27,7 +27,7 @@ class Model {
     for (const play of this.plays) for (const name of play.names) count(this.often, name);
   }
 
-  id(token) { return this.ids.get(token) ?? this.unknown; }
+  id(token) { return this.ids.get(token) ?? this.ids.get(token.toLowerCase()) ?? this.unknown; }
   flag(token, flag) { return Boolean(this.flags[this.ids.get(token)] & flag); }
   marker(token) { return has(MARKERS, this.kind(token)); }
   found(name) { return this.words[this.named.get(folded(name))]; }
