@@ -15,15 +15,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
+from aiohttp.web import HTTPFound
 from jinja2 import DictLoader, Environment
 from serving import TOKEN, Server, started
 
+from scriptmodel_trainer.artifacts.model_directory import MODEL
 from scriptmodel_trainer.corpus.real_lines import LINES, RealLine, StoredLines
 from scriptmodel_trainer.serving import pages
 from scriptmodel_trainer.serving.model_folders import Folder
+from scriptmodel_trainer.serving.pages import Pages
 from scriptmodel_trainer.serving.runs import read_run
 from scriptmodel_trainer.web.site import Site
 
@@ -95,6 +99,14 @@ def test_every_page_keeps_to_its_path_and_its_policy(server: Server) -> None:
         assert all(link and (link.startswith("/a/b/") or link in ("/all", "#main")) for link in links)
         for link in {link for link in links if link and link.startswith("/a/b/") and not link.endswith("/file")}:
             assert server.get(link)[0] == 200, link
+
+
+@pytest.mark.parametrize(("trained", "page"), [(True, "write"), (False, "")])
+def test_the_only_model_opens_to_write_with_it_once_it_is_trained(trained: bool, page: str, tmp_path: Path) -> None:
+    (tmp_path / (MODEL if trained else "training.jsonl")).touch()
+    with pytest.raises(HTTPFound) as found:
+        asyncio.run(Pages([("one", tmp_path)], "/a", "").index(Mock()))
+    assert found.value.location == f"/a/1/{page}"
 
 
 def test_the_page_of_a_model_has_its_training_and_leads_to_its_report(server: Server) -> None:

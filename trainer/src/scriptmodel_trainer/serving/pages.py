@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from scriptmodel_trainer.artifacts.model_directory import REPORT
+from scriptmodel_trainer.artifacts.model_directory import MODEL, REPORT
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.detokenizing import count_pieces
 from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage, parts_of
@@ -56,9 +56,9 @@ class Pages:
             folder.close()
 
     async def index(self, _request: web.Request) -> Values:
-        """Return a list of the folders, or go to the only one."""
+        """Return a list of the folders, or go to the only one: to write with it once it is trained."""
         if len(self._folders) == 1:
-            raise web.HTTPFound(f"{self._base}/1/")
+            raise web.HTTPFound(f"{self._base}/1/{'write' if self._folders['1'].has(MODEL) else ''}")
         runs = [(each, await asyncio.to_thread(read_run, each.folder)) for each in self._folders.values()]
         return {"title": "Models", "models": runs}
 
