@@ -91,6 +91,8 @@ def test_a_model_that_spells_words_is_no_page(model: Path) -> None:
     [
         ["--out", "{model}/model.json"],
         ["--out", "{model}"],
+        ["--out", "{model}/../x.pdf"],
+        ["--out", "{model}/../x.fountain"],
         ["--title", "A play"],
         ["--format", "html", "--continue", "none"],
     ],

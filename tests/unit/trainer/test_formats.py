@@ -64,7 +64,7 @@ def test_fountain_forces_only_what_would_be_read_as_something_else() -> None:
 
 def test_the_entries_of_the_title_page_of_final_draft_stand_apart() -> None:
     title = ElementTree.fromstring(FORMATS["fdx"](SCRIPT, PAGE)).iterfind("TitlePage/Content/Paragraph/Text")
-    entries = "A new script||written by||scriptmodel-trainer||A model of 15 scripts, seed 1"
+    entries = "A new script||written by||scriptmodel||A model of 15 scripts, seed 1"
     assert "|".join(text.text or "" for text in title) == entries
 
 

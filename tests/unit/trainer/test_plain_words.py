@@ -15,9 +15,17 @@ TEMPLATES = Path(reporting.__file__).parent / "templates"
 
 
 @pytest.mark.parametrize("command", ["write", "voice", "ui", "compare", "judge", "export", "base"])
-def test_the_help_of_a_writers_command_is_plain(command: str) -> None:
-    text = run_trainer([command, "--help"]).stdout
+def test_the_help_of_a_writers_command_is_plain_and_spells_it_as_it_was_typed(command: str) -> None:
+    text = run_trainer([command, "--help"], {"SCRIPTMODEL_PROGRAM": "scriptmodel"}).stdout
     assert not INTERNAL.findall(text.replace("--token-file", ""))
+    assert f"usage: scriptmodel {command} " in text
+    assert "scriptmodel-trainer" not in text
+
+
+def test_an_error_begins_with_the_command_that_was_typed() -> None:
+    done = run_trainer(["voice", "draft.txt"], {"SCRIPTMODEL_PROGRAM": "scriptmodel"})
+    expected = "scriptmodel: error: the following arguments are required: --with; see scriptmodel voice --help\n"
+    assert done.stderr == expected
 
 
 @pytest.mark.parametrize(

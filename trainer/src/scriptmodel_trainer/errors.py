@@ -1,6 +1,7 @@
 """Expected failures, each with its exit code and a hint at what to do."""
 
 import enum
+import os
 
 
 class ExitCode(enum.IntEnum):
@@ -33,6 +34,11 @@ class Reported(BaseException):
         """Return message and hint as one line of text."""
         text = f"{self.message}; {self.hint}" if self.hint else self.message
         return one_line(text)
+
+
+def program_name() -> str:
+    """Return how this program is spelled: the operator's command, which has the writer's ones, names itself."""
+    return os.environ.get("SCRIPTMODEL_PROGRAM") or "scriptmodel-trainer"
 
 
 class TrainerError(Reported, Exception):

@@ -11,14 +11,14 @@ from scriptmodel_trainer.storage.records import FILES, SCENES
 
 _WRITE_EXAMPLES = """\
 examples:
-  scriptmodel-trainer write plays/                    # trains, which takes minutes, and writes
-  scriptmodel-trainer write plays/                    # another script of the same model, in seconds
-  scriptmodel-trainer write plays/ --seed 7 --temperature 1
-  scriptmodel-trainer write plays/ --cast NORA,HELMER --words 1000
-  scriptmodel-trainer write plays/ --continue my-scene.txt --samples 3
-  scriptmodel-trainer write plays/ --continue my-scene.txt --next 10 --by NORA
-  scriptmodel-trainer write plays/ --continue my-scene.txt --cento
-  scriptmodel-trainer write plays/ --minutes 60 --out better/
+  %(prog)s plays/                    # trains, which takes minutes, and writes
+  %(prog)s plays/                    # another script of the same model, in seconds
+  %(prog)s plays/ --seed 7 --temperature 1
+  %(prog)s plays/ --cast NORA,HELMER --words 1000
+  %(prog)s plays/ --continue my-scene.txt --samples 3
+  %(prog)s plays/ --continue my-scene.txt --next 10 --by NORA
+  %(prog)s plays/ --continue my-scene.txt --cento
+  %(prog)s plays/ --minutes 60 --out better/
 
 The folder has the model, report.html and each script as script-N.txt, .fountain (screenwriting programs), .fdx (Final
 Draft) and .html (to print). A stopped training is continued by the same command.
@@ -72,7 +72,7 @@ _REQUEST = """
 --only-new  write only what follows the text that is continued
 --samples N  number of scripts, each in a file of its own [default: 1]
 --title TEXT  title of the script in its files [default: A new script]
---author NAME  author of the script in its files [default: scriptmodel-trainer]
+--author NAME  author of the script in its files [default: scriptmodel]
 """
 _ADDRESS = """
 --host ADDRESS  listen at this address; another than this machine's own needs --token-file [default: 127.0.0.1]
@@ -281,7 +281,7 @@ draft DRAFT  the scenes to look at, in any layout
         f"""
 folder {_MODEL}
 --out FILE  write to this file
---format safetensors|html  what to write [default: html for a file of that suffix, else safetensors]
+--format safetensors|html  what to write [default: as the suffix of the file says]
 --title TEXT  title of the page [default: Write with, and the model's name]
 --author NAME  author of the page
 --continue FILE|-  scene that the page opens with

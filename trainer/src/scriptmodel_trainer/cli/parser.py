@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import scriptmodel_trainer
 from scriptmodel_trainer.cli.commands import COMMANDS, Command
 from scriptmodel_trainer.cli.options import add_options
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.errors import BadInputError, program_name
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -42,7 +42,7 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; wrong usage raises BadInputError."""
     program = _Parser(
-        prog="scriptmodel-trainer",
+        prog=program_name(),
         description=_DESCRIPTION,
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -62,7 +62,7 @@ def _settings(command: Command) -> dict[str, Any]:
     """Return the settings of argparse for a command. An epilog of several lines keeps them."""
     settings = {"description": command.description, "epilog": command.epilog, **command.settings}
     if not command.epilog:
-        settings["epilog"] = f"example: scriptmodel-trainer {command.name} {command.example}"
+        settings["epilog"] = f"example: %(prog)s {command.example}"
     if column := settings.pop("column", None):
         settings["formatter_class"] = partial(argparse.RawDescriptionHelpFormatter, max_help_position=column)
     return settings

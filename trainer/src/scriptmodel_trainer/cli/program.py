@@ -119,7 +119,7 @@ def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals
         case "generate":
             _run_generate(options, log, progress)
         case "write":
-            _run_write(options, progress, signals)
+            _run_write(options, words, progress, signals)
         case "train":
             module.train(import_module("scriptmodel_trainer.runs.options").options_from(options), progress, signals)
         case "trial":
@@ -155,7 +155,7 @@ def _called(function: Callable[..., T], parsed: argparse.Namespace, **given: Any
     return function(**{name: given[name] if name in given else getattr(parsed, name) for name in names})
 
 
-def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSignals) -> None:
+def _run_write(options: argparse.Namespace, given: Sequence[str], progress: Progress, signals: StopSignals) -> None:
     write = _module("write")
     folder = write.folder_for(options.plays, options.out)
     bases = import_module("scriptmodel_trainer.artifacts.bases")
@@ -177,6 +177,7 @@ def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSig
         training=training,
         request=_request(argparse.Namespace(**usual | vars(options) | script), progress),
         minutes=training.minutes,
+        others=[word for last, word in itertools.pairwise(["", *given]) if "--seed" not in (last, word.split("=")[0])],
         repeat=[*map(str, options.plays), *(["--out", str(folder)] if options.out else [])],
     )
     print(write.write(chosen, progress, signals))

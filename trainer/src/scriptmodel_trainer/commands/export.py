@@ -13,7 +13,7 @@ from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.reporting.standalone import Cover, page_of
 from scriptmodel_trainer.storage.files import arrays_bytes, write_file
 
-HTML = "html"
+HTML, SAFETENSORS = "html", "safetensors"
 _USUAL_PAGE = 15_000_000  # bytes
 
 
@@ -29,7 +29,11 @@ def export(
 ) -> None:
     """Write a model as one file: a page that writes, or its arrays; without a kind as the suffix says."""
     model_directory.protect(out)
-    html = (kind or out.suffix.lower().removeprefix(".")) == HTML
+    kind = kind or out.suffix.lower().removeprefix(".")
+    if kind not in (HTML, SAFETENSORS):
+        hint = f"name a file in .{HTML} or .{SAFETENSORS}; the folder of write has each script in every format"
+        raise BadInputError(f"no model is exported as {out.name}", hint, parameter="out")
+    html = kind == HTML
     if not html and (title or author or continued):
         raise BadInputError("--title, --author and --continue are for a page", "add --format html")
     model = model_directory.load_model(folder)

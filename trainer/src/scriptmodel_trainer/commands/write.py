@@ -1,7 +1,6 @@
 """The write command: from plays to a script, with a model that is trained once and found again by its files."""
 
 import dataclasses
-import os
 import re
 import shlex
 from collections import Counter
@@ -17,14 +16,23 @@ from scriptmodel_trainer.commands.next_lines import Quoted, cento, check_lines, 
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.stream import TokenStream
-from scriptmodel_trainer.errors import BadInputError, printable
+from scriptmodel_trainer.errors import BadInputError, printable, program_name
 from scriptmodel_trainer.generation.requests import Request
-from scriptmodel_trainer.progress.events import FileWritten, ModelStored, Progressed, ProgressEvent, Started
+from scriptmodel_trainer.progress.events import (
+    DeviceUsed,
+    EpochStarted,
+    FileWritten,
+    ModelStored,
+    Progressed,
+    ProgressEvent,
+    Started,
+    TrigramsMixed,
+)
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.formats import parts_of
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES
 from scriptmodel_trainer.runs.options import TrainOptions
-from scriptmodel_trainer.runs.prepare import Run
+from scriptmodel_trainer.runs.prepare import CHOSEN, Run
 from scriptmodel_trainer.storage.files import as_write_error, read_bounded, write_file
 from scriptmodel_trainer.training import auto
 from scriptmodel_trainer.training.checkpoints import described_in
@@ -33,11 +41,11 @@ from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
 from scriptmodel_trainer.voices.speeches import keep_speeches
 
 MODEL = "model"
-_PROGRAM = "SCRIPTMODEL_PROGRAM"
 _SCRIPT = re.compile(r"script-(\d{1,9})\..*")
 _FEWEST = 0.2  # share of the text that is understood where a corpus has scripts
 _LEAST = 100  # tokens
 _SHOWN = 12  # lines
+_TECHNICAL = FileWritten | ModelStored | Started | DeviceUsed | EpochStarted | TrigramsMixed
 _FAR = 1.3  # times the announced minutes: more is worth a correction
 _MOST_REPORT = 1 << 26
 
@@ -59,6 +67,8 @@ class WriteOptions:
     force: bool
     repeat: Sequence[str]
     """What a command begins with that uses the same model."""
+    others: Sequence[str]
+    """What the command began with, but for its seed."""
     base: str | None = None
     """Name of the base that a training starts from, `none` for none; without it one in the language of the plays."""
     lines: int | None = None
@@ -88,8 +98,7 @@ def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> st
         _train(options, model, progress, signals)
     if options.lines is not None:
         request = dataclasses.replace(options.request, seed=options.seed or 1)
-        command = shlex.join([*_command(options), "--continue", options.request.continued or "scene.txt"])
-        again = f"Next: {command} --next {options.lines} --seed {request.seed + 1}    # others"
+        again = f"Next: {shlex.join([program_name(), *options.others])} --seed {request.seed + 1}    # others"
         return printable("\n".join([*next_lines(request, options.lines, _quoted(options), progress), "", again]))
     number, out = _next_script(options.folder)
     request = dataclasses.replace(options.request, out=out, seed=number if options.seed is None else options.seed)
@@ -134,14 +143,15 @@ class _Quiet(Progress):
         self._progress = progress
 
     def note(self, text: str) -> None:
-        self._progress.note(text)
+        if not text.startswith(CHOSEN):
+            self._progress.note(text)
 
     def report(self, event: ProgressEvent) -> None:
         if isinstance(event, Progressed) and self.minutes is not None:
             left, announced, self.minutes = event.eta_seconds / 60, self.minutes, None
             if left > _FAR * announced:
                 self.note(f"training takes about {_minutes(left)} at its present speed")
-        if not isinstance(event, FileWritten | ModelStored | Started):
+        if not isinstance(event, _TECHNICAL):
             self._progress.report(event)
 
 
@@ -252,7 +262,7 @@ def _minutes(minutes: float) -> str:
 
 
 def _command(options: WriteOptions) -> list[str]:
-    return [os.environ.get(_PROGRAM) or "scriptmodel-trainer", "write", *options.repeat]
+    return [program_name(), "write", *options.repeat]
 
 
 def _ending(options: WriteOptions, out: Path, sheet: Sheet) -> list[str]:

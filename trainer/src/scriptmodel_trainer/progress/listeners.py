@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from scriptmodel_trainer.errors import one_line, printable
+from scriptmodel_trainer.errors import StoppedError, one_line, printable, program_name
 from scriptmodel_trainer.progress.events import Failed, Measured, Progressed, ProgressEvent, TrialEnded, Warned
 from scriptmodel_trainer.storage.controls import json_text
 
@@ -88,7 +88,8 @@ class TextProgress(Progress):
             case Warned():
                 _print_aside("warning", event.message)
             case Failed():
-                print(f"scriptmodel-trainer: error: {event.error.line()}", file=sys.stderr, flush=True)
+                kind = "" if isinstance(event.error, StoppedError) else "error: "
+                print(f"{program_name()}: {kind}{event.error.line()}", file=sys.stderr, flush=True)
             case Progressed():
                 self._progressed(event)
             case Measured():

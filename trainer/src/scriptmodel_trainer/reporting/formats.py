@@ -37,7 +37,7 @@ class TitlePage:
 
     @property
     def by(self) -> str:
-        return self.author or "scriptmodel-trainer"
+        return self.author or "scriptmodel"
 
 
 def parts_of(text: str) -> Iterator[Part]:

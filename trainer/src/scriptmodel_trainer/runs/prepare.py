@@ -30,6 +30,9 @@ from scriptmodel_trainer.storage.records import Choice
 from scriptmodel_trainer.training.fine_tuning import vocabulary_after
 from scriptmodel_trainer.training.state import Effort, Outcome
 
+CHOSEN = "auto: "
+"""What the note begins with that names the settings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -107,7 +110,7 @@ def _note_choice(choice: Choice, progress: Progress) -> None:
     limit += f" (this machine takes {choice.pace:g} for one of the table)" if choice.pace != 1 else ""
     settings = " ".join(f"{key}={json.dumps(value)}" for key, value in choice.settings.items())
     chosen = f"{choice.preset}{settings and f' with {settings}'}"
-    progress.note(f"auto: {chosen}, for {choice.tokens:,} words and marks to train on and {limit}")
+    progress.note(f"{CHOSEN}{chosen}, for {choice.tokens:,} words and marks to train on and {limit}")
 
 
 def _compare_languages(base: TrainedModel, corpus: stream.TokenStream, progress: Progress) -> None:

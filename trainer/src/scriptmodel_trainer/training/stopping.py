@@ -34,8 +34,8 @@ class StopSignals:
     def answer(self) -> None:
         """Raise StoppedError if a signal came while work was deferred."""
         if self.requested is not None:
-            name = next(number.name for number, code in _CODES.items() if code is self.requested)
-            raise StoppedError(self.requested, f"stopped by {name}", self.hint)
+            by = "Ctrl-C" if self.requested is ExitCode.INTERRUPTED else "SIGTERM"
+            raise StoppedError(self.requested, f"stopped by {by}", self.hint)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del frame
