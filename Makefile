@@ -72,6 +72,7 @@ base: env ## Train a base on a library of plays (LANGUAGE=en LIBRARY=folder, whi
 
 .PHONY: images
 images: ## Build the images with docker, podman or buildah (BASE=debootstrap needs no registry, VARIANT=gpu)
+	@dev/env.sh tools
 	@$(PYTHON) -m dev.images $(if $(BASE),--base $(BASE)) $(if $(VARIANT),--variant $(VARIANT))
 
 .PHONY: release

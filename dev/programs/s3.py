@@ -20,8 +20,8 @@ VERSITYGW = GoProgram(
 
 
 def versitygw(architecture: str = "") -> Path:
-    """Return the program, statically linked, for this machine's architecture or another."""
-    program = replace(VERSITYGW, architecture=architecture)
+    """Return the program, statically linked: this machine's, or the one that a release has for an architecture."""
+    program = replace(VERSITYGW, architecture=architecture, released=bool(architecture))
     return build(program, (f"-X main.Version={program.version}",)) / program.name
 
 

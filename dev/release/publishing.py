@@ -6,9 +6,8 @@ from pathlib import Path
 
 from dev.release.images import CHARTS, DIGESTS, run, tool
 from dev.release.source import ReleaseError
-from dev.release.statements import BUNDLE, SUMS
+from dev.release.statements import BUNDLE, KEY, SUMS
 
-KEY = "cosign.pub"
 OFFLINE = ("--use-signing-config=false", "--tlog-upload=false", "--yes")
 """A key pair needs no server; without a key the workflow signs by its identity, which is logged."""
 

@@ -9,9 +9,9 @@ from dev.paths import ROOT
 from dev.release.source import HOME, ReleaseError, Source, bases, locks
 
 SUMS, PROVENANCE = "SHA256SUMS", "provenance.intoto.json"
-BUNDLE = f"{SUMS}.sigstore.json"
-_OWN = (SUMS, BUNDLE, PROVENANCE)
-"""Files that the sums are not of."""
+BUNDLE, KEY = f"{SUMS}.sigstore.json", "cosign.pub"
+_OWN = (SUMS, BUNDLE, KEY, PROVENANCE)
+"""Files that the sums are not of: who has another key, or none, makes the same release."""
 
 
 def sums(folder: Path) -> dict[str, str]:

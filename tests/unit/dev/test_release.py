@@ -138,6 +138,14 @@ def test_a_release_of_which_one_byte_differs_is_refused(release: Path, case: int
         statements.verify(release)
 
 
+def test_a_build_without_the_key_is_the_same_release(release: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other") / "dist"
+    shutil.copytree(release, other)
+    (release / statements.KEY).write_text("a key")
+    statements.write(release, MADE)
+    assert statements.compare(release, other) == 8
+
+
 def test_another_build_that_differs_is_named(release: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other") / "dist"
     shutil.copytree(release, other)
