@@ -17,6 +17,14 @@ HOME = "https://github.com/scriptmodel/scriptmodel"
 CHART = ROOT / "charts" / "scriptmodel-operator"
 DISTRIBUTIONS = ("operator", "trainer", "localpach", "scriptmodel")
 
+WRITTEN = {
+    "localpach/src/localpach/__init__.py": '__version__ = "(.+)"',
+    "trainer/src/scriptmodel_trainer/__init__.py": '__version__ = "(.+)"',
+    "manifests/deployment.yaml": r"image: scriptmodel-operator:(\S+)",
+    "docs/guide/install.md": r"oci/\$image:(\S+)",
+}
+"""Further files that have the version, and where."""
+
 
 class ReleaseError(Exception):
     """The release cannot be made or is not whole; the message says what to do."""
@@ -51,6 +59,7 @@ def versions() -> dict[str, str]:
         for part in DISTRIBUTIONS
     }
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    found |= {name: re.findall(pattern, _text(name))[0] for name, pattern in WRITTEN.items()}
     return {**found, "Chart.yaml (version)": chart["version"], "Chart.yaml (appVersion)": chart["appVersion"]}
 
 

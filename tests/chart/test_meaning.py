@@ -9,6 +9,7 @@ import yaml
 
 from dev.generate.chart import CHART, NAMESPACE
 from dev.paths import OPERATOR_ENV
+from localpach import __version__
 from tests.chart.matrix import COMBINATIONS, DIGEST
 from tests.chart.rendering import (
     OWN_BUCKET,
@@ -33,8 +34,8 @@ def env(values: dict[str, object] | None = None) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("image", "reference"),
     [
-        ({}, "scriptmodel-operator:0.1.0"),
-        ({"registry": "registry.example.com"}, "registry.example.com/scriptmodel-operator:0.1.0"),
+        ({}, f"scriptmodel-operator:{__version__}"),
+        ({"registry": "registry.example.com"}, f"registry.example.com/scriptmodel-operator:{__version__}"),
         ({"tag": "main"}, "scriptmodel-operator:main"),
         ({"digest": DIGEST}, f"scriptmodel-operator@{DIGEST}"),
         ({"tag": "main", "digest": DIGEST}, f"scriptmodel-operator:main@{DIGEST}"),
@@ -66,7 +67,7 @@ def test_the_other_images_are_in_the_registry_of_the_operator_unless_they_name_t
         return {container["image"], str(env(given)["SCRIPTMODEL_TRAINER_IMAGE"])}
 
     for given, found in (("", "registry.example.com"), ("mirror.example.com/ml", "mirror.example.com/ml")):
-        assert images(given) == {f"{found}/scriptmodel-s3:0.1.0", f"{found}/scriptmodel-trainer:0.1.0"}
+        assert images(given) == {f"{found}/scriptmodel-s3:{__version__}", f"{found}/scriptmodel-trainer:{__version__}"}
 
 
 def test_the_policy_becomes_options() -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from dev.generate.chart import NAMESPACE
 from dev.stack import ControlPlane
+from localpach import __version__
 from tests.chart.matrix import COMBINATIONS
 from tests.chart.rendering import Object, objects, only, rendered
 
@@ -71,10 +72,10 @@ def test_the_example_of_an_overlay_in_the_kustomization_works(control_plane: Con
     (tmp_path / "kustomization.yaml").write_text(json.dumps(overlay))
     made = yaml.safe_load_all(control_plane.kubectl("kustomize", str(tmp_path)).stdout)
     (container,) = only("Deployment", list(made))["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == "registry.example.com/scriptmodel-operator:0.1.0"
+    assert container["image"] == f"registry.example.com/scriptmodel-operator:{__version__}"
     assert [each["value"] for each in container["env"]] == [
         "pachd.default.svc:30650",
-        "registry.example.com/scriptmodel-trainer:0.1.0",
+        f"registry.example.com/scriptmodel-trainer:{__version__}",
     ]
 
 

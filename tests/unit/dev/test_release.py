@@ -58,6 +58,8 @@ def test_a_layout_lists_the_same_however_its_parts_were_found(tmp_path: Path, fo
 
 def test_all_parts_have_one_version() -> None:
     assert len(set(versions().values())) == 1
+    packages = (path for path in ROOT.glob("*/src/*/__init__.py") if "__version__" in path.read_text())
+    assert versions().keys() >= {str(path.relative_to(ROOT)) for path in packages}
 
 
 def test_a_writer_installs_command_and_trainer_of_the_same_version() -> None:
