@@ -45,7 +45,7 @@ def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[Corp
     """
     found: dict[str, CorpusFile] = {}
     for source, name, named in _files(paths, note):
-        reason = _unfit(source, of_base=name.startswith("bases/"))
+        reason = _unfit(source, of_base=name.startswith("bases/") and source.suffix == ".safetensors")
         if reason and named:
             raise InputError(f"{source} {reason}")
         if reason:
@@ -64,10 +64,7 @@ def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[Corp
 
 def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple[Path, str, bool]]:
     for top in paths:
-        if not top.is_dir():
-            yield top, top.name, True
-            continue
-        yield from _below(top, note)
+        yield from _below(top, note) if top.is_dir() else [(top, top.name, True)]
 
 
 def _below(top: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, str, bool]]:

@@ -44,12 +44,13 @@ def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
 
 
 def test_a_base_in_the_folder_is_read_with_its_weights_and_no_other_binary_file_is(tmp_path: Path) -> None:
-    for name in ("bases/en/weights-1.safetensors", "written/model/weights-2.safetensors"):
-        (tmp_path / name).parent.mkdir(parents=True)
+    for name in ("bases/en/weights-1.safetensors", "bases/en/cover.png", "written/model/weights-2.safetensors"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"\0")
     notes = list[str]()
     assert [file.path for file in find_corpus([tmp_path], notes.append)] == ["/bases/en/weights-1.safetensors"]
-    assert notes == [f"skipped {tmp_path / 'written/model/weights-2.safetensors'}: it is binary, not text"]
+    others = ("bases/en/cover.png", "written/model/weights-2.safetensors")
+    assert notes == [f"skipped {tmp_path / name}: it is binary, not text" for name in others]
 
 
 def test_a_file_in_an_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
