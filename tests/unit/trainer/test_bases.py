@@ -15,6 +15,7 @@ from running import run_trainer
 from samples import play
 
 from dev.base import pack, start
+from dev.paths import ROOT
 from scriptmodel_trainer.artifacts import bases
 from scriptmodel_trainer.artifacts.model_directory import LOG, load_model, save_model
 from scriptmodel_trainer.cli.parser import parser
@@ -66,6 +67,12 @@ def test_a_packed_model_can_be_added_and_equal_models_give_equal_files(model: Pa
     folder, card = bases.add(str(tmp_path / "first.tar"), None)
     assert folder == home / "en"
     assert card.figures.keys() == {"test", "nats per character of its test split"}
+
+
+@pytest.mark.parametrize("language", sorted(path.stem for path in (ROOT / "bases").glob("*.yaml")))
+def test_a_card_can_have_the_language_of_each_list(language: str) -> None:
+    card = msgspec.structs.replace(CARD, name=language, language=language)
+    assert msgspec.convert(msgspec.to_builtins(card), Card) == card
 
 
 def test_bfloat16_keeps_eight_bits_rounded_to_the_nearest_and_the_shape() -> None:

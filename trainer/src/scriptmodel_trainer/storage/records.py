@@ -87,7 +87,7 @@ class Card(Struct, frozen=True):
     """
 
     name: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
-    language: Annotated[str, Meta(pattern="^[a-z]{2,3}$")]
+    language: Annotated[str, Meta(pattern="^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]  # BCP 47, in small letters
     licence: Name
     texts: tuple[Name, ...]
     not_for: Name
