@@ -122,6 +122,7 @@ CHANGES: dict[str, Any] = {
     "networkPolicy.apiServerPorts": ([16443], POLICY),
     "networkPolicy.pachdPorts": ([1651], POLICY),
     "networkPolicy.storagePorts": ([9000], merged(POLICY, BUCKET)),
+    "networkPolicy.storageFrom": ([{"podSelector": {}}], {**OWN_BUCKET, **POLICY}),
     "networkPolicy.egress": ([{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}], POLICY),
     "serviceMonitor.enabled": True,
     "serviceMonitor.labels": ({"release": "prometheus"}, MONITORED),

@@ -26,7 +26,7 @@ from dev.stack.s3 import S3Server
 from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.jobs.bucket import open_bucket
 from scriptmodel_operator.jobs.storage import StorageConfig
-from tests.chart.rendering import OWN_BUCKET, merged, objects
+from tests.chart.rendering import OWN_BUCKET, merged, objects, only
 from tests.integration.cluster import Cluster, StatusWatch, condition, is_ready
 from tests.integration.texts import play
 from tests.unit.operator.job_worlds import Trainer
@@ -63,8 +63,7 @@ def operator_over(s3: S3Server, path: str, root: Path, control_plane: ControlPla
 def as_in_the_chart(root: Path, control_plane: ControlPlane) -> Path:
     """Return a kubeconfig with the rights that the chart gives an operator with a bucket, and no others."""
     rendered = objects(merged(OWN_BUCKET, {"storage": {"egress": PEERS}}))
-    roles = [each for each in rendered if each["kind"] == "ClusterRole"]
-    (role,) = (each for each in roles if any(rule["resources"] == ["jobs"] for rule in each["rules"]))
+    role = only("ClusterRole", rendered, "scriptmodel-operator")
     name = {"name": "jobs-operator"}
     account = {"kind": "ServiceAccount", **name, "namespace": "default"}
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", **name}

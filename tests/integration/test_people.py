@@ -8,6 +8,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -153,14 +154,24 @@ def test_the_status_is_shown_without_a_note(team: Team) -> None:
     assert ran.stderr == ""
 
 
-async def test_the_pages_show_script_and_log(team: Team) -> None:
-    session = Session(kubeconfig=team.alice.kubeconfig, namespace=team.alice.namespace)
-    reads = Reads(session, KubeClient(session.login, UNLIMITED), team.alice.namespace)
+@pytest.mark.parametrize("everywhere", [False, True], ids=["of one namespace", "of all namespaces"])
+async def test_the_pages_show_script_and_log(team: Team, control_plane: ControlPlane, everywhere: bool) -> None:
+    person, where = (control_plane, "") if everywhere else (team.alice, team.alice.namespace)
+    session = Session(kubeconfig=person.kubeconfig, namespace=where)
+    reads = Reads(session, KubeClient(session.login, UNLIMITED), session.where())
     model = f"/models/{team.alice.namespace}/thrones"
     async with entered(reads, Api([])) as browser:
         await browser.page(model, "perplexity 12.5 on the test split")
         await browser.page(f"{model}/script", LINE)
+        if everywhere:
+            await browser.page(model, "train", "SUCCESS")
     await asyncio.to_thread(session.close)
+
+
+def test_kubectl_shows_jobs_and_events(team: Team) -> None:
+    kubectl = partial(team.cluster.kubectl, f"--kubeconfig={team.alice.kubeconfig}")
+    assert "thrones-" in kubectl("get", "jobs")
+    assert "the script is written" in kubectl("describe", "scriptmodel", "thrones").partition("\nEvents:")[2]
 
 
 def test_no_request_is_left(team: Team) -> None:
