@@ -26,6 +26,7 @@ class Bucket(Loopback):
         self.fault: Callable[[str, str], Fault] = lambda *_: None
         self.stored: Callable[[str], object] = lambda _: None
         self.epoch = 0  # URLs of an earlier one have expired
+        self.expired = 403, "AccessDenied"
         super().__init__(self._answer)
 
     def signed(self, method: str, key: str) -> str:
@@ -62,7 +63,7 @@ class Bucket(Loopback):
         elif isinstance(fault, int):
             _refuse(request, fault, "SlowDown")
         elif query != f"X-Amz-Signature={self.signature(method, key)}":
-            _refuse(request, 403, "AccessDenied")
+            _refuse(request, *self.expired)
         elif method == "PUT":
             self._take(request, key)
         else:

@@ -279,10 +279,24 @@ def test_a_bucket_that_refuses_connections_is_waited_for(pod: Path, running_as: 
         assert job.bucket.read(job.key("pack-0000")) == b"A"
 
 
-@pytest.mark.parametrize("key", ["corpus/manifest", "corpus/pack-0", "pack-0000", "log.jsonl", "manifest.json"])
+_EXPIRED, _KEYS_CHANGED = (403, "AccessDenied"), (404, "XAdminUserNotFound")
+
+
+@pytest.mark.parametrize(
+    ("key", "answer"),
+    [
+        ("corpus/manifest", _EXPIRED),
+        ("corpus/pack-0", _KEYS_CHANGED),
+        ("pack-0000", _EXPIRED),
+        ("pack-0000", _KEYS_CHANGED),
+        ("log.jsonl", _EXPIRED),
+        ("manifest.json", _EXPIRED),
+    ],
+)
 def test_expired_urls_are_waited_for_until_the_document_is_renewed(
-    key: str, job: Job, pod: Path, running_as: Callable[[Run], None]
+    key: str, answer: tuple[int, str], job: Job, pod: Path, running_as: Callable[[Run], None]
 ) -> None:
+    job.bucket.expired = answer
     job.add_files("corpus", PLAYS)
     tries = itertools.count()
 

@@ -23,7 +23,8 @@ _TIMEOUT = 60.0  # seconds without an answer
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0  # seconds between two tries
 _OUTAGE = 2  # tries in a row that fail: a single one is not worth a warning
 _RETRIED = (403, 408, 409, 425, 429)  # 403 is an expired URL, which the operator renews
-_EXPIRED = (b"ExpiredToken", b"RequestTimeout", b"TokenRefreshRequired")  # with status 400
+_PASSING = (b"ExpiredToken", b"RequestTimeout", b"TokenRefreshRequired", b"XAdminUserNotFound")
+"""Codes of another status that pass; versitygw answers 404 and the last one once its keys were changed."""
 _PUT_HEADERS = {"x-ms-blob-type": "BlockBlob"}  # without them Azure stores nothing; other servers ignore them
 _CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
 
@@ -194,7 +195,7 @@ def _refusal(what: str, error: urllib.error.HTTPError) -> _AwayError | RefusedEr
         body = b""
     code = _CODE.search(body)
     reason = f"HTTP {error.code} {code[1].decode() if code else ''}".strip()
-    if error.code in _RETRIED or error.code >= 500 or (code and code[1] in _EXPIRED):
+    if error.code in _RETRIED or error.code >= 500 or (code and code[1] in _PASSING):
         return _AwayError(reason)
     return RefusedError(f"{what}: the bucket answered {reason}", "it refuses that for good", status=error.code)
 
