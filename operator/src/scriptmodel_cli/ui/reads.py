@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -132,13 +132,20 @@ class Reads:
         return {each.key: each for each in models}
 
     async def _connect(self) -> Gateway:
+        models = (await self.objects()).value or {}
         try:
-            namespaces = [self.namespace] if self.namespace else []
-            found = self._session.engine("curves, logs and scripts", namespaces=namespaces)
-            return await asyncio.to_thread(self._stack.enter_context, found)
+            return await asyncio.to_thread(self._engine, [each.namespace for each in models.values()])
         except click.ClickException:
             self._session.forget_engine()
             raise
+
+    def _engine(self, found: Sequence[str]) -> Gateway:
+        """Connect to the engine of the user's own namespace, else of the first one with objects."""
+        if found and not self.namespace and not self._session.finds_engine():
+            self._session.forget_engine()
+            self._session.namespace = self._own = found[0]
+        listed = [self.namespace] if self.namespace else []
+        return self._stack.enter_context(self._session.engine("curves, logs and scripts", namespaces=listed))
 
 
 async def _read(answer: Answer[Any], read: Callable[[], Awaitable[Any]], every: float) -> None:
