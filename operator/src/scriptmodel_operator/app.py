@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from scriptmodel_operator import features
-from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.identity import JOBS
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import Key
@@ -29,7 +27,6 @@ from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.gateway import Calls, Gateway
-from scriptmodel_operator.engine.values import ResourceAmounts
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.kube import watch
@@ -262,26 +259,10 @@ def open_engine(
     if config.storage is None:
         return *open_pachyderm(config, process, leadership), None
     # Its libraries take memory that an operator of a pachd need not have.
-    from scriptmodel_operator.jobs.opening import open_jobs  # noqa: PLC0415 - see above
+    from scriptmodel_operator.job_engine import open_jobs  # noqa: PLC0415 - see above
 
-    metrics = process.metrics
-    cluster = KubeCluster(client, asyncio.get_running_loop(), partial(metrics.called, "kubernetes"))
-    requests = ResourceAmounts(parse_quantity(config.run_cpu) if config.run_cpu else 0.0, config.run_memory)
-    labels = dict(each.split("=", 1) for each in config.run_labels)
-    gateway, people = open_jobs(
-        config.storage,
-        cluster,
-        config.namespaces,
-        requests,
-        labels,
-        config.policy.lists,
-        cluster.close,
-        config.operator_image,
-        json.loads(config.operator_pod),
-        tuple(map(str.lower, config.policy.downloads)),
-        partial(metrics.called, "bucket"),
-        metrics.attempt,
-    )
+    cluster = KubeCluster(client, asyncio.get_running_loop(), partial(process.metrics.called, "kubernetes"))
+    gateway, people = open_jobs(config, config.storage, cluster, process.metrics)
     return gateway, f"Jobs and the bucket {config.storage.storage}", people
 
 

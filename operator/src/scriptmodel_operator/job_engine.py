@@ -1,0 +1,38 @@
+"""Opens the engine of Jobs and a bucket."""
+
+import json
+from functools import partial
+
+from scriptmodel_operator.api.durations import parse_quantity
+from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.engine.values import ResourceAmounts
+from scriptmodel_operator.jobs.answers import Requests
+from scriptmodel_operator.jobs.attempts import Attempts
+from scriptmodel_operator.jobs.bucket import open_bucket
+from scriptmodel_operator.jobs.config_maps import Records
+from scriptmodel_operator.jobs.fetches import Fetches
+from scriptmodel_operator.jobs.gateway import JobsGateway
+from scriptmodel_operator.jobs.runs import JobSettings
+from scriptmodel_operator.jobs.storage import StorageConfig
+from scriptmodel_operator.jobs.store import Versions
+from scriptmodel_operator.kube.cluster import KubeCluster
+from scriptmodel_operator.metrics import Metrics
+
+
+def open_jobs(
+    config: OperatorConfig, storage: StorageConfig, cluster: KubeCluster, metrics: Metrics
+) -> tuple[JobsGateway, Requests]:
+    """Return the engine of a configuration, and the requests of people in its namespaces."""
+    bucket, records = open_bucket(storage, partial(metrics.called, "bucket")), Records(cluster, config.namespaces)
+    versions, may_read, image = Versions(bucket), config.policy.lists, config.operator_image
+    settings = JobSettings(
+        min(storage.url_lifetime, bucket.longest),
+        ResourceAmounts(parse_quantity(config.run_cpu) if config.run_cpu else 0.0, config.run_memory),
+        dict(each.split("=", 1) for each in config.run_labels),
+        json.loads(storage.storage_egress),
+        json.loads(config.operator_pod),
+    )
+    attempts, hosts = Attempts(cluster, bucket, settings, metrics.attempt), [*map(str.lower, config.policy.downloads)]
+    fetches = Fetches(bucket, records, versions, attempts, settings, image, hosts) if image else None
+    gateway = JobsGateway(records, bucket, versions, attempts, may_read, cluster.close, fetches)
+    return gateway, Requests(cluster, bucket, records, versions, gateway.put_version, may_read, config.namespaces)
