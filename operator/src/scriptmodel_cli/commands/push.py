@@ -73,7 +73,7 @@ def push(
         return
     say([f"pushed {what} to {target} as commit {short_id(commit.id)}"])
     if readers:
-        note(f"Next: {', '.join(map(str, readers))} trains on it: see `scriptmodel list -A`")
+        note(f"Next: {', '.join(map(str, readers))} train{'s'[: len(readers) == 1]} on it: see `scriptmodel list`")
     else:
         usual = {"branch": "master", "project": "default"}
         fields = {"name": repo, "branch": branch, "project": project}

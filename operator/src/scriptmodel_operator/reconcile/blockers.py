@@ -9,8 +9,8 @@ from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.observe.view import CorpusView, ModelView
 
 _MISSING = {
-    Reason.PROJECT_NOT_FOUND: "project {repo.project!r} of the corpus does not exist: create it with "
-    "`{push}`, or correct spec.corpus.repo.project",
+    Reason.PROJECT_NOT_FOUND: "project {repo.project!r} of the corpus does not exist, or as a namespace has no corpus: "
+    "create it with `{push}`, or correct spec.corpus.repo.project",
     Reason.CORPUS_NOT_FOUND: "corpus repo {repo} does not exist: create it with `{push}`, or correct spec.corpus.repo",
     Reason.CORPUS_BRANCH_NOT_FOUND: "corpus repo {repo} has no branch {branch.name!r}: {put}, or correct "
     "spec.corpus.repo.branch",
