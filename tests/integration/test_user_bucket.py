@@ -1,6 +1,7 @@
 """A corpus in the bucket of a user, fetched from a real S3 server, which checks what is signed."""
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
@@ -26,12 +27,15 @@ def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> ObstoreBucket:
 
 
 def fetch(
-    s3: S3Server, bucket: ObstoreBucket, path: str, folder: Path, known: str = "", **changed: str
+    s3: S3Server, bucket: ObstoreBucket, path: str, folder: Path, known: bytes = b"", **changed: str
 ) -> Mapping[str, str]:
     """Fetch what is below a path of the bucket into an attempt of the same bucket."""
     names = [f"{PREFIX}{name}" for name in ("pack-0000", "manifest.json", "errors.json", "listing")]
     pack, manifest, errors, listing = bucket.sign("PUT", names, 60)
-    source = BucketSource(f"{bucket._name}/{path}", known, [pack], listing)
+    (before,) = bucket.sign("GET", ["v1/ml/runs/0a/listing"], 60)
+    bucket.put("v1/ml/runs/0a/listing", known)
+    digest = hashlib.sha256(known).hexdigest() if known else ""
+    source = BucketSource(f"{bucket._name}/{path}", digest, before, [pack], listing)
     document = FetchDocument([], ["127.0.0.1"], 60.0, manifest, errors, source)
     environment = {**s3.credentials, "AWS_REGION": s3.region, "AWS_ENDPOINT_URL": s3.endpoint, **changed}
     return asyncio.run(user_bucket.fetch(document, source, folder, lambda _line: None, environment))
@@ -50,13 +54,14 @@ def test_objects_become_a_version_and_are_fetched_again_only_after_a_change(
     versions.check_sizes(manifest)
     assert {path[1:]: data for path, data in versions.read_files(manifest, "*", 99).items()} == plays
 
-    known = bucket.get(f"{PREFIX}listing", 64).decode()
+    known = bucket.get(f"{PREFIX}listing", 999)
     bucket.delete([f"{PREFIX}manifest.json"])
     assert fetch(s3, bucket, "shaw", tmp_path, known) == {}
     assert f"{PREFIX}manifest.json" not in bucket.sizes(PREFIX)
     bucket.put("shaw/lear.txt", b"LEAR: Never")
     assert fetch(s3, bucket, "shaw", tmp_path, known) == {}
-    assert f"{PREFIX}manifest.json" in bucket.sizes(PREFIX)
+    changed = parse(bucket.get(f"{PREFIX}manifest.json", 1 << 20), prefix=PREFIX)
+    assert versions.read_files(changed, "*", 99) == {"/lear.txt": b"LEAR: Never"}
 
 
 def test_a_long_listing_has_several_pages(s3: S3Server, bucket: ObstoreBucket, tmp_path: Path) -> None:

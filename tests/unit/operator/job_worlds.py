@@ -98,11 +98,16 @@ class JobWorld:
         document = FetchDocument.parse(self._text(job, KEY))
         sources = document.files
         if document.bucket:
-            listing = hashlib.sha256(json.dumps([self.etag, sorted(self.web)]).encode()).hexdigest()
-            self._put(document.bucket.listing, listing.encode())
-            if listing == document.bucket.known:
+            source = document.bucket
+            rows = [[f"/{file_name(url)}", len(data), f"{self.etag}{hash(data)}"] for url, data in self.web.items()]
+            listing = json.dumps(rows).encode()
+            self._put(source.listing, listing)
+            if hashlib.sha256(listing).hexdigest() == source.known:
                 return 0
-            packs = zip(self.web, document.bucket.packs, strict=False)
+            text = self.bucket.objects.get(_key(source.before), b"")
+            known = json.loads(text) if hashlib.sha256(text).hexdigest() == source.known else []
+            changed = [url for url, row in zip(self.web, rows, strict=True) if row not in known]
+            packs = zip(changed, source.packs, strict=False)
             sources = [Source(f"/{file_name(url)}", url, pack) for url, pack in packs]
         answers = {each.path: self.web[each.url] for each in sources}
         if errors := {path: answer for path, answer in answers.items() if isinstance(answer, str)}:

@@ -80,7 +80,7 @@ class Downloading:
         branches = self.gateway._repo(BRANCH.repo, "").record.branches.values()
         found = [self.gateway._manifest(BRANCH.repo, version.id) for versions in branches for version in versions]
         used = {pack.key for manifest in found for pack in manifest.packs}
-        keys = {key for key in self.world.bucket.objects if "/runs/" in key} - used
+        keys = {key for key in self.world.bucket.objects if "/runs/" in key and key.count("/") > 4} - used
         kinds = [kind for kind, *_place in self.world.cluster.objects if kind != "configmaps"]
         return sorted([*kinds, *keys])
 
@@ -174,8 +174,49 @@ def test_a_bucket_is_fetched_again_only_if_its_listing_has_changed(downloading: 
     assert (second.head, second.new) == (first.head, False), "equal bytes are the same version"
     assert second.listing not in ("", first.listing)
     downloading.world.web[LEAR] = b"LEAR: Never!\n"
-    downloading.world.etag = "changed"
     assert downloading.bucket(second.listing).new
+    assert downloading.files[f"/{LEAR.rpartition('/')[2]}"] == b"LEAR: Never!\n"
+    assert downloading.left == []
+
+
+def test_of_a_bucket_only_what_changed_is_fetched(downloading: Downloading) -> None:
+    world, macbeth = downloading.world, "https://example.com/macbeth.txt"
+    first = downloading.bucket()
+    del world.web[HAMLET]
+    world.web |= {macbeth: b"MACBETH: Is this"}
+    stored = downloading.world.bucket.objects.keys() - {""}
+    second = downloading.bucket(first.listing)
+    packs = {key for key in world.bucket.objects.keys() - stored if "/pack-" in key}
+    assert [world.bucket.objects[key] for key in packs] == [b"MACBETH: Is this"]
+    assert downloading.files == {"/lear.txt": b"LEAR: Howl!\n", "/macbeth.txt": b"MACBETH: Is this"}
+    assert downloading.left == []
+    del world.web[macbeth]
+    assert downloading.bucket(second.listing).new
+    assert downloading.files == {"/lear.txt": b"LEAR: Howl!\n"}
+
+
+def test_all_of_a_bucket_is_fetched_if_its_listing_is_lost(downloading: Downloading) -> None:
+    first = downloading.bucket()
+    (key,) = (key for key in downloading.world.bucket.objects if key.endswith("/listing"))
+    downloading.world.bucket.objects[key] = b"[]"
+    downloading.world.web[LEAR] = b"LEAR: Never!\n"
+    assert downloading.bucket(first.listing).new
+    assert downloading.files == {"/hamlet.txt": b"HAMLET: To be.\n", "/lear.txt": b"LEAR: Never!\n"}
+
+
+def test_a_pod_that_keeps_what_no_version_has_is_refused(downloading: Downloading) -> None:
+    first = downloading.bucket()
+
+    def spoiled() -> None:
+        downloading.world.run()
+        objects = downloading.world.bucket.objects
+        (key,) = (key for key in objects if key.endswith("/listing") and key.count("/") > 4)
+        objects[key] = json.dumps([["/other.txt", 1, "etag"], *json.loads(objects[key])]).encode()
+
+    downloading.world.web[LEAR] = b"LEAR: Never!\n"
+    downloading.meanwhile = spoiled
+    with pytest.raises(SourceError, match=r"no longer has '/other\.txt'; trying again"):
+        downloading.bucket(first.listing)
     assert downloading.left == []
 
 
@@ -194,7 +235,7 @@ def test_only_the_pod_of_a_bucket_reads_the_secret_of_the_namespace(downloading:
     assert (document["files"], len(document["bucket"]["packs"])) == ([], 64)
 
 
-@pytest.mark.parametrize("listing", [b"\xff", b"A" * 64, b"0" * 65, None])
+@pytest.mark.parametrize("listing", [b"\xff", b"A" * 64, b"0", b"[1]", b"[" * 9999, None])
 def test_what_a_hostile_pod_lists_is_not_recorded(downloading: Downloading, listing: bytes | None) -> None:
     objects = downloading.world.bucket.objects
 

@@ -74,11 +74,13 @@ class Bucket:
         return self.server.url(f"/s3/{name}")
 
     def fetch(
-        self, folder: Path, known: str = "", url: str = "s3://plays", hosts: Sequence[str] = ("127.0.0.1",)
+        self, folder: Path, before: bytes = b"", url: str = "s3://plays", hosts: Sequence[str] = ("127.0.0.1",)
     ) -> Mapping[str, str]:
         self.stored.clear()
         packs = [self.sink(f"pack-{number:04}") for number in range(3)]
-        source = BucketSource(url, known, packs, self.sink("listing"))
+        self.server.answers["/before"] = content(before)
+        known = hashlib.sha256(before).hexdigest() if before else ""
+        source = BucketSource(url, known, self.server.url("/before"), packs, self.sink("listing"))
         document = FetchDocument([], hosts, 60.0, self.sink("manifest.json"), self.sink("errors.json"), source)
         environment = {**KEYS, "AWS_ENDPOINT_URL": self.server.url("")}
         return asyncio.run(user_bucket.fetch(document, source, folder, lambda _line: None, environment))
@@ -123,13 +125,26 @@ def test_nothing_is_read_while_the_listing_is_known(bucket: Bucket, tmp_path: Pa
     bucket.fetch(tmp_path)
     known = bucket.stored["listing"]
     bucket.server.requested.clear()
-    assert bucket.fetch(tmp_path, known=known.decode()) == {}
+    assert bucket.fetch(tmp_path, known) == {}
     assert bucket.stored == {"listing": known}
     assert {path.partition("?")[0] for path in bucket.server.requested} == {"/plays/", "/s3/listing"}
     bucket.put("lear.txt", b"LEAR: Never")
-    bucket.fetch(tmp_path, known=known.decode())
+    bucket.fetch(tmp_path, known)
     assert bucket.files == {"/lear.txt": b"LEAR: Never"}
     assert bucket.stored["listing"] != known
+
+
+def test_only_what_differs_from_the_known_listing_is_read(bucket: Bucket, tmp_path: Path) -> None:
+    for name in ("hamlet.txt", "lear.txt", "macbeth.txt"):
+        bucket.put(f"shaw/{name}", b"1")
+    bucket.fetch(tmp_path, url="s3://plays/shaw")
+    known = bucket.stored["listing"]
+    bucket.put("shaw/lear.txt", b"2")
+    del bucket.objects["shaw/macbeth.txt"]
+    bucket.fetch(tmp_path, known, url="s3://plays/shaw")
+    assert bucket.files == {"/lear.txt": b"2"}
+    paths = [path for path, _size, _etag in json.loads(bucket.stored["listing"])]
+    assert paths == ["/hamlet.txt", "/lear.txt"]
 
 
 def test_without_an_etag_the_time_of_a_change_is_that_of_the_object(

@@ -121,7 +121,7 @@ class CorpusBucket(ApiModel):
     """Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and where needed AWS_REGION, AWS_ENDPOINT_URL and
     AWS_SESSION_TOKEN. Only the pod of the Job reads it."""
     interval: Interval = "1h"
-    """How often to list the bucket, at least 10m. Objects are fetched only if the list has changed."""
+    """How often to list the bucket, at least 10m. Objects that have changed are fetched."""
 
     @property
     def digest(self) -> str:

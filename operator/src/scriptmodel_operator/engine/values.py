@@ -1,7 +1,7 @@
 """Immutable values that the operator and Pachyderm exchange, independent of gRPC."""
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -340,7 +340,9 @@ class Fetched:
     discard: Callable[[], None] = lambda: None
     """Deletes what of the file set no commit has. An engine may do that by itself."""
     listing: str = ""
-    """That of the bucket of a user."""
+    """Digest of that of the bucket of a user."""
+    kept: Set[str] = frozenset()
+    """Paths that the newest version has as that bucket does. They are not in the file set."""
 
 
 @dataclass(frozen=True, slots=True)

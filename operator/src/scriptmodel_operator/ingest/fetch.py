@@ -6,7 +6,7 @@ leaves nothing behind, and equal files make no commit. Only hashes reach the ope
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from threading import Event
 
@@ -65,7 +65,7 @@ class Fetch:
                 raise _failed(self.fetcher, causes)
             if not fetched.file_set:
                 return Taken(None)
-            return Taken(*self._committed(fetched.file_set), fetched.listing)
+            return Taken(*self._committed(fetched.file_set, fetched.kept), fetched.listing)
         finally:
             fetched.discard()
 
@@ -76,12 +76,16 @@ class Fetch:
         paths = {f"/{file_name(url)}": url for url in request.urls}
         return self.gateway.fetch_files(self.branch, paths, self.seconds, self.cancelled.is_set)
 
-    def _committed(self, file_set: str) -> tuple[CommitInfo, bool]:
-        """Return the commit with the files of a file set, and whether this call made it."""
-        files = self.gateway.walk_files(FILE_SETS, file_set)
+    def _committed(self, file_set: str, kept: Set[str]) -> tuple[CommitInfo, bool]:
+        """Return the commit with the files of a file set, and those that are kept, and whether this call made it."""
+        fetched = self.gateway.walk_files(FILE_SETS, file_set)
+        head, before = self._newest()
+        if lost := kept - before.keys():
+            message = f"{self.branch} no longer has {min(lost)!r}; trying again"
+            raise SourceError(Reason.DOWNLOAD_FAILED, message, passing=True)
+        files = {**{path: before[path] for path in kept}, **fetched}
         if not any(file.size for file in files.values()):
             raise SourceError(Reason.CORPUS_EMPTY, "no file of spec.corpus has any bytes: put scripts there")
-        head, before = self._newest()
         if head is not None and not head.error and before == files:
             return head, False
         changed = sorted(path for path, file in files.items() if before.get(path) != file)

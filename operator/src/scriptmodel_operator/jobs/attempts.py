@@ -105,7 +105,7 @@ class Attempts:
         owner_now = self.owner(run.namespace, mark_of(run.spec.annotations))
         settings = replace(self._settings, labels={**self._settings.labels, **passed_on(owner_now)})
         if settings.egress:
-            self._put("networkpolicies", network_policy(run, settings, owner), "spec")
+            self.put("networkpolicies", network_policy(run, settings, owner), "spec")
         job = job_manifest(run, number, settings, owner)
         with suppress(ConflictError):  # an operator that was killed has created it
             self.create(job)
@@ -197,13 +197,10 @@ class Attempts:
         expires = datetime.now(UTC) + timedelta(seconds=seconds)
         sign = partial(self._bucket.sign, seconds=seconds)
         document = job_document(run, number, self._earlier(run, number), sign, expires)
-        self.put_secret(secret_manifest(run, number, document, self._settings.labels, owners))
+        self.put("secrets", secret_manifest(run, number, document, self._settings.labels, owners), "data")
         self._signed[run.namespace, name] = signed
 
-    def put_secret(self, secret: Mapping[str, Any]) -> None:
-        self._put("secrets", secret, "data")
-
-    def _put(self, resource: str, wanted: Mapping[str, Any], field: str) -> None:
+    def put(self, resource: str, wanted: Mapping[str, Any], field: str) -> None:
         """Create an object, or update this field of the one of its name."""
         what, metadata = f"{wanted['kind']} {wanted['metadata']['name']}", wanted["metadata"]
         version = wanted["apiVersion"]

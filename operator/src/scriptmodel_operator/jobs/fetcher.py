@@ -57,10 +57,12 @@ class BucketSource:
 
     url: str
     known: str
-    """Digest of the listing that need not be fetched again."""
+    """Digest of the listing that the newest version was made from."""
+    before: str
+    """Reads that listing. Its objects need not be fetched again."""
     packs: Sequence[str]
     listing: str
-    """Stores the digest of the listing that was fetched."""
+    """Stores the listing that was fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,7 @@ async def fetch(document: FetchDocument, folder: Path, report: Callable[[str], N
     packs, files, errors, content = list[Pack](), list[File](), dict[str, str](), folder / "file"
     for number, source in enumerate(document.files):
         try:
-            async with asyncio.timeout(document.seconds):
-                size, sha256 = await Web(document.hosts).save(source.url, content)
-        except TimeoutError:
-            errors[source.path] = f"it was not complete after {document.seconds:g} s (--download-timeout)"
+            size, sha256 = await Web(document).save(source.url, content)
         except FetchError as error:
             errors[source.path] = str(error)
         else:
@@ -121,25 +120,25 @@ async def fetch(document: FetchDocument, folder: Path, report: Callable[[str], N
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Servers of hosts that policy allows."""
+    """Servers of hosts that policy allows, each of whose answers may take some time."""
 
-    hosts: Sequence[str]
+    document: FetchDocument
 
     async def save(self, address: str, file: Path, mode: Literal["wb", "ab"] = "wb", etag: str = "") -> tuple[int, str]:
         """Write what is at an address into a file; return its size and SHA-256. Raises FetchError.
 
         With `etag` it must be that version of it.
         """
-        connector = aiohttp.TCPConnector(resolver=_Resolver(self.hosts))
-        encoding = {
-            "Accept-Encoding": "identity"
-        }  # a file is kept as it is, and a small one does not become a large one
-        if etag:
-            encoding["If-Match"] = etag
+        connector, seconds = aiohttp.TCPConnector(resolver=_Resolver(self.document.hosts)), self.document.seconds
+        # A file is kept as it is, and a small one does not become a large one.
+        encoding = {"Accept-Encoding": "identity", **({"If-Match": etag} if etag else {})}
         try:
-            async with aiohttp.ClientSession(
-                connector=connector, timeout=aiohttp.ClientTimeout(None), auto_decompress=False, headers=encoding
-            ) as session:
+            async with (
+                asyncio.timeout(seconds),
+                aiohttp.ClientSession(
+                    connector=connector, timeout=aiohttp.ClientTimeout(None), auto_decompress=False, headers=encoding
+                ) as session,
+            ):
                 url = URL(address, encoded=True)
                 for _ in range(_MOST_REDIRECTS + 1):
                     self._check(url)
@@ -147,6 +146,8 @@ class Web:
                         if answer.status not in (301, 302, 303, 307, 308):
                             return await _saved(answer, file, mode)
                         url = url.join(URL(answer.headers.get("Location", ""), encoded=True))
+        except TimeoutError:
+            raise FetchError(f"it was not complete after {seconds:g} s (--download-timeout)") from None
         except (aiohttp.ClientError, ValueError) as error:  # what is no address is a ValueError
             raise FetchError(_words(error)) from error
         raise FetchError(f"it redirects more than {_MOST_REDIRECTS} times")
@@ -156,10 +157,10 @@ class Web:
         shown, host = without_query(str(url))[:_LONGEST], (url.raw_host or "").lower()[:_LONGEST]
         if url.scheme not in ("http", "https"):
             raise FetchError(f"it redirects to {shown!r}, which is neither http nor https")
-        if not {host, ANY_HOST} & set(self.hosts):
+        if not {host, ANY_HOST} & set(self.document.hosts):
             allow = f"have the operator run with --allow-download {host}"
             raise FetchError(f"it redirects to {shown!r}, a host that is not allowed: use another address, or {allow}")
-        if host not in self.hosts and not _is_public(host):
+        if host not in self.document.hosts and not _is_public(host):
             raise FetchError(_private(host))
 
 
@@ -216,6 +217,15 @@ async def _saved(answer: aiohttp.ClientResponse, file: Path, mode: Literal["wb",
             of = "" if expected is None else f" of {expected}"
             raise FetchError(f"unexpected EOF after {size}{of} bytes") from None
     return size, whole.hexdigest()
+
+
+async def load(url: str) -> bytes:
+    """Return an object by a presigned URL; nothing if it cannot be read."""
+    try:
+        async with aiohttp.request("GET", URL(url, encoded=True), allow_redirects=False) as answer:
+            return await answer.read() if answer.status == 200 else b""
+    except (aiohttp.ClientError, TimeoutError):
+        return b""
 
 
 async def store(url: str, content: Path | bytes) -> None:

@@ -7,7 +7,6 @@ leaves at most one Job, its Secret and its packs, which the next download uses o
 import hashlib
 import json
 import logging
-import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -37,7 +36,6 @@ WAIT_SECONDS = 60.0
 _POLL_SECONDS = 1.0
 _STORING_SECONDS = 600
 _MOST_ERROR_BYTES = 1 << 20
-_DIGEST_CHARACTERS = 64
 _USABLE = timedelta(minutes=9)
 """How old a result may be that another operator left: less than the shortest interval between two downloads."""
 
@@ -78,7 +76,7 @@ class Fetches:
         attempt = self._ended(repo, what, cancelled, discard)
         if errors := self._errors(own, urls):
             return Fetched("", {url: RefusedError(what, text) for url, text in errors.items()}, discard)
-        listing = self._listing(own) if bucket else ""
+        listing, listed = self._listing(own) if bucket else ("", frozenset())
         if bucket and listing and listing == bucket.known:
             return Fetched("", {}, discard, listing)
         paths = None if bucket else urls.keys()
@@ -86,7 +84,8 @@ class Fetches:
         if problem:
             discard()
             raise UnavailableError(what, problem, NOT_FETCHED)
-        return Fetched(own, {}, discard, listing)
+        kept = listed - {file.path for file in self.manifest(own).files} if bucket and bucket.known else frozenset()
+        return Fetched(own, {}, discard, listing, kept)
 
     def manifest(self, file_set: str) -> Manifest:
         """Return the files of a file set."""
@@ -94,12 +93,14 @@ class Fetches:
         self.versions.check_sizes(manifest)
         return manifest
 
-    def _listing(self, own: str) -> str:
-        """Return the digest that a pod stored; empty without one, so that all is fetched next time."""
-        with suppress(NotFoundError, RefusedError):
-            found = self.bucket.get(own + LISTING, _DIGEST_CHARACTERS).decode("ascii", "replace")
-            return found if re.fullmatch("[0-9a-f]*", found) else ""
-        return ""
+    def _listing(self, own: str) -> tuple[str, Set[str]]:
+        """Return digest and paths of the listing that a pod stored; empty if it is none, so that all is fetched next
+        time.
+        """
+        with suppress(NotFoundError, RefusedError, ValueError, TypeError, RecursionError):
+            text = self.bucket.get(own + LISTING, MAX_MANIFEST_BYTES)
+            return hashlib.sha256(text).hexdigest(), {str(path) for path, _size, _etag in json.loads(text)}
+        return "", frozenset()
 
     def _problem(self, own: str, paths: Set[str] | None) -> str:
         """Return what is wrong with the result of a download, of these paths if they are known.
@@ -129,7 +130,8 @@ class Fetches:
         keys = [_prefix(ref, number) + name for name in names]
         *packs, manifest, errors, listing = self.bucket.sign("PUT", keys, settings.url_seconds)
         if bucket:
-            files, source = [], BucketSource(bucket.url, bucket.known, packs, listing)
+            (before,) = self.bucket.sign("GET", [_listing_key(ref)], settings.url_seconds)
+            files, source = [], BucketSource(bucket.url, bucket.known, before, packs, listing)
         else:
             files, source = [Source(*place, pack) for place, pack in zip(urls.items(), packs, strict=True)], None
         document = json.dumps(asdict(FetchDocument(files, self.hosts, seconds, manifest, errors, source)))
@@ -138,7 +140,7 @@ class Fetches:
         owner = self.attempts.owner(ref.project, mark)
         labels = {**settings.labels, **passed_on(owner), **metadata["labels"]}
         metadata |= {"ownerReferences": [repo.owner], "labels": labels}
-        self.attempts.put_secret(secret_of(metadata, KEY, document))
+        self.attempts.put("secrets", secret_of(metadata, KEY, document), "data")
         longest = int(seconds * most) * 2 + _STORING_SECONDS
         placed = placement(owner, settings.operator_pod)
         self.attempts.create(fetch_job(metadata, self.image, KEY, longest, placed, bucket.secret if bucket else ""))
@@ -177,7 +179,10 @@ class Fetches:
             # A version after the one that this download made would be that of a later download.
             heads = [versions[0] for versions in found.record.branches.values()] if found else []
             used = {pack.key for head in heads for pack in self.versions.load(repo.project, head.manifest).packs}
-            self.bucket.delete(sorted(self.bucket.sizes(_prefix(repo, number)).keys() - used))
+            keys = self.bucket.sizes(own := _prefix(repo, number)).keys()
+            if own + LISTING in keys:
+                self.bucket.copy(own + LISTING, _listing_key(repo))
+            self.bucket.delete(sorted(keys - used))
             self.attempts.stop(repo.project, fetch_name(repo))
         except EngineError as error:
             log.warning("the next download of repo %s deletes what is left of this one: %s", repo, error)
@@ -195,6 +200,10 @@ def folder_of(repo: RepoRef) -> str:
 
 def _prefix(repo: RepoRef, number: int) -> str:
     return attempt_prefix(repo.project, _hash(str(repo)), number)
+
+
+def _listing_key(repo: RepoRef) -> str:
+    return f"v1/{repo.project}/{folder_of(repo)}/{LISTING}"
 
 
 def _hash(what: object) -> str:

@@ -155,33 +155,24 @@ def placement(owner: Mapping[str, Any], operator_pod: Mapping[str, Any]) -> Obje
 
 def fetch_metadata(repo: RepoRef, name: str, owner: str, request: str, number: int) -> Object:
     """Return the metadata of Job and Secret of a download for the repo of an object."""
-    labels = {
-        MANAGED_BY: MANAGER,
-        NAME: label(owner),
-        STAGE: FETCHER,
-        PIPELINE: label(repo.name),
-        RUN: request,
-        ATTEMPT: str(number),
-    }
-    return {"name": name, "namespace": repo.project, "labels": labels}
+    return {"name": name, "namespace": repo.project, "labels": _labels(owner, FETCHER, repo.name, request, number)}
 
 
 def _metadata(run: Run, number: int, labels: Mapping[str, str], owners: Sequence[Mapping[str, Any]]) -> Object:
     mark = parse_mark(run.spec.annotations.get(ANNOTATION))
-    own = {
-        MANAGED_BY: MANAGER,
-        NAME: label(mark.owner.name if mark else ""),
-        STAGE: run.spec.ref.name.rpartition("-")[2],
-        PIPELINE: label(run.spec.ref.name),
-        RUN: run.hash,
-        ATTEMPT: str(number),
-    }
+    pipeline = run.spec.ref.name
+    own = _labels(mark.owner.name if mark else "", pipeline.rpartition("-")[2], pipeline, run.hash, number)
     return {
         "name": job_name(run, number),
         "namespace": run.namespace,
         "labels": {**labels, **dict(run.spec.pods.labels), **own},
         "ownerReferences": list(owners),
     }
+
+
+def _labels(owner: str, stage: str, pipeline: str, run: str, number: int) -> dict[str, str]:
+    found = {NAME: label(owner), STAGE: stage, PIPELINE: label(pipeline), RUN: run, ATTEMPT: str(number)}
+    return {MANAGED_BY: MANAGER, **found}
 
 
 def label(value: str) -> str:

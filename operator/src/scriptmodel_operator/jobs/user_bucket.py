@@ -6,11 +6,10 @@ request is a presigned URL, fetched as any other.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
 from scriptmodel_operator.engine.errors import RefusedError
-from scriptmodel_operator.jobs.fetcher import MOST_BYTES, BucketSource, FetchDocument, FetchError, Web, store
+from scriptmodel_operator.jobs.fetcher import MOST_BYTES, BucketSource, FetchDocument, FetchError, Web, load, store
 from scriptmodel_operator.jobs.manifest import File, Manifest, Pack, check_path, encode_own
 from scriptmodel_operator.jobs.packing import MAX_PACK_BYTES
 
@@ -92,7 +91,7 @@ async def fetch(
     report: Callable[[str], None],
     environment: Mapping[str, str],
 ) -> Mapping[str, str]:
-    """Store all objects in packs, their manifest and the digest of the listing; only the digest if it is known.
+    """Store what differs from the known listing in packs, its manifest, and the listing; only that if it is known.
 
     What prevents it is stored as the error of the path "", and returned. Raises StoreError.
     """
@@ -116,10 +115,12 @@ class _Fetching:
         """Store the objects unless their listing is known. Raises FetchError and StoreError."""
         listed = await self.listing()
         for _ in range(_TRIES):
-            digest = _digest(listed)
-            if digest != self.source.known:
-                report(f"fetching {len(listed)} objects")
-                found = await self.packed(listed)
+            text = self._text(listed)
+            if _digest(text) != self.source.known:
+                known = await self._known()
+                changed = [each for each in listed if (self._path(each), each.size, each.etag) not in known]
+                report(f"fetching {len(changed)} of {len(listed)} objects")
+                found = await self.packed(changed)
                 before, listed = listed, await self.listing()
                 if listed != before:
                     report("the bucket changed while it was fetched: starting over")
@@ -127,9 +128,18 @@ class _Fetching:
                 if isinstance(found, FetchError):
                     raise found
                 await store(self.document.manifest, encode_own(found))
-            await store(self.source.listing, digest.encode())
+            await store(self.source.listing, text)
             return
         raise FetchError(f"it changed {_TRIES} times while it was fetched: write to it less often")
+
+    async def _known(self) -> Set[tuple[str, int, str]]:
+        """Return path, size and ETag of the objects that the newest version has; none if that cannot be read."""
+        text = await load(self.source.before) if self.source.known else b""
+        return (
+            {(path, size, etag) for path, size, etag in json.loads(text)}
+            if _digest(text) == self.source.known
+            else set()
+        )
 
     async def listing(self) -> Sequence[Object]:
         """Return the objects with bytes that are not hidden, by key. Raises FetchError."""
@@ -183,13 +193,10 @@ class _Fetching:
             raise FetchError(f"it cannot be listed: {error}; is there a control character in a key?") from error
 
     async def _save(self, key: str, query: Mapping[str, str], path: Path, etag: str = "") -> tuple[int, str]:
-        seconds = self.document.seconds
-        try:
-            async with asyncio.timeout(seconds):
-                url = self.s3.signed(key, query, datetime.now(UTC))
-                return await Web(self.document.hosts).save(url, path, "ab", etag)
-        except TimeoutError:
-            raise FetchError(f"it was not complete after {seconds:g} s (--download-timeout)") from None
+        return await Web(self.document).save(self.s3.signed(key, query, datetime.now(UTC)), path, "ab", etag)
+
+    def _text(self, listed: Sequence[Object]) -> bytes:
+        return json.dumps([(self._path(each), each.size, each.etag) for each in listed]).encode()
 
     def _path(self, each: Object) -> str:
         return f"/{each.key.removeprefix(self.s3.prefix)}"
@@ -239,5 +246,5 @@ def _groups(listed: Sequence[Object]) -> Sequence[Sequence[Object]]:
     return groups
 
 
-def _digest(listed: Sequence[Object]) -> str:
-    return hashlib.sha256(json.dumps([(each.key, each.size, each.etag) for each in listed]).encode()).hexdigest()
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
