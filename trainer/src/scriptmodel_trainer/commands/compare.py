@@ -36,7 +36,8 @@ _ROWS = (
 )
 _NOTES = (
     "The less a text surprises a model, the better the model knows how such texts go on; a word that it does not know\n"
-    "surprises it by each letter. The judge reads each model's scripts beside the text that its own training held out."
+    "surprises it by each letter. The judge reads each model's scripts beside the text that its own training held out\n"
+    "and says how they are, not which model is better."
 )
 
 

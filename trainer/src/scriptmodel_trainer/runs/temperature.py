@@ -10,7 +10,7 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.samples import SAMPLE_WORDS, TEMPERATURES, sample_scripts
 
 _SCRIPTS = 2  # at each temperature
-_NEAR = 0.05
+_NEAR = 0.07
 """What a score may lack of the highest: two scripts say no more."""
 FEWEST_TOKENS = 100 * SAMPLE_WORDS * _SCRIPTS * len(TEMPERATURES)
 """Tokens read in training, below which no temperature is chosen: writing so much would take too large a part of it."""
