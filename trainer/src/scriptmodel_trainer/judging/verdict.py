@@ -21,8 +21,8 @@ class Verdict:
 
     `form_score` is the root of the product of the aspects: `originality` (not copied), `variety` (no loop), `order` (of
     words, no noise), `vocabulary` (words of this corpus) and `turns` (speeches, directions and sentences as in the
-    corpus). Each is 1 from the figure of held-out text on: better is not rewarded. `sense_score` is how often words
-    follow each other as in the training text: 0.75 as often as in held-out text, and more for more.
+    corpus). Each is 1 at most: for variety, order and turns half of what held-out text has is enough. `sense_score` is
+    how often words follow each other as in the training text: 0.75 as often as in held-out text, and more for more.
     """
 
     form: str
