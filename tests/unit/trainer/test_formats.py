@@ -126,3 +126,9 @@ def test_what_continues_a_speech_is_set_as_one(scene: str, cue: str, form: str, 
     text = (tmp_path / "a.txt").read_text("utf-8")
     assert text.startswith(("[ ", "{{ ")) is (cue == "")
     assert tokens_of((tmp_path / "a.txt").with_suffix(SUFFIXES[form])) == rendered_tokens(f"{cue}{text}".splitlines())
+
+
+def test_a_parenthetical_of_a_writers_own_scene_is_one_in_each_format() -> None:
+    scene, page = "INT. A - DAY\n\nANNA\n(softly)\nYes.\n\nBEN\nNo.\n\nANNA\nYes.\n", TitlePage("A", "B")
+    assert '<Paragraph Type="Parenthetical">\n      <Text>(softly)</Text>' in FORMATS["fdx"](scene, page)
+    assert "ANNA\n(softly)\nYes." in FORMATS["fountain"](scene, page)

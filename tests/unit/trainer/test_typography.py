@@ -5,6 +5,7 @@ import pytest
 from scriptmodel_trainer.generation.typography import typography_of
 
 SAID = 'I don\'t [rising] say "yes"--now.'
+ROUND = SAID.replace("[", "(").replace("]", ")")
 CURLY = "I don’t (rising) say “yes”—now."
 
 
@@ -17,6 +18,9 @@ CURLY = "I don’t (rising) say “yes”—now."
         ("**Vivie**  \nYou wrote.\n\n**Frank**  \nNo, I did.\n", "OLD_BEN", f"\n\n**Old Ben**  \n{SAID}"),
         ("[ VIVIE ]: You wrote.\n[ FRANK ]: [rising] I did.\n", "FRANK", f"\n[ FRANK ]: {SAID}"),
         ("LADY BELL. You wrote.\n\nMRS. BELL. Letters.\n\nMRS. BELL. More.", "MRS_BELL", f"\n\nMRS. BELL. {SAID}"),
+        ("VIVIE (V.O.)\nYou wrote.\n\nFRANK (CONT'D)\n(rising)\nNo.\n", "VIVIE", f"\n\nVIVIE\n{ROUND}"),
+        ("VIVIE\n(softly)\nYou wrote.\n", "FRANK", f"\n\nFRANK\n{ROUND}"),
+        ("VIVIE [rising]: You wrote.\n\nFRANK [angry]: No.", "FRANK", f"\n\nFRANK: {SAID}"),
         ("VIVIE. You wrote.\n\nFRANK. No.\n\nVIVIE.", "VIVIE", f" {SAID}"),
         ("", "OLD_BEN", f"\n\nOLD BEN: {SAID}"),
     ],

@@ -1,7 +1,7 @@
 """How a scene sets its cues and marks, so that a reply can be set like it."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from scriptmodel_trainer.corpus.events import EventKind
@@ -15,6 +15,7 @@ _SQUARE = re.compile(r"\[[^\[\]]*\](?!:)")
 
 _STRAIGHT = str.maketrans("‘’“”", "''\"\"")
 _OPENING = re.compile(r"(?<![^\s([—-])(['\"])(?=\S)")
+_BESIDE = re.compile(r"\s*[(\[][^()\[\]\n]*[)\]](?!:)")
 _ASIDE = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -57,15 +58,10 @@ class Typography:
 def typography_of(text: str, known: Callable[[str], bool]) -> Typography:
     """Return how a scene is set; `known` tells whether the model has a speaker of that name."""
     speeches = [event for event in given_events(text, known) if event.kind is EventKind.SPEECH]
-    found: dict[str, str] = {}
-    for event in reversed(speeches):
-        begins = _FIRST_WORD.match(event.text.strip())
-        name = event.speaker.strip()
-        if begins and (cue := _last(_cue_of(name, begins[0]), text)):
-            above = text[: cue.start()]
-            apart = _BLANK_ABOVE.search(above) if above.strip() else "\n\n" in text or "\n" not in text.strip()
-            found = {"before": cue[1], "between": cue[2], "gap": "\n\n" if apart else "\n"}
-            break
+    said = [(event.speaker.strip(), event.text.strip()) for event in reversed(speeches)]
+    found = _cue_in(text, said)
+    if not found:  # each is followed by what is beside or below it, as `(CONT'D)`
+        found = _cue_in(_BESIDE.sub("", text), [(name, _BESIDE.sub("", f" {words}").strip()) for name, words in said])
     if speeches and not speeches[-1].text.strip():
         found["open_cue"] = _TO_LAST_MARK.sub("", found.get("between", " "))
     return Typography(
@@ -75,6 +71,18 @@ def typography_of(text: str, known: Callable[[str], bool]) -> Typography:
         dash="—" if "—" in text else "--",
         rounded="(" in text and not _SQUARE.search(text),
     )
+
+
+def _cue_in(text: str, said: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return what is around the last cue of a text, empty if none is found; names and words are `said`, last first."""
+    for name, words in said:
+        begins = _FIRST_WORD.match(words)
+        if begins and (cue := _last(_cue_of(name, begins[0]), text)):
+            above = text[: cue.start()]
+            alone = "\n" in cue[2] or "\n\n" in text or "\n" not in text.strip()
+            apart = _BLANK_ABOVE.search(above) if above.strip() else alone
+            return {"before": cue[1], "between": cue[2], "gap": "\n\n" if apart else "\n"}
+    return {}
 
 
 def _cue_of(name: str, word: str) -> re.Pattern[str]:

@@ -18,6 +18,7 @@ from scriptmodel_trainer.storage.controls import without_controls
 from scriptmodel_trainer.web.scripts import Part, speech
 
 _WITHIN = re.compile(r"\[([^\[\]]*)\](?=[,.;:!?])")
+_BEGINS = re.compile(r"^\(([^()\n]*)\)(?![,.;:!?])", re.MULTILINE)  # a line, as a writer's own parentheticals do
 _CUE = re.compile(r"[A-Z][^a-z]*")
 _SENTENCE = re.compile(r"[A-Z][^a-z]*+[a-z].*(?<=[.?!])")
 _BRACKETS = str.maketrans("[]", "()")
@@ -44,7 +45,8 @@ def parts_of(text: str) -> Iterator[Part]:
     """Yield the parts of a script as `generate` writes it, or of one in the layout of an exact model's corpus."""
     for event in given_events("\n".join(map(without_controls, text.splitlines())), lambda _: False):
         if event.kind is EventKind.SPEECH:
-            yield speech(_WITHIN.sub(r"(\1)", event.text.strip()), event.speaker.strip())  # no line begins with a comma
+            text = _WITHIN.sub(r"(\1)", event.text.strip())  # no line begins with a comma
+            yield speech(_BEGINS.sub(r"[\1]", text), event.speaker.strip())
             continue
         text = " ".join(event.text.split())
         heading = event.kind is EventKind.HEADING or is_slug(text) or is_heading(text)
