@@ -8,6 +8,7 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.real_lines import RealLine, real_lines
 from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.voices.speeches import read_speeches
 
 PLAY = """# The Pier
 
@@ -58,3 +59,24 @@ def test_the_name_of_who_is_addressed_is_replaced_and_a_line_that_names_others_i
 ) -> None:
     lines = [RealLine(text, name, 1, "The Pier", "") for name in ("ANNA", "OLD BEN", "MIRA")]
     assert Quotable(lines, WORDS).fitted(0, {"mira", "ben"}, "Vivie") == fitted
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "title"),
+    [
+        ("plays-42395_The-Circle.txt", "W. SOMERSET MAUGHAM\n\n{talk}", "plays 42395 The Circle"),
+        ("The Circle.txt", "THE CIRCLE\n\n{talk}", "THE CIRCLE"),
+        (
+            "circle.xml",
+            "<TEI><teiHeader><titleStmt>\n<title>The  Circle</title></titleStmt></teiHeader><text><body>"
+            "<sp><speaker>ANNA</speaker><p>Is it early?</p></sp></body></text></TEI>",
+            "The Circle",
+        ),
+    ],
+)
+def test_a_play_is_called_as_its_edition_does_or_as_its_file(name: str, text: str, title: str, tmp_path: Path) -> None:
+    talk = "ACT I\n\n" + "ANNA. Is it early?\n\nBEN. It is early, and cold.\n\n" * 9
+    (tmp_path / name).write_text(text.format(talk=talk))
+    sources = find_sources([tmp_path], print)
+    assert {line.play for line in real_lines(sources)} == {title}
+    assert {speech.play for speech in read_speeches(sources, None, print)} == {title}

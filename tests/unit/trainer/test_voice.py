@@ -83,6 +83,7 @@ def test_a_tic_has_its_count_and_its_places_once() -> None:
         ("Shaw/play.txt", "", "Shaw"),
         ("play.txt", "A Comedy\nby Oscar Wilde\n", "Oscar Wilde"),
         ("play.txt", "Author: HENRIK IBSEN\n", "Henrik Ibsen"),
+        ("play.txt", "COPYRIGHT, 1921,\nBY GEORGE H. DORAN COMPANY\n", ""),
         ("play.txt", "", ""),
     ],
 )

@@ -1,5 +1,6 @@
 """Lines of the corpus that a scene can quote: short speeches, and sentences of longer ones, with their sources."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,7 +9,7 @@ from pathlib import Path, PurePath
 import msgspec
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.reading import Source
+from scriptmodel_trainer.corpus.reading import Source, read_lines
 from scriptmodel_trainer.corpus.stream import events_of
 from scriptmodel_trainer.storage.files import read_bounded
 
@@ -23,6 +24,7 @@ _ASIDE = re.compile(r"\s*[\[(][^\[\]()]*[\])]")
 _LEFT = re.compile(r"(?<=[.?!…—]) \.(?= |$)|^[.,;:!?]+ | (?=[.,;:!?])")  # of a sentence that an aside ends
 _ENDS = re.compile(r"(?<=[.?!…”\"])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\b[A-Z]\.)\s+(?=[“\"‘']?[A-Z])")
 _NO_WORDS, _NUMBER_BESIDE = re.compile(r"[^\w’']+|_"), re.compile(r"^\d+ | \d+$")  # of a file's name
+_TEI_TITLE, _HEAD = re.compile(r"<titleStmt>\s*<title\b[^>]*>([^<]+)<"), 40  # lines
 _ACT = re.compile(r"\b(act|aufzug|akt|acte|atto)\b", re.IGNORECASE)
 _MARKS = str.maketrans("", "", "_*|{}<>")
 
@@ -61,12 +63,10 @@ def real_lines(sources: Iterable[Source]) -> Iterator[RealLine]:
     seen: set[str] = set()
     speech = 0
     for source in sources:
-        events = list(events_of(source, None)[2])
-        plays = sum(bool(event.play) for event in events)
-        play, act, scene = _titled(source.name, next((event.play for event in events if event.play), "")), "", ""
-        for event in events:
-            if event.play and plays > 1:
-                play, act, scene = event.play, "", ""
+        play = act = scene = ""
+        for title, event in titled(source, events_of(source, None)[2]):
+            if title != play:
+                play, act, scene = title, "", ""
             if event.kind is EventKind.HEADING:
                 heading = " ".join(event.text.split()).strip(". ")[:60]
                 act, scene = (heading, "") if _ACT.search(heading) else (act, heading)
@@ -90,7 +90,18 @@ def _lines(event: Event) -> Iterator[str]:
             yield line
 
 
-def _titled(name: str, title: str) -> str:
+def titled(source: Source, found: Iterable[Event]) -> Iterator[tuple[str, Event]]:
+    """Yield the events of a file, each with the title of its play."""
+    events = list(found)
+    printed = [event.play for event in events if event.play]
+    in_head = _TEI_TITLE.search("\n".join(itertools.islice(read_lines(source), _HEAD)))
+    title = " ".join(in_head[1].split()) if in_head else _title_of(source.name, "".join(printed[:1]))
+    for event in events:
+        title = (len(printed) > 1 and event.play) or title
+        yield title, event
+
+
+def _title_of(name: str, title: str) -> str:
     """Return the title of a file's only play: the one printed in it if it agrees with the file's name, else that."""
     stem = " ".join(_NO_WORDS.sub(" ", PurePath(name).stem.split(".")[0]).split())
     plain = _NUMBER_BESIDE.sub("", stem)

@@ -1,6 +1,7 @@
 """The speeches of plays, each with who says it, in which play and by which author."""
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.given import given_events
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.reading import Source
+from scriptmodel_trainer.corpus.real_lines import titled
 from scriptmodel_trainer.corpus.stream import events_of
 from scriptmodel_trainer.storage.files import read_bounded, write_file
 
@@ -109,11 +111,8 @@ def _full_names(authors: Iterable[str]) -> dict[str, str]:
 
 
 def _of_file(source: Source, layout: Layout | None) -> Iterator[Speech]:
-    author, play = _author(source), PurePath(source.name).stem
-    _, _, events = events_of(source, layout)
-    for event in events:
-        if len(event.play) >= _SHORTEST_NAME:
-            play = event.play
+    author = _author(source)
+    for play, event in titled(source, events_of(source, layout)[2]):
         if event.kind is EventKind.SPEECH and (text := _said(event)):
             yield Speech(event.speaker, text, event.line, play, author)
 
@@ -129,7 +128,8 @@ def _author(source: Source) -> str:
     if folder:
         return folder
     head = reading.sample_lines(source)[:_HEAD]
-    found = _TEI_AUTHOR.search("\n".join(head)) or next(filter(None, map(_BY.fullmatch, head)), None)
+    lines = (line for above, line in itertools.pairwise(["", *head]) if "copyright" not in above.casefold())
+    found = _TEI_AUTHOR.search("\n".join(head)) or next(filter(None, map(_BY.fullmatch, lines)), None)
     return " ".join(found["author"].split()).title() if found else ""
 
 
