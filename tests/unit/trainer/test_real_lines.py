@@ -61,6 +61,16 @@ def test_the_name_of_who_is_addressed_is_replaced_and_a_line_that_names_others_i
     assert Quotable(lines, WORDS).fitted(0, {"mira", "ben"}, "Vivie") == fitted
 
 
+def test_the_place_of_a_line_is_no_description_of_the_scene(tmp_path: Path) -> None:
+    scene = "SCENE: [A public-house, very rough and untidy. There is a counter on the right.]"
+    talk = "ANNA. Is it early?\n\nBEN. It is early, and cold.\n\n" * 9
+    (tmp_path / "play.txt").write_text(f"ACT I\n\n{scene}\n\n{talk}")
+    assert {line.source for line in real_lines(find_sources([tmp_path], print))} == {
+        "play, ACT I, ANNA",
+        "play, ACT I, BEN",
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "text", "title"),
     [

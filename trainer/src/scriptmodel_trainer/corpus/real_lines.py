@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
@@ -68,7 +69,7 @@ def real_lines(sources: Iterable[Source]) -> Iterator[RealLine]:
             if title != play:
                 play, act, scene = title, "", ""
             if event.kind is EventKind.HEADING:
-                heading = " ".join(event.text.split()).strip(". ")[:60]
+                heading = textwrap.shorten(event.text.partition("[")[0].strip(".: "), 60, placeholder=" ...")
                 act, scene = (heading, "") if _ACT.search(heading) else (act, heading)
             speech += event.kind is EventKind.SPEECH
             for text in _lines(event):
