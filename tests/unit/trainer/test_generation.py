@@ -123,6 +123,15 @@ def test_unknown_words_of_the_prompt_are_named_once() -> None:
     assert words == ["zeppelin", "Zeppelin"]
 
 
+def test_one_aside_at_most_is_before_the_first_word_of_a_speech() -> None:
+    texts = []
+    for seed in range(40):
+        writer = Writer(network(SCRIPT, seed), SCRIPT)
+        texts.append(writer.text(writer.write(80, Sampling(1.5, takes=1), (seed,), Opening()).tokens))
+    assert any("]: [" in text for text in texts)
+    assert not [text for text in texts if re.search(r"\]: \[[^\]]*\] \[", text)]
+
+
 def test_a_word_that_only_begins_a_sentence_of_the_prompt_is_known_and_stays_as_it_is() -> None:
     writer, opening = Writer(network(SCRIPT, 1), SCRIPT), Opening("", "Waits the lamp.")
     assert writer.unknown(opening) == ([], [])

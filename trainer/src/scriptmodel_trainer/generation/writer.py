@@ -300,8 +300,9 @@ class Writer(BaseWriter):
             return allowed & {*_CLOSERS, Kind.CONTINUATION, Kind.CLITIC}
         if page.titled and Kind.WORD in allowed:
             return allowed & {Kind.WORD, Kind.CONTINUATION}
-        if page.silent:
-            return allowed.difference(_SPEECH_ENDS) or allowed
+        if page.silent:  # one aside before the first word; the corpus may have two, and two lead to ten
+            more = () if page.script[-1] == CLOSE_NAME else (Kind.OPEN_BRACKET,)
+            return allowed.difference(_SPEECH_ENDS, more) or allowed
         return allowed
 
     def _affordable(self, page: Page, kind: Kind) -> bool:

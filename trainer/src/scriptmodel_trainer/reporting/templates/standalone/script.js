@@ -173,7 +173,8 @@ class Script {
     const kinds = bits(...able) & ~bits(UNWRITTEN);
     if (this.aside >= LONGEST_ASIDE && kinds & CLOSERS) return kinds & (CLOSERS | bits(CLITIC));
     if (this.titled && has(kinds, WORD)) return bits(WORD);
-    return (this.silent && kinds & ~SPEECH_ENDS) || kinds;
+    const more = this.model.kind(this.last) === CLOSE_NAME ? 0 : bits(OPEN_BRACKET);
+    return (this.silent && kinds & ~SPEECH_ENDS & ~more) || kinds;
   }
   affordable(kind) {
     const [next, cost] = this.position.moves[kind], after = this.model.grammar[next], name = Number(kind) === OPEN_NAME ? this.longest : 0;
