@@ -3,7 +3,9 @@
 import pytest
 from samples import Read
 
+from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.corpus.layouts.marks import is_heading
+from scriptmodel_trainer.generation.detokenizing import detokenize
 
 TALK = "ANNA. É presto? Non lo so.\n\nBEN. È tardi, e fa freddo, Anna.\n\n"
 
@@ -49,3 +51,8 @@ def test_a_list_of_persons_is_cut(heading: str, read: Read) -> None:
 def test_a_space_that_breaks_no_line_may_be_before_a_colon(space: str, read: Read) -> None:
     talk = f"ANNE{space}: Est-il tôt{space}?\n\nBENOÎT{space}:{space}Il est tard, et il fait froid, Anne{space}!\n\n"
     assert read(talk * 6)[:2] == [("ANNE", "Est-il tôt ?"), ("BENOÎT", "Il est tard, et il fait froid, Anne !")]
+
+
+def test_what_follows_an_inverted_mark_attaches_to_it() -> None:
+    said = "[ ADELA ]: ¿Qué quieres? ¡Nada! [¡Ay!] Dijo ¿quién?"
+    assert detokenize(rendered_tokens([said])) == f"{said}\n"

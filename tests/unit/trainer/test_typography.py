@@ -20,6 +20,7 @@ CURLY = "I don’t (rising) say “yes”—now."
         ("LADY BELL. You wrote.\n\nMRS. BELL. Letters.\n\nMRS. BELL. More.", "MRS_BELL", f"\n\nMRS. BELL. {SAID}"),
         ("VIVIE (V.O.)\nYou wrote.\n\nFRANK (CONT'D)\n(rising)\nNo.\n", "VIVIE", f"\n\nVIVIE\n{ROUND}"),
         ("VIVIE\n(softly)\nYou wrote.\n", "FRANK", f"\n\nFRANK\n{ROUND}"),
+        ("VIVIE. ¿You wrote?\n\nFRANK. ¡No!\n", "FRANK", f"\n\nFRANK. {SAID}"),
         ("VIVIE [rising]: You wrote.\n\nFRANK [angry]: No.", "FRANK", f"\n\nFRANK: {SAID}"),
         ("VIVIE. You wrote.\n\nFRANK. No.\n\nVIVIE.", "VIVIE", f" {SAID}"),
         ("", "OLD_BEN", f"\n\nOLD BEN: {SAID}"),

@@ -8,6 +8,7 @@ from scriptmodel_trainer.generation.grammar import ATTACHED, Kind, kind_of, with
 
 _ENDERS = {tokens.EOS: ".", tokens.QUESTION: "?", tokens.EXCLAMATION: "!", tokens.ELLIPSIS: "..."}
 _OPENERS = {tokens.OPEN_BRACKET: "[", tokens.OPEN_QUOTE: '"'}
+_JOINING = frozenset(("--", "¿", "¡", *_OPENERS))  # what follows attaches to them
 _CLOSERS = {tokens.CLOSE_BRACKET: "]", tokens.CLOSE_QUOTE: '"'}
 _BEGINS_LINE = {Kind.OPEN_NAME: "[", Kind.OPEN_EXPOSITION: "{{"}
 _SET_IN = "    "
@@ -50,7 +51,7 @@ def _extended(line: str, token: str, kind: Kind, before: str) -> str:
     if token == tokens.EOS and (before == "--" or without_brackets(before).endswith((".", "?", "!", "…"))):
         return line  # an interrupted speech is printed as `and so--`; words taken as they are may hold their full stop
     attached = (kind in ATTACHED and before not in _ALONE) or before.endswith(SHORTENED)
-    if attached or line in ("", _SET_IN) or before == "--" or before in _OPENERS:
+    if attached or line in ("", _SET_IN) or before in _JOINING:
         return line + text
     return f"{line} {text}"
 

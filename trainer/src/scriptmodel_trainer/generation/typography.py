@@ -9,6 +9,7 @@ from scriptmodel_trainer.corpus.given import given_events
 from scriptmodel_trainer.corpus.tokens import name_token
 
 _FIRST_WORD = re.compile(r"[\w'’]+")
+_OPENS = "‘“'\"«¿¡"  # what is said
 _BLANK_ABOVE = re.compile(r"\n[^\S\n]*\n\s*\Z")
 _TO_LAST_MARK = re.compile(r".*\S")
 _SQUARE = re.compile(r"\[[^\[\]]*\](?!:)")
@@ -76,7 +77,7 @@ def typography_of(text: str, known: Callable[[str], bool]) -> Typography:
 def _cue_in(text: str, said: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return what is around the last cue of a text, empty if none is found; names and words are `said`, last first."""
     for name, words in said:
-        begins = _FIRST_WORD.match(words)
+        begins = _FIRST_WORD.match(words.lstrip(_OPENS))
         if begins and (cue := _last(_cue_of(name, begins[0]), text)):
             above = text[: cue.start()]
             alone = "\n" in cue[2] or "\n\n" in text or "\n" not in text.strip()
@@ -87,8 +88,9 @@ def _cue_in(text: str, said: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _cue_of(name: str, word: str) -> re.Pattern[str]:
     """Return the pattern of a speaker's cue before the first word of a speech, perhaps on the line below."""
-    marks = r"[^\w\n‘“'\"]*"
-    return re.compile(rf"^([^\w\n]*){re.escape(name)}({marks}(?:\n{marks})?)[‘“'\"]?{re.escape(word)}", re.MULTILINE)
+    marks = rf"[^\w\n{_OPENS}]*"
+    opens = rf"[{_OPENS}]*"
+    return re.compile(rf"^([^\w\n]*){re.escape(name)}({marks}(?:\n{marks})?){opens}{re.escape(word)}", re.MULTILINE)
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:

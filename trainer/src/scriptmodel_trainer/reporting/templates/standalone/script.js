@@ -215,7 +215,7 @@ class Script {
     let before = "";
     this.tokens.slice(this.given).forEach((token, at) => {
       const kind = before === "<boname>" ? NAME : this.model.kind(token), line = paragraphs.at(-1), broken = this.breaks.includes(this.given + at);
-      const close = (has(ATTACHED, kind) && before !== "<eoname>") || /(^|’|--|<(open-brack|open-exp|boquote)>)$/.test(before) || broken;
+      const close = (has(ATTACHED, kind) && before !== "<eoname>") || /(^|’|--|¿|¡|<(open-brack|open-exp|boquote)>)$/.test(before) || broken;
       const said = token === "<eos>" && /(--|[.?!…])$/.test(before) ? "" : (MARKS[token] ?? token).replace(/^’|’$/, "'");
       if (has(SPEECH_ENDS, kind)) paragraphs.push("");
       else if (kind === CLOSE_NAME || kind === CLOSE_DIRECTION) paragraphs.push(kind === CLOSE_NAME ? `${paragraphs.pop()}:` : `(${paragraphs.pop()})`);
