@@ -18,16 +18,7 @@ from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, printable, program_name
 from scriptmodel_trainer.generation.requests import Request
-from scriptmodel_trainer.progress.events import (
-    DeviceUsed,
-    EpochStarted,
-    FileWritten,
-    ModelStored,
-    Progressed,
-    ProgressEvent,
-    Started,
-    TrigramsMixed,
-)
+from scriptmodel_trainer.progress import events
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.formats import parts_of
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES
@@ -45,7 +36,14 @@ _SCRIPT = re.compile(r"script-(\d{1,9})\..*")
 _FEWEST = 0.2  # share of the text that is understood where a corpus has scripts
 _LEAST = 100  # tokens
 _SHOWN = 12  # lines
-_TECHNICAL = FileWritten | ModelStored | Started | DeviceUsed | EpochStarted | TrigramsMixed
+_TECHNICAL = (
+    events.FileWritten
+    | events.ModelStored
+    | events.Started
+    | events.DeviceUsed
+    | events.EpochStarted
+    | events.TrigramsMixed
+)
 _FAR = 1.3  # times the announced minutes: more is worth a correction
 _MOST_REPORT = 1 << 26
 
@@ -146,8 +144,8 @@ class _Quiet(Progress):
         if not text.startswith(CHOSEN):
             self._progress.note(text)
 
-    def report(self, event: ProgressEvent) -> None:
-        if isinstance(event, Progressed) and self.minutes is not None:
+    def report(self, event: events.ProgressEvent) -> None:
+        if isinstance(event, events.Progressed) and self.minutes is not None:
             left, announced, self.minutes = event.eta_seconds / 60, self.minutes, None
             if left > _FAR * announced:
                 self.note(f"training takes about {_minutes(left)} at its present speed")

@@ -88,15 +88,7 @@ def to_fdx(text: str, page: TitlePage) -> str:
         else:
             _paragraph(content, part.text, Type="Scene Heading" if part.kind == "heading" else "Action")
     title = ET.SubElement(ET.SubElement(root, "TitlePage"), "Content")
-    for line in (
-        page.title,
-        "",
-        "written by",
-        "",
-        page.by,
-        "",
-        page.origin,
-    ):  # apart: else they are one entry elsewhere
+    for line in (page.title, "", "written by", "", page.by, "", page.origin):  # apart: else one entry elsewhere
         _paragraph(title, line, Alignment="Center")
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n' + ET.tostring(root, "unicode") + "\n"
