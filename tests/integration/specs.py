@@ -52,6 +52,7 @@ REFUSED = pytest.mark.parametrize(
         ),
         (by_url("https://example.com/a", interval="599s"), "must be at least 10m"),
         (in_bucket("https://plays"), "must be s3://BUCKET or s3://BUCKET/PATH"),
+        (in_bucket("s3://b/shaw"), "with 3 to 63 of a-z, 0-9, . and - in BUCKET"),
         (in_bucket("s3://plays//shaw"), "must be s3://BUCKET or s3://BUCKET/PATH"),
         (in_bucket("s3://Plays/my shaw"), "must be s3://BUCKET or s3://BUCKET/PATH"),
         ({"corpus": {"bucket": {"url": "s3://plays"}}}, "spec.corpus.bucket.secretRef: Required value"),

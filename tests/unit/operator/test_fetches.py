@@ -215,7 +215,7 @@ def test_a_pod_that_keeps_what_no_version_has_is_refused(downloading: Downloadin
 
     downloading.world.web[LEAR] = b"LEAR: Never!\n"
     downloading.meanwhile = spoiled
-    with pytest.raises(SourceError, match=r"no longer has '/other\.txt'; trying again"):
+    with pytest.raises(SourceError, match=r"lost '/other\.txt'; trying again"):
         downloading.bucket(first.listing)
     assert downloading.left == []
 

@@ -114,7 +114,12 @@ class CorpusBucket(ApiModel):
     """Objects of a bucket, which a Job fetches into a repo that the object owns, one commit for each change."""
 
     url: Annotated[
-        str, formatted(BUCKET_PATTERN, "s3://BUCKET or s3://BUCKET/PATH, without spaces, ? and #", max_length=512)
+        str,
+        formatted(
+            BUCKET_PATTERN,
+            "s3://BUCKET or s3://BUCKET/PATH, with 3 to 63 of a-z, 0-9, . and - in BUCKET, and no spaces, ? and #",
+            max_length=512,
+        ),
     ]
     """The bucket, or the part of it below a path, as s3://my-plays/shaw."""
     secret_ref: CorpusSecret

@@ -81,8 +81,7 @@ class Fetch:
         fetched = self.gateway.walk_files(FILE_SETS, file_set)
         head, before = self._newest()
         if lost := kept - before.keys():
-            message = f"{self.branch} no longer has {min(lost)!r}; trying again"
-            raise SourceError(Reason.DOWNLOAD_FAILED, message, passing=True)
+            raise SourceError(Reason.DOWNLOAD_FAILED, f"{self.branch} lost {min(lost)!r}; trying again", passing=True)
         files = {**{path: before[path] for path in kept}, **fetched}
         if not any(file.size for file in files.values()):
             raise SourceError(Reason.CORPUS_EMPTY, "no file of spec.corpus has any bytes: put scripts there")
