@@ -18,6 +18,7 @@ from unittest.mock import Mock
 import pytest
 import yaml
 
+from dev.images.archive import drop_attributes
 from dev.paths import ROOT
 from dev.release import artifacts, images, statements, wheelhouse
 from dev.release.source import ReleaseError, Source, bases, source, versions
@@ -54,6 +55,37 @@ def test_a_layout_lists_the_same_however_its_parts_were_found(tmp_path: Path, fo
         {"digest": "sha256:2", "annotations": {}, "artifactType": "application/spdx+json"},
         {"digest": "sha256:1"},
     ]
+
+
+def layer_of(attributes: dict[str, str]) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as layer:
+        folder, file = tarfile.TarInfo("opt"), tarfile.TarInfo("opt/code.py")
+        folder.type, folder.pax_headers, file.size = tarfile.DIRTYPE, attributes, 4
+        layer.addfile(folder)
+        layer.addfile(file, io.BytesIO(b"code"))
+    return content.getvalue()
+
+
+def test_an_image_that_was_built_without_root_is_the_same_bytes(tmp_path: Path) -> None:
+    found = []
+    for number, attributes in enumerate(({}, {"SCHILY.xattr.user.overlay.impure": "y"})):
+        layer, archive = layer_of(attributes), tmp_path / f"{number}.tar"
+        config = {"rootfs": {"diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]}}
+        manifest = [{"Config": "c.json", "RepoTags": ["a:1"], "Layers": ["l.tar"]}]
+        files = {"l.tar": layer, "c.json": json.dumps(config).encode(), "manifest.json": json.dumps(manifest).encode()}
+        archive.write_bytes(gzip.decompress(artifacts.archive(files, MADE.epoch)))
+        drop_attributes(archive)
+        found.append(archive.read_bytes())
+        with tarfile.open(archive) as outer:
+            held = {name: outer.extractfile(name) for name in outer.getnames()}
+            content = {name: file.read() for name, file in held.items() if file}
+        (image,) = json.loads(content["manifest.json"])
+        diff_ids = json.loads(content[image["Config"]])["rootfs"]["diff_ids"]
+        assert diff_ids == [f"sha256:{hashlib.sha256(content[name]).hexdigest()}" for name in image["Layers"]]
+        assert image["Config"] == f"{hashlib.sha256(content[image['Config']]).hexdigest()}.json"
+        assert content[image["Layers"][0]] == layer_of({})
+    assert found[0] == found[1]
 
 
 def test_all_parts_have_one_version() -> None:
