@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     try:
         start(name, Path(texts), Path(out))
     except BadInputError as error:
-        sys.exit(f"base: {error}; {error.hint}")
+        sys.exit(f"base: {error.line()}")
 
 
 if __name__ == "__main__":
