@@ -146,6 +146,7 @@ def test_hostile_documents_are_refused_in_one_line(content: bytes, problem: str,
         reading.find_sources([tmp_path], print)
     assert str(refused.value).startswith("a.docx ")
     assert problem in str(refused.value)
+    assert refused.value.hint == "save it again, or as plain text (UTF-8), or leave it out"
     assert "\n" not in str(refused.value)
 
 

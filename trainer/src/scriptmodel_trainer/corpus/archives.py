@@ -14,6 +14,7 @@ from typing import IO
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage.files import open_regular
 
+SAVE_AGAIN = "save it again, or as plain text (UTF-8), or leave it out"
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 _LONGEST_NAME = 3800  # bytes of a member's path
 _MOST_HEADERS = 1000  # extended headers that every following member of a tar inherits, by copying them
@@ -86,10 +87,10 @@ def parts_of(name: str, content: bytes, wanted: Container[str], allowance: Allow
     try:
         return {each.name: _read(each, allowance) for each in _zip(content, allowance) if each.name in wanted}
     except (_RefusedError, MemoryError) as error:
-        raise BadInputError(f"{name} {error}", "save it again, or as plain text (UTF-8)") from error
+        raise BadInputError(f"{name} {error}", SAVE_AGAIN) from error
     except Exception as error:  # damaged bytes make zipfile raise whatever there is
         problem = f"{name} is damaged: {error or type(error).__name__}"
-        raise BadInputError(problem, "save it again, or as plain text (UTF-8)") from error
+        raise BadInputError(problem, SAVE_AGAIN) from error
 
 
 def _error(path: Path, name: str, problem: str) -> BadInputError:

@@ -66,7 +66,7 @@ def text_of(name: str, content: bytes, allowance: archives.Allowance) -> str:
 
 
 def _error(name: str, problem: str) -> BadInputError:
-    return BadInputError(f"{name} {problem}", "save it again, or as plain text (UTF-8)")
+    return BadInputError(f"{name} {problem}", archives.SAVE_AGAIN)
 
 
 class _Reader:
