@@ -60,9 +60,9 @@ class AnyNetwork:
 
 @pytest.mark.parametrize("vocabulary", [CLOSED, OPEN], ids=["closed", "open"])
 def test_a_name_of_the_cast_is_that_of_the_text_whatever_its_capitals(vocabulary: Vocabulary) -> None:
-    opening = Opening(text="ZOË: The lamp waits.\nVIVIE: The lamp.", cast=("Zoë", "Vivie", "ANNA"))
+    opening = Opening(text="ZOË: The lamp waits.\nVIVIE: The lamp.", cast=("Zoë", "Vivie", "ANNA", "Bo", "BO"))
     script = writer(vocabulary).write(60, Sampling(), (1,), opening)
-    assert script.cast.names == ("ZOË", "VIVIE", "ANNA")
+    assert script.cast.names == ("ZOË", "VIVIE", "ANNA", "Bo")
     spoken = writer(vocabulary).write(60, Sampling(), (1,), Opening("vivie", text=opening.text))
     assert speakers(detokenize(spoken.tokens))[2] == "VIVIE"
     with pytest.raises(BadInputError, match=r'unknown speaker "VIVVIE" \(did you mean VIVIE\?\)'):

@@ -144,7 +144,7 @@ class Casting:
         """
         heard = [self._token(name) for name in heard]
         spoken = {name.casefold(): name for name in heard}  # `Zoé` of the text is ZOÉ
-        names = [spoken.get(name.casefold(), name) for name in map(self._token, wanted or ())]
+        names = [spoken.setdefault(name.casefold(), name) for name in map(self._token, wanted or ())]
         if not self.speakers or (wanted is not None and not wanted):
             return Cast(verse=self.verse)
         play = self._play_of([*names, *heard], np.random.default_rng((*seed, _DRAW)))
