@@ -1,7 +1,8 @@
 """Infers the frame that a file sets around names: in brackets, after a line number, before an odd mark.
 
 Such a frame is inferred from what recurs at the beginning of lines: in a dialogue the same few short heads recur,
-alternating. Lists repeat none or are sorted, prose has hardly any. Lines are then read without the frame.
+alternating. Lists repeat none or are sorted, prose has hardly any. Lines are then read without the frame. So are
+lines of verse without the numbers that an edition sets at their ends.
 """
 
 import itertools
