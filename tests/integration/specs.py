@@ -132,7 +132,7 @@ REFUSED = pytest.mark.parametrize(
         ),
         (
             {"corpus": REPO, "generation": {"temperature": "automatic"}},
-            "must be auto or a number in quotes such as",
+            "must be a number in quotes such as",
         ),
         ({"corpus": REPO, "generation": {"temperature": 0.8}}, "spec.generation.temperature"),
         (

@@ -2,8 +2,8 @@
 
     python -m dev.bench.trainer.judged PLAYS --out DIR [--epochs 1 2 3 5 8] [--scripts 8] [--set KEY=VALUE ...]
 
-Trains the preset `demo` once and keeps the weights of each epoch in DIR, then prints a table: the score of scripts at
-each temperature by epoch, and the rank correlation of epochs and scores of the form.
+Trains the preset `demo` once and keeps the weights of each epoch in DIR, then prints a table: form and
+sense of scripts by epoch, and the rank correlation of epochs and scores.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from scriptmodel_trainer.cli import main as trainer
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.judging.verdict import Verdict
-from scriptmodel_trainer.reporting.samples import TEMPERATURES
 from scriptmodel_trainer.runs import fit
 from scriptmodel_trainer.storage.arrays import Floats
 
@@ -48,11 +47,11 @@ def main() -> None:
     if trainer([*map(str, command), "--set", *options.set]):
         raise SystemExit("the training failed")
     model = load_model(options.out, judged=True)
-    print(f"| temperature | {' | '.join(f'epoch {each}' for each in options.epochs)} | rank correlation |")
-    for temperature in TEMPERATURES:
-        verdicts = [_verdict(model, kept[epoch - 1], temperature, options.scripts) for epoch in options.epochs]
-        correlation = _rank_correlation([each.form_score for each in verdicts])
-        print(f"| {temperature:g} | {' | '.join(map(str, verdicts))} | {correlation:.2f} |", flush=True)
+    print(f"| score | {' | '.join(f'epoch {each}' for each in options.epochs)} | rank correlation |")
+    verdicts = [_verdict(model, kept[epoch - 1], options.scripts) for epoch in options.epochs]
+    for name in ("form", "sense"):
+        scores = [getattr(each, f"{name}_score") for each in verdicts]
+        print(f"| {name} | {' | '.join(f'{score:.2f}' for score in scores)} | {_rank_correlation(scores):.2f} |")
 
 
 def _keep(kept: list[dict[str, Floats]]) -> Callable[[Mapping[str, Floats]], str]:
@@ -63,11 +62,11 @@ def _keep(kept: list[dict[str, Floats]]) -> Callable[[Mapping[str, Floats]], str
     return keep
 
 
-def _verdict(model: TrainedModel, weights: dict[str, Floats], temperature: float, count: int) -> Verdict:
+def _verdict(model: TrainedModel, weights: dict[str, Floats], count: int) -> Verdict:
     """Return the verdict on `count` scripts by a model with other weights."""
     other = dataclasses.replace(model, weights=weights)
     writer = other.writer()
-    scripts = writer.write_together(_WORDS, Sampling(temperature), [(1, number) for number in range(count)], Opening())
+    scripts = writer.write_together(_WORDS, Sampling(), [(1, number) for number in range(count)], Opening())
     verdict = other.verdict(*(script.tokens for script in scripts))
     assert verdict is not None, "the corpus is too small to hold text out"
     return verdict

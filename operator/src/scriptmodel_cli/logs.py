@@ -152,7 +152,6 @@ DESCRIPTIONS = {
     "epoch": "epoch {epoch} done: train {train_perplexity:.1f}, valid {valid_perplexity:.1f}{best}{sample}",
     "trigrams": "trigrams get {share:.0%} of the prediction: valid {valid_perplexity:.1f}, {network_perplexity:.1f} "
     "without them",
-    "temperature": "the judge chose temperature {temperature:g}{scores}",
     "done": "done in {duration}: perplexity {perplexity:.1f} on the test split",
     "trial": "{state} after epoch {epochs}/{epochs_total}{figure}{why}",
     "error": "failed: {message}{hint}",
@@ -182,8 +181,6 @@ def _phrases(event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield place, format_duration(event[field])
     yield "best", ", the best so far" if event.get("best") else ""
     yield "sample", f"\n    {one_line(event['sample'], _WIDEST_SAMPLE)}" if event.get("sample") else ""
-    scores = [f"{temperature} scores {score:.2f}" for temperature, score in (event.get("scores") or {}).items()]
-    yield "scores", f" ({', '.join(scores)})" if scores else ""
     yield "figure", f": perplexity {event['perplexity']:.1f}" if event.get("perplexity") else ""
     yield "why", f" ({event['reason']}: {event['message']})" if event.get("reason") else ""
     yield "hint", f" ({event['hint']})" if event.get("hint") else ""

@@ -49,10 +49,6 @@ def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged()
             event(event="trigrams", share=0.158, valid_perplexity=70.39, network_perplexity=76.2),
             "trigrams get 16% of the prediction: valid 70.4, 76.2 without them",
         ),
-        (
-            event(event="temperature", temperature=0.9, scores={"0.8": 0.5512, "0.9": 0.61}),
-            "the judge chose temperature 0.9 (0.8 scores 0.55, 0.9 scores 0.61)",
-        ),
         (event(event="error", code="x", message="no words", hint="add some"), "failed: no words (add some)"),
         (event(event="warning", code="x", message="few words"), "warning: few words"),
         (event(event="written", file="out/script.txt", words=1700), "wrote out/script.txt (1,700 words)"),

@@ -114,7 +114,7 @@ def test_the_generate_command_is_the_contracts() -> None:
         ({"generation": {"words": 5}}, "same", "computed"),
         ({"generation": {"prompt": "x"}}, "same", "computed"),
         ({"suspend": True, "deletionPolicy": "Retain"}, "same", "same"),
-        ({"generation": {"words": 1000, "temperature": "auto"}}, "same", "same"),
+        ({"generation": {"words": 1000, "temperature": "0.80"}}, "same", "same"),
     ],
 )
 def test_each_change_of_the_spec_needs_the_expected_action(change: dict[str, Any], train: str, generate: str) -> None:

@@ -185,7 +185,7 @@ def test_digests_and_fingerprints_never_change(row: dict[str, Any]) -> None:
     "generation",
     [
         {"samples": 1},
-        {"temperature": "auto"},
+        {"temperature": "0.8"},
         {"topP": "0.95"},
         {"topP": "0.950"},
         {"topP": "95e-2"},

@@ -21,11 +21,10 @@ from scriptmodel_trainer.artifacts.model_directory import LOG, load_model, save_
 from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import TextProgress
-from scriptmodel_trainer.runs import temperature
 from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.runs.prepare import prepare
 from scriptmodel_trainer.storage.arrays import Floats, as_bfloat16, from_bfloat16
-from scriptmodel_trainer.storage.records import Base, Card
+from scriptmodel_trainer.storage.records import Card
 from scriptmodel_trainer.training.blending import blended
 from scriptmodel_trainer.training.fine_tuning import load_base, preset_after
 
@@ -214,17 +213,6 @@ def test_a_base_has_settings_of_its_own_for_few_plays(folder: Path, model: Path)
     assert preset_after(load_base(folder), None, {"epochs": "2"})[1].epochs == 2
 
 
-def test_no_scripts_are_written_to_choose_a_temperature_after_a_base(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(temperature, "FEWEST_TOKENS", 0)
-    monkeypatch.setattr(temperature, "sample_scripts", lambda *_: pytest.fail("scripts are written"))
-    found = load_model(folder, judged=True)
-    base = Base(digest="", fingerprint="", corpus="", vocabulary=1, new_words=0, name="en")
-    started = dataclasses.replace(found, origin=dataclasses.replace(found.origin, base=base))
-    assert temperature.with_temperature(started, TextProgress(io.StringIO())).temperature == found.temperature
-
-
 @pytest.mark.parametrize(
     ("tokens", "minutes", "epochs"),
     [(50_000, 1, 8), (204_522, 1, 2), (131_606, 1, 3), (131_606, 2, 6), (131_606, None, 8), (5_000_000, 1, 1)],
@@ -277,7 +265,6 @@ def test_write_starts_from_a_base_of_the_language_and_says_so(packed: Path, tmp_
     base = load_model(tmp_path / "out" / "model").origin.base
     assert base is not None
     assert (base.name, base.digest) == ("en", load_base(bases.found_as("en")).digest)
-    assert (tmp_path / "out" / "report.html").read_text("utf-8").count('<article class="script">') == 1
     assert run_trainer([*words, "--base", "en", "--minutes", "1"]).stderr == ""
     shorter = run_trainer([*words, "--minutes", "0.001"])
     assert (shorter.returncode, "holds a model that --minutes did not choose" in shorter.stderr) == (2, True)

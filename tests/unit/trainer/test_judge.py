@@ -4,17 +4,16 @@ import dataclasses
 import json
 import random
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from forged import rewrite_json, without_reference
+from forged import without_reference
 from running import run_trainer
 from samples import play
 
-from scriptmodel_trainer.artifacts.model_directory import content_digest, load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.commands.compare import better_of
 from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.corpus.reading import find_sources
@@ -42,8 +41,6 @@ from scriptmodel_trainer.judging.reference import (
 from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.reporting.report import render_report
-from scriptmodel_trainer.runs import temperature
-from scriptmodel_trainer.runs.temperature import best_temperature
 
 pytestmark = pytest.mark.slow
 
@@ -62,9 +59,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     (folder / "plays").mkdir()
     (folder / "plays" / "play.md").write_text(play(1200), "utf-8")
     arguments = ["--preset", "demo", "--epochs", "4", "--set", "hidden_units=32", "batch_size=8", "steps=10"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(temperature, "FEWEST_TOKENS", 0)
-        done = run_trainer(["train", "--data", folder / "plays", "--out", folder / "model", *arguments])
+    done = run_trainer(["train", "--data", folder / "plays", "--out", folder / "model", *arguments])
     assert done.returncode == 0, done.stderr
     return folder / "plays", folder / "model"
 
@@ -292,39 +287,6 @@ def test_the_record_has_the_verdict_on_each_sample(learned: tuple[Path, Path], t
     texts = [(tmp_path / entry["file"]).read_text() for entry in entries]
     scores = [reference.verdict(list(rendered_tokens(text.splitlines()))).form_score for text in texts]
     assert [entry["score"]["form_score"] for entry in entries] == pytest.approx(scores, abs=0.02)
-
-
-def test_the_judge_chooses_the_temperature_at_the_end_of_a_training(learned: tuple[Path, Path]) -> None:
-    model = learned[1]
-    lines = [json.loads(line) for line in (model / "train.log.jsonl").read_text().splitlines()]
-    (event,) = [line for line in lines if line["event"] == "temperature"]
-    assert [*event["scores"]] == ["0.8", "0.9"]
-    scores = {float(each): score for each, score in event["scores"].items()}
-    assert len({*scores.values()}) == 2, "the judge distinguishes them"
-    chosen = event["temperature"]
-    assert chosen == load_model(model).temperature
-    assert scores[chosen] >= max(scores.values()) - 0.1
-    assert f"Temperature {chosen:g}, the model’s" in (model / "report.html").read_text("utf-8")
-
-
-def test_scripts_have_the_models_temperature_unless_one_is_given(learned: tuple[Path, Path], tmp_path: Path) -> None:
-    model = shutil.copytree(learned[1], tmp_path / "model")
-    before = content_digest(model)
-    rewrite_json(model, lambda described: described.update(temperature=0.5))
-    assert content_digest(model) == before, "a model that starts from it is the same"
-    command = ["generate", model, "--words", "60"]
-    own = run_trainer([*command, "--out", tmp_path / "a.txt", "--record", tmp_path / "a.json"])
-    assert own.returncode == 0, own.stderr
-    assert json.loads((tmp_path / "a.json").read_text())["sampling"]["temperature"] == 0.5
-    text = (tmp_path / "a.txt").read_text()
-    assert text == run_trainer([*command, "--temperature", "auto"]).stdout
-    assert text == run_trainer([*command, "--temperature", "0.5"]).stdout
-    assert text != run_trainer([*command, "--temperature", "0.8"]).stdout
-
-
-def test_the_liveliest_temperature_is_chosen_that_is_not_clearly_worse() -> None:
-    assert best_temperature({0.8: 0.8, 0.9: 0.75}) == 0.9
-    assert best_temperature({0.8: 0.8, 0.9: 0.6}) == 0.8
 
 
 def test_words_in_their_order_have_sense_and_in_another_none(corpus_stream: TokenStream, reference: Reference) -> None:

@@ -8,7 +8,6 @@ from running import run_trainer
 
 from scriptmodel_trainer import reporting
 from scriptmodel_trainer.artifacts.model_directory import load_model
-from scriptmodel_trainer.progress.events import TemperatureChosen
 from scriptmodel_trainer.reporting.report import render_report
 
 TEMPLATES = Path(reporting.__file__).parent / "templates"
@@ -44,10 +43,3 @@ def test_the_comparison_of_two_models_is_plain(model: Path, corpus: Path) -> Non
     done = run_trainer(["compare", model, model, "--data", corpus])
     assert "the two are equal, by its surprise at a letter" in done.stdout
     assert not INTERNAL.findall(done.stdout + done.stderr)
-
-
-@pytest.mark.parametrize(
-    ("temperature", "shown"), [(0.8, "Calm (0.8) chosen; 0.9 scored higher."), (0.9, "Lively (0.9) chosen.")]
-)
-def test_the_temperature_has_a_word_and_what_scored_higher(temperature: float, shown: str) -> None:
-    assert [*TemperatureChosen(temperature=temperature, scores={"0.8": 0.5, "0.9": 0.6}).lines()] == [shown]

@@ -54,7 +54,7 @@ def test_the_page_is_whole_and_fetches_nothing(model: Path) -> None:
 def test_the_page_shows_curves_classes_corpus_samples_and_recipe(model: Path) -> None:
     text = (model / "report.html").read_text("utf-8")
     assert text.count("<svg viewBox") == 3
-    assert text.count('class="script"') == 2
+    assert text.count('class="script"') == 1
     assert "prefers-color-scheme:dark" in text
     assert "@media print" in text
     assert "--preset demo --seed 3" in text

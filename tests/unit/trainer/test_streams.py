@@ -81,7 +81,7 @@ def test_the_scripts_of_fixed_weights_and_seeds_do_not_change() -> None:
     )
     assert (
         hashlib.sha256(written.encode()).hexdigest()
-        == "284fc033ad935a2b0217a42f13a4d1a65711ca50535cfd3d6cba548c4a3378e8"
+        == "9d3d8613a9607c66df39abc18759a24e52809e8b77893662b608b741ef1fb86f"
     )
 
 

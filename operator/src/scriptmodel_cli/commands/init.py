@@ -39,7 +39,7 @@ spec:
   generation: # a change here writes a new script from the same model, without training again
     words: 700
     seed: 1
-    # temperature: "0.8" # below 1 favours likely words, above 1 flattens the distribution; else the judge chooses
+    # temperature: "0.8" # below 1 favours likely words, above 1 flattens the distribution
     # samples: 3 # further scripts: `scriptmodel script {name} --sample 2`
     # speaker: HAMLET
     # prompt: To be

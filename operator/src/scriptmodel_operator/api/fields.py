@@ -109,19 +109,12 @@ def duration(*more: tuple[str, str]) -> Any:
 Duration = Annotated[str, duration()]
 
 
-def decimal(
-    *, above: float | None = None, at_least: float | None = None, at_most: float | None = None, word: str = ""
-) -> Any:
-    """Return a field for a non-negative number, which is a string by Kubernetes' API conventions.
-
-    `word` is a value that is no number.
-    """
+def decimal(*, above: float | None = None, at_least: float | None = None, at_most: float | None = None) -> Any:
+    """Return a field for a non-negative number, which is a string by Kubernetes' API conventions."""
     limits = ((">", above, "above"), (">=", at_least, "at least"), ("<=", at_most, "at most"))
     ranges = [_compared(sign, limit, words) for sign, limit, words in limits if limit is not None]
-    pattern = f"^{word}$|{DECIMAL_PATTERN}" if word else DECIMAL_PATTERN
-    expected = f"must be {word and f'{word} or '}a number in quotes such as"
-    form = must_match(pattern, f'{expected} "0.8" or "1e-3"')
-    return Field(pattern=pattern, max_length=12, json_schema_extra=rules(form, *ranges, shown=_ITSELF))
+    form = must_match(DECIMAL_PATTERN, 'must be a number in quotes such as "0.8" or "1e-3"')
+    return Field(pattern=DECIMAL_PATTERN, max_length=12, json_schema_extra=rules(form, *ranges, shown=_ITSELF))
 
 
 def _compared(sign: str, limit: float, words: str) -> Rule:

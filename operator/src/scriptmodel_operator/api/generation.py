@@ -42,9 +42,8 @@ class Generation(ApiModel):
 
     words: Annotated[int, Field(ge=1, le=1000000)] = 1000
     """Length of the script in words, at most."""
-    temperature: Annotated[str, decimal(at_most=2, word="auto"), AS_DECIMAL] = "auto"
-    """Sampling temperature: below 1 favours likely words, above 1 flattens the distribution, 0 is greedy; auto is the
-    one that the judge chose for the model when it was trained."""
+    temperature: Annotated[str, decimal(at_most=2), AS_DECIMAL] = "0.8"
+    """Sampling temperature: below 1 favours likely words, above 1 flattens the distribution, 0 is greedy."""
     top_p: Annotated[str, decimal(above=0, at_most=1), AS_DECIMAL] = "0.95"
     """Nucleus sampling: sample from the smallest set of words whose total probability reaches this value."""
     seed: Seed = 0

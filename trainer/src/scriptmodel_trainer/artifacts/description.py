@@ -19,7 +19,7 @@ class Description(Struct, frozen=True, kw_only=True):
     """`model.json`: everything about a model but its arrays.
 
     `files` has the SHA-256 of each file of arrays; `weights` counts the weights and `vocabulary` the words;
-    `temperature` is the one that scripts are sampled at unless another is asked for; `card` makes a model a base.
+    `card` makes a model a base.
     """
 
     schema: int = SCHEMA
@@ -35,7 +35,6 @@ class Description(Struct, frozen=True, kw_only=True):
     base: Base | None = None
     plays: tuple[Play, ...] = ()
     lines: Lines = Lines()
-    temperature: Annotated[float, Meta(ge=0, le=10)] = 0.8
     files: Mapping[Text, Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]]
     metrics: Metrics
     words: Annotated[tuple[Name, ...], Meta(min_length=2, max_length=MOST_WORDS)]

@@ -20,7 +20,6 @@ from scriptmodel_trainer.artifacts.description import MOST_JSON, Description
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.replies import Replies
-from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.generation.writer import BaseWriter
 from scriptmodel_trainer.generation.writers import writer_of
@@ -73,8 +72,7 @@ class TrainedModel:
     """A model directory in memory; without a `reference` its scripts cannot be judged.
 
     `trigrams` are those that the network is mixed with, if it is. `plays` are those that casts are taken from,
-    `lines` those of the corpus. `temperature` is the one that the judge chose for its scripts. A base has a `card`, and
-    its weights are stored in bfloat16.
+    `lines` those of the corpus. A base has a `card`, and its weights are stored in bfloat16.
     """
 
     origin: Origin
@@ -84,7 +82,6 @@ class TrainedModel:
     reference: Reference | None = None
     trigrams: Trigrams | None = None
     plays: tuple[Play, ...] = ()
-    temperature: float = Sampling().temperature
     lines: Lines = field(default_factory=Lines)
     card: Card | None = None
 
@@ -158,7 +155,6 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         base=model.origin.base,
         plays=model.plays,
         lines=model.lines,
-        temperature=model.temperature,
         files=files,
         metrics=model.metrics,
         words=model.vocabulary.words,
@@ -234,7 +230,6 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         reference,
         trigrams,
         described.plays,
-        described.temperature,
         described.lines,
         described.card,
     )

@@ -60,8 +60,7 @@ _TRAINING = f"""
 --log text|json  text, a progress bar on a terminal, or an object per line [default: text]
 """
 _REQUEST = """
---temperature T|auto  sampling temperature: below 1 favours likely words, 0 is greedy [default: auto, the one that the
-    judge chose for the model]
+--temperature T  sampling temperature: below 1 favours likely words, 0 is greedy [default: 0.8]
 --seed N  random seed; the same seed reproduces the script [default: {seed}]
 --prompt TEXT  words, or speeches (`NAME: words`), that the script starts with
 --by --speaker NAME  who speaks first, or next after the text of --continue

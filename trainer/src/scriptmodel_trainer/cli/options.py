@@ -22,7 +22,7 @@ _TYPES: Mapping[str, Callable[[str], Any]] = {
     "MODEL_DIR|SCRIPT": values.model_folder,
     "N": int,
     "NAMES|any": values.cast,
-    "T|auto": values.temperature,
+    "T": values.temperature,
 }
 _OWN_TYPES: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(("--minutes", "--budget-seconds"), str),  # which an environment variable may be instead

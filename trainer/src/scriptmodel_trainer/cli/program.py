@@ -196,19 +196,17 @@ def _request(options: argparse.Namespace, progress: Progress) -> Any:
     from scriptmodel_trainer.generation.openings import Opening  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
 
-    own, for_pipeline = options.temperature is None, _is_output_of_pipeline(options.out)
+    for_pipeline = _is_output_of_pipeline(options.out)
     usual_record = options.out.with_name("generation.json") if for_pipeline else None  # its consumer reads it
     text = options.text or ""
     if options.continued is not None:
         text = given_text(options.continued, progress.note)
-    temperature = Sampling().temperature if own else options.temperature
     return _called(
         _module("generate").GenerateOptions,
         options,
-        sampling=Sampling(temperature, options.top_p, options.takes),
+        sampling=Sampling(options.temperature, options.top_p, options.takes),
         opening=Opening(options.speaker, options.prompt, options.scene, text, options.cast),
         record=options.record or usual_record,
-        own_temperature=own,
         formats=formats_for(options.kind, options.out, ALL if for_pipeline else None),
     )
 

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.model.presets import AUTO
 
 HOTTEST = 2
 """Temperature above which words come in hardly any order."""
@@ -36,14 +35,12 @@ def model_folder(text: str) -> Path:
     return within if (within / "model.json").is_file() and not (path / "model.json").is_file() else path
 
 
-def temperature(text: str) -> float | None:
-    """Return the number; None for `auto`."""
-    if text == AUTO:
-        return None
+def temperature(text: str) -> float:
+    """Return the number."""
     try:
         found = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is neither a number nor auto") from None
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number") from None
     if not 0 <= found <= HOTTEST:
         raise argparse.ArgumentTypeError(f"{text[:40]} is not between 0 and {HOTTEST}; 0.6 to 1.2 are usual")
     return found

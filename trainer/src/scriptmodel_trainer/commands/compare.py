@@ -32,7 +32,6 @@ _ROWS = (
     ("surprise at a letter, with its cache", "nats_per_character_with_cache", "{:.3f}"),
     ("form of its scripts", "judged", "{0[form]}, {0[form_score]:.2f}"),
     ("sense of its scripts", "judged", "{0[sense]}, {0[sense_score]:.2f}"),
-    ("temperature", "temperature", "{:g}"),
 )
 _NOTES = (
     "The less a text surprises a model, the better the model knows how such texts go on; a word that it does not know\n"
@@ -74,7 +73,7 @@ def _measured(name: str, model: TrainedModel, text: WholeStream, progress: Progr
     weights = {key: array for key, array in model.weights.items() if not key.startswith("cache/")}
     static = score(vocabulary, dataclasses.replace(model, weights=weights).network(), text, progress)
     cached = score(vocabulary, own, text, progress) if own.cache else None
-    writer, sampling = model.writer(), Sampling(model.temperature, takes=TAKES)
+    writer, sampling = model.writer(), Sampling(takes=TAKES)
     scripts = [script.tokens for script in writer.write_together(_WORDS, sampling, _SEEDS, Opening())]
     verdict = model.verdict(*scripts)
     return {
@@ -85,7 +84,6 @@ def _measured(name: str, model: TrainedModel, text: WholeStream, progress: Progr
         "unknown": static.oov,
         "nats_per_character": static.nats_per_character,
         "nats_per_character_with_cache": cached.nats_per_character if cached else None,
-        "temperature": model.temperature,
         "judged": dataclasses.asdict(verdict) if verdict else None,
         "script": writer.text(scripts[0]),
     }

@@ -32,7 +32,7 @@ class GenerateOptions:
     """The generate command's options, checked; without `out` the scripts are returned only.
 
     `record` is where the description of what made the scripts goes, None for nowhere. With `only_new` a script leaves
-    out the text that it continues. With `own_temperature` that of the model replaces that of `sampling`. Each of some
+    out the text that it continues. Each of some
     `formats` has its suffix in place of that of `out`. The file that is `continued` is not overwritten.
     """
 
@@ -45,17 +45,11 @@ class GenerateOptions:
     out: Path | None
     record: Path | None = None
     together: bool = False
-    own_temperature: bool = False
     only_new: bool = False
     formats: tuple[str, ...] = (TEXT,)
     continued: str | None = None
     title: str = ""
     author: str = ""
-
-    def sampling_of(self, model: model_directory.TrainedModel) -> Sampling:
-        """Return the sampling settings, with the model's own temperature unless another one is asked for."""
-        own = self.own_temperature
-        return dataclasses.replace(self.sampling, temperature=model.temperature) if own else self.sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +71,6 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
     _prepare(options)
     writer = model.writer()
     note_unknown(writer, options.opening, progress)
-    options = dataclasses.replace(options, sampling=options.sampling_of(model))
     scripts = _scripts(options, writer)
     verdicts = [model.verdict(script.tokens[script.given :]) for script in scripts]
     texts = [writer.text(script.tokens[script.given if options.only_new else 0 :]) for script in scripts]

@@ -51,7 +51,7 @@ def judge(
         raise BadInputError(message, "judge a model of another layout")
     if model:
         seeds = [(seed, sample) for sample in range(samples)]
-        scripts = model.writer().write_together(words, Sampling(model.temperature, takes=TAKES), seeds, Opening())
+        scripts = model.writer().write_together(words, Sampling(takes=TAKES), seeds, Opening())
         texts = [script.tokens for script in scripts]
     else:
         texts = [_tokens(subject, layout, progress)]

@@ -64,7 +64,7 @@ def check_lines(count: int | None, request: GenerateOptions) -> None:
 def next_lines(request: GenerateOptions, count: int, quoted: Quoted | None, progress: Progress) -> list[str]:
     """Return the lines to print: numbered replies as the scene is set, best first, with the sources of real ones."""
     model = load_model(request.model)
-    replies, sampling = model.replies(), request.sampling_of(model)
+    replies, sampling = model.replies(), request.sampling
     note_unknown(replies.writer, dataclasses.replace(request.opening, speaker=""), progress)
     scene = replies.scene(request.opening, request.seed)
     quotable = Quotable(quoted.lines, model.vocabulary) if quoted else None
@@ -90,9 +90,7 @@ def cento(request: GenerateOptions, quoted: Quoted) -> list[Sheet]:
         notes: dict[str, str] = {}
         given = request.opening.text.rstrip() or request.opening.scene
         text = given
-        for printed, words, source in _scene(
-            replies, request, sample, quotable, quoted.mixed, request.sampling_of(model)
-        ):
+        for printed, words, source in _scene(replies, request, sample, quotable, quoted.mixed, request.sampling):
             text += printed
             notes[words] = source
         plays = len({line.play for line in quoted.lines})

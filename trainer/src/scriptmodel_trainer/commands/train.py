@@ -18,7 +18,6 @@ from scriptmodel_trainer.runs.assess import assess
 from scriptmodel_trainer.runs.fit import Attempt, fit
 from scriptmodel_trainer.runs.options import TrainOptions
 from scriptmodel_trainer.runs.prepare import Run, prepare
-from scriptmodel_trainer.runs.temperature import with_temperature
 from scriptmodel_trainer.storage.files import locked, prepare_folder
 from scriptmodel_trainer.training.checkpoints import fingerprint_of
 from scriptmodel_trainer.training.stopping import StopSignals
@@ -63,7 +62,7 @@ def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) 
         if fitted.result.stopped_by == "pause":
             return None
         try:
-            model = with_temperature(assess(fitted, progress), progress)
+            model = assess(fitted, progress)
             _store(model, attempt, signals)
         except Exception as error:
             error.add_note(signals.hint)  # a traceback says that the trained network is not lost

@@ -141,19 +141,6 @@ class TrigramsMixed(ProgressEvent, frozen=True, tag="trigrams"):
         yield f"Valid Perplexity: {valid:.3f} with trigrams ({self.share:.0%}), {network:.3f} without"
 
 
-class TemperatureChosen(ProgressEvent, frozen=True, tag="temperature"):
-    """The judge chose the temperature of the model's scripts; `scores` has the score of each that it tried."""
-
-    temperature: float
-    scores: Mapping[str, float]
-
-    def lines(self) -> Iterator[str]:
-        own = self.scores[f"{self.temperature:g}"]
-        higher = ", ".join(each for each, score in self.scores.items() if score > own)
-        word = "Calm" if self.temperature < 0.85 else "Lively" if self.temperature < 1 else "Bold"
-        yield f"{word} ({self.temperature:g}) chosen{f'; {higher} scored higher' if higher else ''}."
-
-
 class Done(ProgressEvent, frozen=True, tag="done"):
     """Training is complete; `perplexity` is that of the test split."""
 

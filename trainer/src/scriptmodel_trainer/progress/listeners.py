@@ -14,7 +14,7 @@ from scriptmodel_trainer.progress.events import Failed, Measured, Progressed, Pr
 from scriptmodel_trainer.storage.controls import json_text
 
 _DIGITS = {
-    **dict.fromkeys(("fraction", "share", "temperature", "value"), 4),
+    **dict.fromkeys(("fraction", "share", "value"), 4),
     **dict.fromkeys(("perplexity", "train_perplexity", "valid_perplexity", "network_perplexity"), 3),
     **dict.fromkeys(("words_per_second", "eta_seconds", "seconds", "gpu_seconds", "recomputed_seconds"), 1),
 }

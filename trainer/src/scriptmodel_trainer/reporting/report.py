@@ -1,7 +1,7 @@
 """The page `report.html`: corpus, settings, quality and samples; one self-contained file."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,16 +9,18 @@ from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.artifacts.trials import TrialRun
 from scriptmodel_trainer.corpus.given import rendered_event
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.openings import Opening
+from scriptmodel_trainer.generation.sampling import TAKES, Sampling
 from scriptmodel_trainer.judging.figures import MEANING, shown
 from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
 from scriptmodel_trainer.model.presets import AUTO, KEYS, PRESETS
-from scriptmodel_trainer.reporting.samples import sample_scripts
 from scriptmodel_trainer.reporting.search_section import search_section
 from scriptmodel_trainer.reporting.templating import number, render
 from scriptmodel_trainer.reporting.training_section import circumstances, training_section
 from scriptmodel_trainer.storage.controls import escaped
 from scriptmodel_trainer.storage.records import SCENES, ClassScore, Score
 
+_WORDS = 250  # of the script of a report
 _CLASSES = {
     "word": "words",
     "name": "who speaks",
@@ -90,30 +92,25 @@ def _corpus(model: TrainedModel) -> Iterator[tuple[str, str]]:
 
 
 def _written(model: TrainedModel) -> dict[str, Any]:
-    """Return the values of `scripts.html`: scripts at some temperatures, and what the judge finds."""
+    """Return the values of `scripts.html`: a script, and what the judge finds."""
     try:
-        written = sample_scripts(model, 1)
+        writer = model.writer()
+        (script,) = writer.write_together(_WORDS, Sampling(takes=TAKES), [(model.origin.seed, 0)], Opening())
     except BadInputError as error:  # a model of almost nothing cannot write; the page says so
-        return {"scripts": {}, "judged": [], "note": error.line()}
-    scripts = {
-        f"Temperature {each:g}{', the model’s' if each == model.temperature else ''}": tokens
-        for each, (tokens,) in written.items()
-    }
-    text = model.writer().text
+        return {"script": [], "judged": [], "note": error.line()}
     return {
-        "scripts": {title: map(_script_line, text(script).splitlines()) for title, script in scripts.items()},
-        "judged": _judged(model, model.reference, scripts) if model.reference else [],
+        "script": map(_script_line, writer.text(script.tokens).splitlines()),
+        "judged": _judged(model.reference, script.tokens) if model.reference else [],
         "note": None if model.reference else f"{NO_FIGURES.capitalize()}.",
     }
 
 
-def _judged(model: TrainedModel, reference: Reference, scripts: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
-    """Return the rows of a table: titles, a verdict on each script (title to tokens), and each figure."""
-    figures = {title: reference.figures(tokens) for title, tokens in scripts.items()}
-    columns = [*figures.values(), reference.held_out]
+def _judged(reference: Reference, script: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the rows of a table: titles, the verdict on a script, and each figure."""
+    columns = (reference.figures(script), reference.held_out)
     return [
-        ("", *figures, "Held-out text"),
-        ("how near to held-out text (0 to 1)", *(str(model.verdict(tokens)) for tokens in scripts.values()), ""),
+        ("", "This script", "Held-out text"),
+        ("how near to held-out text (0 to 1)", str(reference.verdict(script)), ""),
         *(
             (meaning, *(shown(getattr(column, name)) for column in columns))
             for name, meaning in MEANING.items()

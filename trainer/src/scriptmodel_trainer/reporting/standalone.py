@@ -53,7 +53,7 @@ def page_of(model: TrainedModel, cover: Cover) -> bytes:
         cover=cover,
         scripts="\n".join((_FOLDER / name).read_text("utf-8") for name in _SCRIPTS),
         model=base64.b64encode(packed).decode(),
-        temperature=model.temperature,
+        temperature=Sampling().temperature,
         plays=[play.name for play in model.plays if len(play.speakers) > 1],
     )
     return html.encode("utf-8", errors="replace")

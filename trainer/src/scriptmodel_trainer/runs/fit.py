@@ -72,9 +72,7 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         tensorflow=tensorflow,
         store=attempt.state or kept,
         checkpoint_seconds=options.checkpoint_seconds,
-        sample=sample_line(
-            vocabulary, options.seed, Sampling(base.model.temperature) if base else Sampling(), preset.softmax_cutoff
-        ),
+        sample=sample_line(vocabulary, options.seed, Sampling(), preset.softmax_cutoff),
         resume_from=attempt.resume_from,
         start=weights_after(base.model, vocabulary, words, discount) if base else None,
         budget=options.budget,

@@ -55,8 +55,8 @@ class CompletionRequest(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     prompt: str | Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)] = ""
     max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    temperature: float | None = None
-    top_p: float = 0.95
+    temperature: float = Sampling().temperature
+    top_p: float = Sampling().top_p
     seed: Annotated[int, msgspec.Meta(ge=0)] | None = None
     stop: str | Annotated[list[str], msgspec.Meta(max_length=4)] = ""
     n: Annotated[int, msgspec.Meta(ge=1)] = 1
@@ -84,9 +84,8 @@ class CompletionRequest(msgspec.Struct, frozen=True, kw_only=True):
     def stops(self) -> list[str]:
         return [stop for stop in ([self.stop] if isinstance(self.stop, str) else self.stop) if stop]
 
-    def sampling(self, usual: float) -> Sampling:
-        """Return the sampling settings, with the `usual` temperature unless the request has one."""
-        return Sampling(usual if self.temperature is None else self.temperature, self.top_p)
+    def sampling(self) -> Sampling:
+        return Sampling(self.temperature, self.top_p)
 
     def opening(self) -> Opening:
         cast = None if self.cast is None else () if self.cast == ["any"] else tuple(self.cast)
@@ -98,7 +97,7 @@ class Completions:
 
     def __init__(self, name: str, digest: str, model: TrainedModel, limits: Limits) -> None:
         self._name, self._digest, self._limits = name, digest, limits
-        self._writer, self._temperature = model.writer(), model.temperature
+        self._writer = model.writer()
         self._network = model.network(COPIED)
         self._batch = Batch(self._network)
         self._scripts = 0
@@ -177,7 +176,7 @@ class Completions:
         seed = secrets.randbelow(1 << 31) if asked.seed is None else asked.seed
 
         def opened() -> list[Job]:
-            sampling, opening = asked.sampling(self._temperature), asked.opening()
+            sampling, opening = asked.sampling(), asked.opening()
             jobs = []
             for number in range(asked.n):
                 draft = Draft()

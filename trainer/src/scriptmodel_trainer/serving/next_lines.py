@@ -25,7 +25,7 @@ class LinesRequest(msgspec.Struct, frozen=True, kw_only=True):
     prompt: Annotated[str, msgspec.Meta(max_length=64 * 1024)]
     n: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = 10
     words: Annotated[int, msgspec.Meta(ge=3, le=60)] = 20
-    temperature: float | None = None
+    temperature: float = Sampling().temperature
     cast: list[str] | None = None
     speaker: str = ""
     scene: str = ""
@@ -58,7 +58,7 @@ class NextLines:
         cast = None if asked.cast is None else () if asked.cast == ["any"] else tuple(asked.cast)
         replies = self._replies = self._replies or self.model.replies()
         scene = replies.scene(Opening(asked.speaker, "", asked.scene, asked.prompt, cast), seed)
-        sampling = Sampling(self.model.temperature if asked.temperature is None else asked.temperature)
+        sampling = Sampling(asked.temperature)
         quotable = self._lines() if asked.lines != "new" else None
         found = replies.found(scene, asked.n, asked.words, sampling, seed, quotable, written=asked.lines != "real")
         entries = []

@@ -11,6 +11,7 @@ from aiohttp import web
 from scriptmodel_trainer.artifacts.model_directory import MODEL, REPORT
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.detokenizing import count_pieces
+from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage, parts_of
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES
 from scriptmodel_trainer.reporting.templating import templates
@@ -93,7 +94,8 @@ class Pages:
         plays = [(play.name, [name.replace("_", " ") for name in play.speakers]) for play in model.plays]
         speakers = sorted({name for _, names in plays for name in names})
         people = next((names[:2] for _, names in plays if len(names) > 1), ["ANNA", "BEN"])
-        return {"title": title, "model": model, "plays": plays, "speakers": speakers, "people": people}
+        shown = {"plays": plays, "speakers": speakers, "people": people, "sampling": Sampling()}
+        return {"title": title, "model": model, **shown}
 
     async def voice(self, request: web.Request) -> Values:
         """Return whom the speeches of a draft sound like, or why they cannot be heard."""

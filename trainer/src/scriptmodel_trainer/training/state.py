@@ -71,7 +71,7 @@ class Effort:
 
 
 def seconds_left(budget: float, effort: Effort) -> float:
-    """Return the seconds of training that a budget leaves: some are kept for the test and choosing a temperature."""
+    """Return the seconds of training that a budget leaves: some are kept for the test."""
     return max(0.0, budget - min(_MOST_KEPT, _KEPT * budget) - effort.seconds)
 
 
