@@ -73,7 +73,8 @@ def push(
         return
     say([f"pushed {what} to {target} as commit {short_id(commit.id)}"])
     if readers:
-        note(f"Next: {', '.join(map(str, readers))} train{'s'[: len(readers) == 1]} on it: see `scriptmodel list`")
+        verb = "trains" if len(readers) == 1 else "train"
+        note(f"Next: {', '.join(map(str, readers))} {verb} on it: see `scriptmodel list`")
     else:
         usual = {"branch": "master", "project": "default"}
         fields = {"name": repo, "branch": branch, "project": project}
