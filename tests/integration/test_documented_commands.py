@@ -82,6 +82,7 @@ RULES = [
     Elsewhere(r"kind .*|eksctl .*|gcloud .*", "needs an engine or an account; the e2e suite has a node of its own"),
     Elsewhere(r"pipx install .*|tar xf scriptmodel-.*", "takes a release; `make release-try` installs one"),
     Elsewhere(r"git clone .*", "fetches Pachyderm's repository"),
+    Elsewhere(r"git grep .* \| xargs sed .*", "changes the checkout; `make release` refuses what it missed"),
     Elsewhere(r"helm (package|install pachyderm) .*", "needs Pachyderm's chart, from a place of its own"),
     Here(r"helm install scriptmodel .*", option="--dry-run=server --set crds.install=false"),  # the CRD is there
     Elsewhere(r"helm (test|upgrade) .*", "needs a release with pods; the e2e suite has one"),
