@@ -124,7 +124,7 @@ def test_a_training_resumes_after_its_pod_was_deleted_and_after_a_drain(cluster:
     team.wait_for("long", lambda each: progress(each) >= 1, 400)
     cluster.kubectl("delete", "pod", IN_RELEASE, "--selector=app.kubernetes.io/component=operator")
     cluster.kubectl("delete", "pod", selected, IN_TEAM)
-    team.wait_for("long", lambda each: resumed_at(each) > 0, 400)
+    team.wait_for("long", lambda each: progress(each) >= 2.5 * resumed_at(each) > 0, 400)  # an epoch further, of 40
     drain = ("drain", NODE, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s")
     cluster.kubectl(*drain, f"--pod-{selected[2:]}")
     cluster.until("its next pod waits", lambda: "unschedulable" in json.dumps(team.get("long")["status"]))
