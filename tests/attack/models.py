@@ -76,8 +76,7 @@ def _real() -> Path:
     summary |= {"frequent_words": [["early", 3]], "frequent_speakers": [["ANNA", 2]]}
     text = ("<boname>", "ANNA", "<eoname>", "the", "sea", "is", "early", "<eos>")
     known = known_ngrams(hashes_of(text))
-    counts = {int(each): 1 for each in hashes_of(text)}
-    reference = Reference(figures_of(text, known), known, counts, (0.1,))
+    reference = Reference(figures_of(text, known), known)
     metrics["held_out"] = stored_figures(reference)
     corpus = {"digest": "d", "layout": "auto", "files": 1, "layouts": {"plain": 1}, "notes": ["a"], "summary": summary}
     speakers = frozenset(map(words.index, ("ANNA", "BEN")))
