@@ -1,7 +1,7 @@
 """Times reading and training on corpora of several sizes: a token of a larger one must not take longer.
 
-Each size has a process of its own, whose memory is what a training of it takes before any text is scored. They read and
-train in turns, in the computing time of one thread. The texts are lines of the open corpus, drawn at random.
+Each size has a process of its own, whose memory is what a training of it takes before any text is scored. Sizes
+take turns, and one thread's CPU time is measured. The texts are random lines of the open corpus.
 """
 
 from __future__ import annotations
