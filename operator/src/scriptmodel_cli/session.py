@@ -21,7 +21,7 @@ from scriptmodel_operator.api.identity import COMMAND_MANAGER, JOBS, engine_of
 from scriptmodel_operator.api.names import DEFAULT_PROJECT
 from scriptmodel_operator.engine.errors import EngineError, UnavailableError
 from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError, KubeUnavailableError
+from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError, KubeUnavailableError
 from scriptmodel_operator.leadership import UNLIMITED
 
 if TYPE_CHECKING:
@@ -121,12 +121,15 @@ class Session:
         return found
 
     def all_of(self, request: Callable[[KubeClient], Awaitable[T]]) -> T:
-        """Send a request for all ScriptModels; if that finds nothing, report whether the CRD is installed."""
+        """List ScriptModels. The error reports whether the CRD is installed, and what to do without the right."""
         try:
             return self.call(request)
         except click.ClickException as error:
             if isinstance(error.__cause__, KubeNotFoundError):
                 self.check_served()
+            if isinstance(error.__cause__, KubeForbiddenError):
+                ways = "name a namespace that you may view (-n NAMESPACE), or ask an administrator for the role `view`"
+                raise click.ClickException(f"{error.message}: {ways}") from error
             raise
 
     def check_served(self) -> None:

@@ -233,6 +233,20 @@ def test_a_cluster_without_the_crd_is_reported(server: WebServer, tmp_path: Path
     )
 
 
+@pytest.mark.parametrize(("option", "folder"), [("-A", ""), ("--output=name", "/namespaces/ml")])
+def test_a_list_that_is_forbidden_names_two_ways_out(
+    server: WebServer, tmp_path: Path, option: str, folder: str
+) -> None:
+    denied = replying(403, {"message": 'User "u" cannot list resource "scriptmodels"'})
+    server.answers[f"{SERVED}{folder}/scriptmodels"] = denied
+    done = run(server, tmp_path, ["list", option], denied)
+    assert done.exit_code == 1
+    assert done.stderr == (
+        'Error: listing ScriptModels: User "u" cannot list resource "scriptmodels" (HTTP 403): name a namespace that '
+        "you may view (-n NAMESPACE), or ask an administrator for the role `view`\n"
+    )
+
+
 @pytest.mark.parametrize(("words", "code"), [(["logs"], 1), (["plan"], 2)])
 def test_a_spec_of_a_newer_api_is_reported_in_one_line(
     server: WebServer, tmp_path: Path, words: list[str], code: int, ready: dict[str, Any]
