@@ -137,7 +137,7 @@ class ScriptScore(ApiModel):
     sense: str | None = None
     """How well words follow each other: poor, fair, good or like the corpus."""
     sense_score: str | None = None
-    """How often words come in threes that the corpus has, beyond chance: 0.75 as often as in held-out text."""
+    """Share of its word triples that the corpus has beyond chance, beside that of held-out text: 0.75 if equal."""
     originality: str | None = None
     """Low if the script copies the corpus."""
     variety: str | None = None
