@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from dev.generate.chart import CHART, main, values
+from scriptmodel_operator.engine.errors import allowing
 from tests.chart.matrix import CHANGES, change
 from tests.chart.rendering import BUCKET, merged, nested, refusal, rendered, run_helm
 
@@ -41,6 +42,14 @@ def test_the_matrix_has_every_value() -> None:
 def test_each_value_has_an_effect(path: str) -> None:
     base, changed = change(path)
     assert rendered(changed) != rendered(base)
+
+
+def test_refusals_name_the_list_of_policy_behind_each_option() -> None:
+    template = (CHART / "templates" / "deployment.yaml").read_text()
+    lists = re.findall(r"\.Values\.policy\.(\w+) }}.*?--allow-([a-z-]+)=", template, re.DOTALL)
+    assert {key for key, _ in lists} == set(DEFAULTS["policy"])
+    for key, option in lists:
+        assert allowing(option, "x") == f"have the operator run with --allow-{option} x (policy.{key} of its chart)"
 
 
 def test_unknown_keys_are_refused() -> None:

@@ -96,7 +96,7 @@ def test_marks_without_a_claim_are_as_older_operators_wrote_them() -> None:
 def test_a_namespace_names_the_claims_that_it_may() -> None:
     said = refusal(scriptmodel(OWN), Policy(checkpoint_claims={"other": ("team-a",)})) or ""
     assert "namespace 'ml' may not use checkpoint claim 'team-a'" in said
-    assert "--allow-checkpoint-claim ml=team-a" in said
+    assert "--allow-checkpoint-claim ml=team-a (policy.checkpointClaims of its chart)" in said
     assert refusal(scriptmodel(OWN), Policy(checkpoint_claims={"ml": ("team-a",)})) is None
     assert refusal(scriptmodel(OWN), Policy(checkpoint_claims={"ml": ("*",)})) is None
     assert refusal(scriptmodel(OWN), Policy(checkpoint_claim="team-a")) is None, "the operator's own is for everybody"

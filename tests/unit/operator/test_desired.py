@@ -290,7 +290,7 @@ def test_only_hosts_that_the_operator_allows_are_fetched_from(url: str, allowed:
     model = scriptmodel({"corpus": {"http": {"urls": ["https://example.com/b"] * ("example.com" in allowed) + [url]}}})
     said = refusal(model, Policy(downloads=allowed)) or ""
     assert (f"URLs of host {refused!r} are not allowed" in said) == bool(refused)
-    assert said.endswith(f"--allow-download {refused}" if refused else "")
+    assert said.endswith(f"--allow-download {refused} (policy.downloads of its chart)" if refused else "")
 
 
 @pytest.mark.parametrize("namespace", ["ml", "*"])
@@ -299,7 +299,7 @@ def test_pipelines_are_in_the_default_project_or_in_one_that_is_listed(namespace
     said = refusal(model, Policy(projects={namespace: ("drama",), "other": ("team",)})) or ""
     assert said == (
         "namespace 'ml' may not use Pachyderm project 'team': set spec.pachyderm.project to 'default' or 'drama', or "
-        "have the operator run with --allow-project ml=team"
+        "have the operator run with --allow-project ml=team (policy.projects of its chart)"
     )
     assert refusal(model, Policy(projects={namespace: ("team",)})) is None
     assert refusal(model, Policy(projects={namespace: ("*",)})) is None

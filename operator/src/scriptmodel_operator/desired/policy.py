@@ -16,6 +16,7 @@ from scriptmodel_operator.api.marks import naming
 from scriptmodel_operator.api.names import DEFAULT_PROJECT
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.urls import host_of
+from scriptmodel_operator.engine.errors import allowing
 from scriptmodel_operator.engine.values import RepoInfo, RepoRef
 from scriptmodel_operator.options import DOCUMENTED, Option
 
@@ -110,15 +111,14 @@ def _image(image: str, policy: Policy) -> str | None:
         return None
     return (
         f"image {image!r} is not allowed: leave training.image empty for {policy.trainer_image!r}, "
-        f"or have the operator run with --allow-image {repository(image)}"
+        f"or {allowing('image', repository(image))}"
     )
 
 
 def _listed(what: str, name: str, allowed: tuple[str, ...]) -> str | None:
     if not name or name in allowed or ANYTHING in allowed:
         return None
-    option = "--allow-" + what.replace(" ", "-")
-    return f"{what} {name!r} is not allowed: leave it out, or have the operator run with {option} {name}"
+    return f"{what} {name!r} is not allowed: leave it out, or {allowing(what.replace(' ', '-'), name)}"
 
 
 def _claim(model: ScriptModel, policy: Policy) -> str | None:
@@ -128,7 +128,7 @@ def _claim(model: ScriptModel, policy: Policy) -> str | None:
         return None
     return (
         f"namespace {model.namespace!r} may not use checkpoint claim {name!r}: leave training.checkpoints.claimName "
-        f"empty, or have the operator run with --allow-checkpoint-claim {model.namespace}={name}"
+        f"empty, or {allowing('checkpoint-claim', f'{model.namespace}={name}')}"
     )
 
 
@@ -138,7 +138,7 @@ def _project(model: ScriptModel, policy: Policy) -> str | None:
         return None
     return (
         f"namespace {model.namespace!r} may not use Pachyderm project {project!r}: set spec.pachyderm.project to "
-        f"{' or '.join(map(repr, allowed))}, or have the operator run with --allow-project {model.namespace}={project}"
+        f"{' or '.join(map(repr, allowed))}, or {allowing('project', f'{model.namespace}={project}')}"
     )
 
 
@@ -157,7 +157,7 @@ def repo_refusal(namespace: str, repo: RepoRef, policy: Policy, foreign: Foreign
     """Return why a namespace may not read a repo, or None; `foreign` is of that namespace."""
     if policy.lists(namespace, repo) or (found := foreign(repo)) is None:
         return None
-    allow = f"have the operator run with --allow-repo {namespace}={repo}"
+    allow = allowing("repo", f"{namespace}={repo}")
     if found.namespace:
         return f"namespace {namespace!r} may not read repo {repo} of another namespace: {allow}"
     return (
@@ -175,5 +175,5 @@ def _downloads(model: ScriptModel, policy: Policy) -> str | None:
         return None
     return (
         f"URLs of host {refused[0]!r} are not allowed: use another one in corpus.http.urls, "
-        f"or have the operator run with --allow-download {refused[0]}"
+        f"or {allowing('download', refused[0])}"
     )

@@ -64,3 +64,10 @@ class OtherEngineError(EngineError):
 
 class RefusedError(EngineError):
     """The server rejected the call; repeating it will not help."""
+
+
+def allowing(what: str, value: str) -> str:
+    """Return what an administrator has to do to allow a value: the operator's option, and the list of its chart."""
+    first, *more = what.split("-")
+    key = first + "".join(map(str.title, more)) + ("es" if what.endswith("s") else "s")
+    return f"have the operator run with --allow-{what} {value} (policy.{key} of its chart)"

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from scriptmodel_operator.api.marks import naming, parse_mark
-from scriptmodel_operator.engine.errors import ConflictError, EngineError, NotFoundError, RefusedError
+from scriptmodel_operator.engine.errors import ConflictError, EngineError, NotFoundError, RefusedError, allowing
 from scriptmodel_operator.engine.gateway import Calls
 from scriptmodel_operator.engine.values import EVERYTHING, BranchRef, PipelineRef, RepoRef
 from scriptmodel_operator.jobs.config_maps import Records
@@ -195,9 +195,7 @@ class Requests:
                 found[pipeline.output] = ""
         if any(naming(reader) in description or self.may_read(reader, repo) for repo, description in found.items()):
             return ""
-        refusals = (
-            f"namespace {reader!r} may not: have the operator run with --allow-repo {reader}={each}" for each in found
-        )
+        refusals = (f"namespace {reader!r} may not: {allowing('repo', f'{reader}={each}')}" for each in found)
         return next(refusals, f"no repo of namespace {namespace} has it")
 
     def _target(self, request: Request, write: Write) -> BranchRef:

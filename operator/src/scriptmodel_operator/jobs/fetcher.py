@@ -22,6 +22,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from scriptmodel_operator.api.urls import without_query
+from scriptmodel_operator.engine.errors import allowing
 from scriptmodel_operator.jobs.manifest import File, Manifest, Pack, encode_own
 from scriptmodel_operator.jobs.ports import PUT_HEADERS, S3_ERROR
 
@@ -158,7 +159,7 @@ class Web:
         if url.scheme not in ("http", "https"):
             raise FetchError(f"it redirects to {shown!r}, which is neither http nor https")
         if not {host, ANY_HOST} & set(self.document.hosts):
-            allow = f"have the operator run with --allow-download {host}"
+            allow = allowing("download", host)
             raise FetchError(f"it redirects to {shown!r}, a host that is not allowed: use another address, or {allow}")
         if host not in self.document.hosts and not _is_public(host):
             raise FetchError(_private(host))
@@ -197,7 +198,7 @@ def _is_public(host: str) -> bool:
 
 
 def _private(host: str) -> str:
-    return f"host {host} has a private address: have the operator run with --allow-download {host}"
+    return f"host {host} has a private address: {allowing('download', host)}"
 
 
 async def _saved(answer: aiohttp.ClientResponse, file: Path, mode: Literal["wb", "ab"]) -> tuple[int, str]:

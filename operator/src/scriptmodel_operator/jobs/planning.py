@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from scriptmodel_operator.api.marks import mark_of, naming
-from scriptmodel_operator.engine.errors import RefusedError
+from scriptmodel_operator.engine.errors import RefusedError, allowing
 from scriptmodel_operator.engine.values import TRIAL_INPUT, BranchRef, JobState, PipelineRef, PipelineSpec, RepoRef
 from scriptmodel_operator.jobs.config_maps import Listing
 from scriptmodel_operator.jobs.records import InputRecord, JobRecord, PipelineRecord, RunRecord, Version
@@ -87,7 +87,7 @@ class Planning:
         found = now.listing.repos.get(repo)
         named = found is not None and naming(namespace) in found.record.description
         if repo.project != namespace and not named and not self._may_read(namespace, repo):
-            why = f"namespace {namespace!r} may not: have the operator run with --allow-repo {namespace}={repo}"
+            why = f"namespace {namespace!r} may not: {allowing('repo', f'{namespace}={repo}')}"
             raise RefusedError(f"reading repo {repo}", why)
 
     def _runs(self, record: PipelineRecord, job: JobRecord, now: Round) -> Iterator[RunRecord]:
