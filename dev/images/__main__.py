@@ -30,7 +30,7 @@ def build(engine: Engine, wanted: Image, base: str, epoch: int | None = None) ->
     All of its files have the time `epoch` if that is given.
     """
     # As options, because buildah 1.28 takes a LABEL with an argument from its cache for any value of the argument.
-    labels = {f"{OCI}.version": wanted.version, f"{OCI}.revision": _revision()}
+    labels = {f"{OCI}.version": wanted.version, f"{OCI}.revision": revision()}
     arguments = {} if wanted.part == "s3" else _arguments(engine, wanted, base)
     with tempfile.TemporaryDirectory(prefix="scriptmodel-build-") as folder:
         dockerfile, context = ROOT / f"Dockerfile.{wanted.part}", ROOT
@@ -61,10 +61,10 @@ def _arguments(engine: Engine, wanted: Image, base: str) -> dict[str, str]:
     return found
 
 
-def _revision() -> str:
-    said = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def revision() -> str:
+    """Return the commit, which is the same in a clone with other tags or fewer commits."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return said.stdout.strip() or "unknown"
 
 

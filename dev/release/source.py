@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tomllib
@@ -39,17 +40,17 @@ class Source:
 
     @property
     def created(self) -> str:
-        return _git("show", "-s", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%cd", "HEAD")
+        return git("show", "-s", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%cd", "HEAD")
 
 
 def source(version: str) -> Source:
     """Return the commit. Raises ReleaseError unless it is clean and all parts have that version."""
-    if changed := _git("status", "--porcelain"):
+    if changed := git("status", "--porcelain"):
         raise ReleaseError(f"the checkout is not clean: commit or remove\n{changed}")
     for name, found in versions().items():
         if found != version:
             raise ReleaseError(f"{name} has version {found}, not {version}: docs/contributing/releasing.md, step 2")
-    return Source(version, _git("rev-parse", "HEAD"), int(_git("show", "-s", "--format=%ct", "HEAD")))
+    return Source(version, git("rev-parse", "HEAD"), int(git("show", "-s", "--format=%ct", "HEAD")))
 
 
 def versions() -> dict[str, str]:
@@ -82,8 +83,9 @@ def _text(*parts: str) -> str:
     return ROOT.joinpath(*parts).read_text()
 
 
-def _git(*words: str) -> str:
-    environment = {"TZ": "UTC", "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home())}
+def git(*words: str) -> str:
+    """Return what git says of this checkout, times in UTC. Raises ReleaseError with its message."""
+    environment = {**os.environ, "TZ": "UTC"}  # SUDO_UID, too: git refuses root the checkout of another account
     done = subprocess.run(["git", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ReleaseError(f"git {words[0]} failed: {done.stderr.strip()}")

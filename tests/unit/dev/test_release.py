@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import tarfile
 import tomllib
 from collections.abc import Callable
@@ -18,10 +19,11 @@ from unittest.mock import Mock
 import pytest
 import yaml
 
+from dev.images.__main__ import revision
 from dev.images.archive import drop_attributes
 from dev.paths import ROOT
 from dev.release import artifacts, images, statements, wheelhouse
-from dev.release.source import ReleaseError, Source, bases, source, versions
+from dev.release.source import ReleaseError, Source, bases, git, source, versions
 
 MADE = Source(versions()["operator/pyproject.toml"], "a" * 40, 1_700_000_000)
 IMAGES = {
@@ -249,9 +251,41 @@ def test_the_archive_of_the_chart_is_a_chart(release: Path) -> None:
 
 
 def test_a_release_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dev.release.source._git", lambda *_words: "")
+    monkeypatch.setattr("dev.release.source.git", lambda *_words: "")
     with pytest.raises(ReleaseError, match=r"has version .*, not 9\.9\.9"):
         source("9.9.9")
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of programs that come before all others."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    return tmp_path / "bin"
+
+
+def test_git_reads_the_checkout_of_the_account_that_called_sudo(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (programs / "git").write_text('#!/bin/sh\necho "$SUDO_UID $TZ"\n')
+    (programs / "git").chmod(0o755)
+    monkeypatch.setenv("SUDO_UID", "1001")
+    assert git("status") == "1001 UTC"
+
+
+def test_an_image_names_its_commit_whatever_tags_and_commits_the_clone_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dev.images.__main__.ROOT", tmp_path)
+
+    def run(*words: str) -> str:
+        command = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    run("init", "--quiet")
+    run("commit", "--quiet", "--allow-empty", "--message=Start")
+    run("tag", "--annotate", "v1.0.0", "--message=v1.0.0")
+    assert revision() == run("rev-parse", "HEAD")
 
 
 def test_base_images_are_named_by_digest() -> None:
