@@ -195,7 +195,7 @@ test-slow-chart: env controlplane helm ## Run the slow tests of the chart
 .PHONY: nightly
 nightly: env ## Run what takes the whole machine: cold starts, long chaos and attack, an upgrade on a node (root)
 	$(MAKE) --keep-going cold-start chaos attack
-	$(MAKE) images BASE=debootstrap
+	$(MAKE) images BASE=$${BASE-debootstrap}
 	trap '$(MAKE) cluster-stop' EXIT; $(MAKE) upgrade
 
 .PHONY: contract

@@ -30,7 +30,8 @@ def build() -> Path:
         tree, whole = Path(made, "tree"), Path(made, "whole")
         subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree), COMMIT], cwd=ROOT, check=True)
         try:
-            command = [sys.executable, "-m", "dev.images", "--base", "debootstrap", "--version", VERSION]
+            base = os.environ.get("BASE", "debootstrap")
+            command = [sys.executable, "-m", "dev.images", "--base", base, "--version", VERSION]
             subprocess.run(command, cwd=tree, env={**os.environ, "PYTHONPATH": ""}, check=True)
             shutil.copytree(tree / "charts", whole / "charts")
             shutil.move(tree / "build" / "images", whole / "images")
