@@ -13,6 +13,8 @@ from dev.paths import ROOT
 MAKE = """#!/bin/sh
 echo "$1" >>"$HOME/made"
 [ "$1" != "$HANGING" ] || {
+  setsid flock "$HOME/server" sh -c 'touch "$HOME/serves"; exec sleep 600' &
+  until [ -e "$HOME/serves" ]; do sleep 0.05; done
   sleep 60 &
   trap 'echo "$1 interrupted" >>"$HOME/ended"; kill $!; exit 130' INT
   touch "$HOME/hangs"
@@ -76,6 +78,11 @@ def test_a_failed_stage_ends_it_and_those_beside_it(clone: Clone) -> None:
     # What has begun before depends on the machine.
     assert "===" not in re.split(r"=== test-trainer FAILED after \d+ s", done.stdout)[1]
     assert (clone.home / "ended").read_text() == "test-slow-trainer interrupted\n"
+
+
+def test_servers_that_an_interrupted_stage_leaves_in_sessions_of_their_own_are_ended(clone: Clone) -> None:
+    clone.run(HANGING="test-slow-trainer", FAILING="test-trainer")
+    subprocess.run(["flock", "--timeout=60", clone.home / "server", "true"], check=True)
 
 
 @pytest.mark.parametrize(
