@@ -52,15 +52,20 @@ class Engine:
         self._run([verb, f"--file={dockerfile}", f"--tag={tag}", *options, str(context)])
 
     def save(self, tag: str, archive: Path) -> None:
-        """Write an image as a docker-archive, the one format that all three write."""
+        """Write an image as a docker-archive, the one format that all three write.
+
+        What reads an archive meanwhile, such as `make cluster`, has the one before.
+        """
         archive.parent.mkdir(parents=True, exist_ok=True)
-        archive.unlink(missing_ok=True)  # podman and buildah do not overwrite
+        part = archive.with_suffix(".part")
+        part.unlink(missing_ok=True)  # podman and buildah do not overwrite
         commands = {
-            "docker": ["save", f"--output={archive}", tag],
-            "podman": ["save", "--format=docker-archive", f"--output={archive}", tag],
-            "buildah": ["push", "--quiet", tag, f"docker-archive:{archive}:{tag}"],
+            "docker": ["save", f"--output={part}", tag],
+            "podman": ["save", "--format=docker-archive", f"--output={part}", tag],
+            "buildah": ["push", "--quiet", tag, f"docker-archive:{part}:{tag}"],
         }
         self._run(commands[self.name])
+        part.replace(archive)
 
     def has(self, tag: str) -> bool:
         """Return whether the image is in this engine's store."""

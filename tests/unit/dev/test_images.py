@@ -3,12 +3,13 @@
 import ctypes
 import re
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import _cffi_backend
 import pytest
 
-from dev.images import root, slim, sources
+from dev.images import engine, root, slim, sources
 from dev.paths import ROOT
 from dev.programs import binaries
 
@@ -52,6 +53,16 @@ def test_uvs_index_is_used_where_pip_names_none(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("PIP_INDEX_URL", raising=False)
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://index.example/simple")
     assert sources.pip_settings()["index-url"] == "https://index.example/simple"
+
+
+@pytest.mark.parametrize(("status", "content"), [(0, "new"), (1, "old")])
+def test_an_archive_is_replaced_once_it_is_whole(path: Path, tmp_path: Path, status: int, content: str) -> None:
+    archive = tmp_path / "image.tar"
+    archive.write_text("old")
+    program(path, "docker", f'printf new >"${{2#--output=}}"; [ "$(/bin/cat {archive})" = old ] && exit {status}')
+    with nullcontext() if status == 0 else pytest.raises(engine.EngineError, match="`docker save` ended with status 1"):
+        engine.Engine("docker", ("docker",)).save("image:1", archive)
+    assert archive.read_text() == content
 
 
 def test_a_library_works_without_its_symbol_tables(tmp_path: Path) -> None:
