@@ -128,6 +128,20 @@ def test_a_draft_of_a_few_speeches_is_read_by_its_cues(tmp_path: Path) -> None:
     ]
 
 
+def test_an_unusual_speech_has_a_reason_though_all_of_its_words_are_in_the_plays(tmp_path: Path) -> None:
+    plays = play(tmp_path / "play.txt", {"CLERK": said(PLAIN, 7), "QUEEN": said(GRAND, 8)})
+    draft = play(tmp_path / "draft.txt", {"JOHN": ["O?", *said(GRAND, 9, 3)], "MARY": said(PLAIN, 10, 4)})
+    shown = run_trainer(["voice", draft, "--with", plays]).stdout
+    reason = "very unusual: few speeches of its length in the plays are spelled like it"
+    assert f"line 1, JOHN: O?\n    {reason}; " in shown
+
+
+def test_a_draft_that_is_one_of_the_plays_is_noted_once(tmp_path: Path) -> None:
+    plays = play(tmp_path / "play.txt", {"CLERK": said(PLAIN, 7), "QUEEN": said(GRAND, 8)})
+    plays.write_bytes(plays.read_bytes() + "\nCLERK: Café.\n".encode("cp1252"))
+    assert run_trainer(["voice", plays, "--with", tmp_path]).stderr.count("play.txt is not UTF-8") == 1
+
+
 @pytest.mark.parametrize(
     ("draft", "plays", "problem"),
     [

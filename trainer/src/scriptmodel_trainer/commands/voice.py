@@ -1,5 +1,6 @@
 """The voice command: whose speech each speech of a draft sounds like, what is unusual in it, and its tics."""
 
+import functools
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -23,10 +24,11 @@ def voice(draft: Path, plays: Sequence[Path], layout: str, every: bool, as_json:
     if layout == layouts.EXACT:
         raise BadInputError("layout exact recognises no speeches", "leave out --layout, or name another one")
     chosen = layouts.layout_named(layout)
-    corpus = read_speeches(reading.find_sources(plays, progress.note), chosen, progress.note)
+    note = functools.cache(progress.note)  # the draft may be one of the plays
+    corpus = read_speeches(reading.find_sources(plays, note), chosen, note)
     if not corpus:
         raise BadInputError("no play of --with has speeches", "name plays: `scriptmodel-trainer normalize` shows them")
-    (source,) = reading.find_sources([draft], progress.note)
+    (source,) = reading.find_sources([draft], note)
     check = VoiceCheck(corpus)
     own = read_draft(source, chosen, lambda name: name.casefold() in check.names)
     progress.note(f"comparing {len(own):,} speeches with {len(corpus):,} of the plays")
@@ -66,7 +68,9 @@ def _tics(tics: Sequence[dict[str, Any]]) -> Iterator[str]:
 def _shown(speech: dict[str, Any]) -> Iterator[str]:
     text = textwrap.shorten(speech["text"], _WIDTH - 24, placeholder=" ...")
     yield f"  line {speech['line']}, {speech['speaker']}: {text}"
-    found = [speech["usual"]] if speech["usual"] != "usual" else []
+    named = speech["new_words"] or speech["new_turns"]
+    why = "" if named else ": few speeches of its length in the plays are spelled like it"
+    found = [speech["usual"] + why] if speech["usual"] != "usual" else []
     if speech["character"] and speech["character"]["how"] != "perhaps":
         found.append(f"sounds like {said(speech['character'])}")
     if speech["new_words"]:
