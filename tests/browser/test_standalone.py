@@ -118,6 +118,26 @@ async def test_a_line_is_kept_and_undone_with_the_keyboard_alone_and_stored(page
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("between", [": ", ". ", ".\n", "\n"])
+async def test_a_kept_line_has_the_form_of_the_scene(page: Page, between: str) -> None:
+    text = page.get_by_label("Your scene")
+    scene = f"ANNA{between}The lamp waits.\n\nBEN{between}He waits, he."
+    await text.fill(scene)
+    await page.get_by_label("Who speaks next").fill("Dora")
+    await text.press("Control+Enter")
+    line = await page.locator("#lines button").first.text_content()
+    assert (line or "").startswith(f"DORA{between}")
+    await page.keyboard.press("Alt+Digit1")
+    await expect(text).to_have_value(f"{scene}\n\n{line}")
+    cue = f"{scene}\n\nANNA{between.strip()}"
+    await text.fill(cue)
+    await text.press("Control+Enter")
+    line = await page.locator("#lines button").first.text_content()
+    await page.keyboard.press("Alt+Digit1")
+    await expect(text).to_have_value(f"{scene}\n\n{line}")
+    assert (line or "").startswith(f"ANNA{between}")
+
+
 async def test_the_script_alone_is_printed(page: Page) -> None:
     await page.emulate_media(media="print")
     await expect(page.locator("#paper")).to_contain_text("lamp")

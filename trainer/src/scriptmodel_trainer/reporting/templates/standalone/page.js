@@ -31,7 +31,7 @@ const started = (async () => {
 
   function keep(line) {
     kept.push(text.value);
-    const added = model.read(text.value).open ? line.slice(line.indexOf(":") + 1) : `\n\n${line}`;
+    const { open, form } = model.read(text.value), added = open ? form.at(-1) + line.slice(open.length + form.length) : `\n\n${line}`;
     [asked, lines.textContent, found("speaker").value] = [asked + 1, "", ""];
     show("Kept.", (text.value.trimEnd() + added).trimStart());
     text.focus();

@@ -12,7 +12,7 @@ const GROUPS = { "[": "brack>", "(": "brack>", "]": "/brack>", ")": "/brack>", "
 const PIECES = new RegExp("[.?!…](?:\\s*[.?!…])*|--+|[—–―]+|\\d+(?:[.,:]\\d+)+|(?:[A-Z]\\.){2,}" +
   "|(?:Mrs?|Dr|St|Messrs|Esq|Rev|Hon|Mme|Mlle)\\.(?=\\s+\\S)|(?:MRS?|DR|ST|MESSRS|REV|HON|MME|MLLE)\\.(?=\\s+[A-Z])" +
   "|['’]?[\\p{L}\\p{N}]+(?:[-&][\\p{L}\\p{N}]+)*(?:'(?![\\p{L}\\p{N}])|’)?|[^\\s\\p{L}\\p{N}_']", "gu");
-const CUE = /^(\p{L}[\p{L}\p{N} .'’&-]{0,40}?)((?:\s*[(\[][^()[\]]*[)\]])*)\s*(?::|(?<!\b(?:Mrs?|Dr|St))\.(?=\s|$))\s*(.*)$/iu;
+const CUE = /^(\p{L}[\p{L}\p{N} .'’&-]{0,40}?)((?:\s*[(\[][^()[\]]*[)\]])*)\s*(:|(?<!\b(?:Mrs?|Dr|St))\.(?=\s|$)|$)\s*(.*)$/iu;
 const DIRECTION = /^(?:\(([^()]*)\)|\[([^[\]]*)\]|((?:INT|EXT|ACT|SCENE)\b.*))$/i;
 const folded = (name) => name.toLowerCase(), parts = (name) => folded(name).split("_"), isUpper = (word) => /\p{Lu}/u.test(word) && !/\p{Ll}/u.test(word);
 const nameToken = (name) => name.replace(/['’]/g, "").replace(/[^\p{L}\p{N}]+/gu, " ").trim().replaceAll(" ", "_");
@@ -76,13 +76,18 @@ class Model {
     return said ? [...found, "<eos>"] : found;
   }
 
-  // Reads a scene: `NAME: words` and `NAME. words` are speeches, a line in brackets is a direction.
+  // Reads a scene: `NAME: words`, `NAME. words` and words below a name are speeches, a line in brackets is a direction.
   read(text) {
-    let events = [], apart = true;
-    for (const line of text.split("\n").map((each) => each.trim())) {
-      const [, name, aside, words] = CUE.exec(line) ?? [], direction = apart && DIRECTION.exec(line), token = name && nameToken(name);
+    let events = [], apart = true, form = ": ";
+    const lines = text.split("\n").map((each) => each.trim());
+    for (const [at, line] of lines.entries()) {
+      const [, name, aside, mark, words] = CUE.exec(line) ?? [], direction = apart && DIRECTION.exec(line), token = name && nameToken(name);
+      const speaker = this.found(token ?? "") ?? token, said = words || lines[at + 1], again = events.some((each) => each.name === speaker);
       if (direction) events.push({ text: direction.slice(1).find(Boolean) ?? "" });
-      else if (name && (isUpper(name) || this.found(token))) events.push({ name: this.found(token) ?? token, text: `${aside} ${words}`.trim() });
+      else if (name && (mark || (apart && (said || again))) && (isUpper(name) || this.found(token))) {
+        events.push({ name: speaker, text: `${aside} ${words}`.trim() });
+        if (said) form = mark + (words ? " " : "\n");
+      }
       else if (line && events.length && (!apart || events.at(-1).name)) events.at(-1).text += ` ${line}`;
       else if (line) events.push({ text: line });
       apart = !line;
@@ -93,7 +98,7 @@ class Model {
       return body.length ? (name ? ["<boname>", name, "<eoname>", ...body] : ["<open-exp>", ...body, ...ended, "<close-exp>"]) : [];
     });
     if (!open && /[\p{L}\p{N},;:'’-]\s*$/u.test(text) && this.kind(tokens.at(-1) ?? "") === ENDER) tokens.pop();
-    return { tokens, open, heard: [...new Set([open, ...events.map(({ name }) => name).reverse()])].filter(Boolean) };
+    return { tokens, open, form, heard: [...new Set([open, ...events.map(({ name }) => name).reverse()])].filter(Boolean) };
   }
 
   // Returns who may speak: those of the scene, and the people of a play, or of the one that is most like the scene.
@@ -215,10 +220,10 @@ class Script {
     let before = "";
     this.tokens.slice(this.given).forEach((token, at) => {
       const kind = before === "<boname>" ? NAME : this.model.kind(token), line = paragraphs.at(-1), broken = this.breaks.includes(this.given + at);
-      const close = (has(ATTACHED, kind) && before !== "<eoname>") || /(^|’|--|¿|¡|<(open-brack|open-exp|boquote)>)$/.test(before) || broken;
+      const close = has(ATTACHED, kind) || /(^|’|--|¿|¡|<(open-brack|open-exp|boquote|eoname)>)$/.test(before) || broken;
       const said = token === "<eos>" && /(--|[.?!…])$/.test(before) ? "" : (MARKS[token] ?? token).replace(/^’|’$/, "'");
       if (has(SPEECH_ENDS, kind)) paragraphs.push("");
-      else if (kind === CLOSE_NAME || kind === CLOSE_DIRECTION) paragraphs.push(kind === CLOSE_NAME ? `${paragraphs.pop()}:` : `(${paragraphs.pop()})`);
+      else if (kind === CLOSE_NAME || kind === CLOSE_DIRECTION) paragraphs.push(kind === CLOSE_NAME ? paragraphs.pop() + this.form : `(${paragraphs.pop()})`);
       else if (kind === NAME) paragraphs.push(paragraphs.pop() + (names.get(token) ?? token).replaceAll("_", " "));
       else paragraphs.push(paragraphs.pop() + (broken ? "\n    " : close || !line || !said ? "" : " ") + said);
       before = token;
@@ -229,14 +234,14 @@ class Script {
 
 // Returns a script that has read a scene and goes on from there; who is named at its end, or here, speaks next.
 function opened(model, scene, words, temperature, seed, play = null, speaker = "") {
-  const { tokens, heard, open } = model.read(scene), says = open || (model.found(nameToken(speaker)) ?? nameToken(speaker));
+  const { tokens, heard, open, form } = model.read(scene), says = open || (model.found(nameToken(speaker)) ?? nameToken(speaker));
   const cast = model.cast([...new Set([says, ...heard])].filter(Boolean), play, seed), voice = (name) => cast.voices.get(name) ?? name;
   cast.strangers = cast.strangers.filter((id) => !tokens.includes(model.words[id]));
   const script = new Script(model, words, cast, new Reader(model.arrays, model.described, temperature));
   const ends = says && tokens.length && model.kind(tokens.at(-1)) !== ENDER && tokens.at(-1) !== "<close-exp>" ? ["<eos>"] : [];
   script.reader.read(model.first);
   script.force([...tokens, ...ends].map((token, at) => (tokens[at - 1] === "<boname>" ? voice(token) : token)), false);
-  script.given = script.tokens.length;
+  Object.assign(script, { given: script.tokens.length, form });
   if (says) script.force(["<boname>", voice(says), "<eoname>"], true);
   return script;
 }
