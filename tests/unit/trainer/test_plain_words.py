@@ -21,6 +21,11 @@ def test_the_help_of_a_writers_command_is_plain_and_spells_it_as_it_was_typed(co
     assert "scriptmodel-trainer" not in text
 
 
+def test_the_help_of_write_explains_the_figure_that_its_progress_shows() -> None:
+    text = " ".join(run_trainer(["write", "--help"]).stdout.split())
+    assert "Perplexity says among how many words the model hesitates for the next one" in text
+
+
 def test_an_error_begins_with_the_command_that_was_typed() -> None:
     done = run_trainer(["voice", "draft.txt"], {"SCRIPTMODEL_PROGRAM": "scriptmodel"})
     expected = "scriptmodel: error: the following arguments are required: --with; see scriptmodel voice --help\n"

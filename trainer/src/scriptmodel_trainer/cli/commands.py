@@ -103,7 +103,8 @@ COMMANDS = (
     Command(
         "write",
         "write a script in the manner of a folder of plays: trains a model, or uses the one in the folder",
-        "Write a script in the manner of some plays. The first run trains a model; later ones use it.",
+        "Write a script in the manner of some plays. The first run trains a model; later ones use it. Perplexity says "
+        "among how many words the model hesitates for the next one: it falls while the model learns.",
         f"""
 plays PATH...  script files, or folders to search for them
 --minutes N  train the best model that takes this machine N minutes or less, as its speed is when the training starts
