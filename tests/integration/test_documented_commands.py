@@ -266,7 +266,6 @@ def _lay_out(folder: Path) -> None:
     (folder / "new_script.txt").write_text("[ HAMLET ]: To be, or not to be.\n" * 20)
     (folder / "scene.txt").write_text("HEDDA: You are late, Tesman.\n\nTESMAN: Am I? I was at the")
     (folder / "draft.txt").write_text("HEDDA: You are late, Tesman.\n\nTESMAN: Am I?\n\n" * 3)
-    (folder / "snow.txt").write_text("HEDDA: It snows.\n\nTESMAN: It does.\n")
     (folder / "another_play.txt").write_text("".join(lines[ONE_ACT : ONE_ACT + 100]))
     (folder / ".config/fish/completions").mkdir(parents=True)
     (folder / "thrones.yaml").write_text(json.dumps(manifest("thrones", SPEC)))
