@@ -83,8 +83,10 @@ def _copy_package(base: Path, root: Path, package: str) -> None:
     if not lists:
         return
     for line in lists[0].read_text().splitlines():
-        if not line.startswith(OMITTED) or line.endswith("/copyright"):
+        if not line.startswith(OMITTED):
             _copy(base / line[1:], root / line[1:])
+    licence = f"usr/share/doc/{package}/copyright"  # the folder may be a link to that of a package that is not copied
+    _copy((base / licence).resolve(), root / licence)
     records = (known / "status").read_text().split("\n\n")
     (record,) = (text for text in records if text.startswith(f"Package: {package}\n"))
     target = root / "var/lib/dpkg/status.d" / package

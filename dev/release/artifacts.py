@@ -51,10 +51,12 @@ class Pins:
 
     def manifest(self, text: str) -> str:
         """Return a manifest whose images have the registry and the digests."""
-        for name, digest in self.digests.items():
-            whole = f"{self.registry}/{name}" if self.registry else name
-            text = re.sub(rf"(?<=[ /]){re.escape(name)}(?=\s|$)", f"{whole}@{digest}", text)
-        return text
+        before = f"{self.registry}/" if self.registry else ""
+
+        def pinned(found: re.Match[str]) -> str:
+            return f"{before}{found[0]}" + (f"@{self.digests[found[0]]}" if found[0] in self.digests else "")
+
+        return re.sub(r"(?<=: )scriptmodel-[a-z0-9]+:[\w.-]+", pinned, text)
 
 
 def write_all(target: Path, made: Source, pins: Pins) -> None:

@@ -86,6 +86,7 @@ def test_packages_that_training_never_imports_are_removed_with_their_records(tmp
 PACKAGES = {
     "base-files": ("tmp/", "etc/", "etc/debian_version"),
     "libc6:arm64": ("usr/lib/", "usr/lib/libc.so.6", "usr/share/doc/libc6/NEWS", "usr/share/doc/libc6/copyright"),
+    "libgcc-s1:arm64": ("usr/lib/libgcc_s.so.1", "usr/share/doc/libgcc-s1"),
     "libpython3.11-stdlib:arm64": ("usr/lib/python3.11/os.py", "usr/lib/python3.11/idlelib/help.py"),
     "dash": ("bin/sh",),
 }
@@ -102,6 +103,10 @@ def lowest(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in names:
             (base / name).parent.mkdir(parents=True, exist_ok=True)
             (base / name).mkdir(exist_ok=True) if name.endswith("/") else (base / name).write_text("")
+    (base / "usr/share/doc/gcc-12-base").mkdir()  # of a package that no image needs
+    (base / "usr/share/doc/gcc-12-base/copyright").write_text("GPL")
+    (base / "usr/share/doc/libgcc-s1").unlink()
+    (base / "usr/share/doc/libgcc-s1").symlink_to("gcc-12-base")
     records = (f"Package: {name.partition(':')[0]}\nVersion: 1\n" for name in PACKAGES)
     (known / "status").write_text("\n".join(records))
     layer = tmp_path_factory.mktemp("layer")
@@ -112,13 +117,14 @@ def lowest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_lowest_layer_has_the_files_and_licences_of_its_packages(lowest: Path) -> None:
     found = {path.relative_to(lowest).as_posix() for path in lowest.rglob("*") if path.is_file()}
     assert {"usr/lib/libc.so.6", "usr/lib/python3.11/os.py", "usr/share/doc/libc6/copyright"} <= found
+    assert (lowest / "usr/share/doc/libgcc-s1/copyright").read_text() == "GPL"
     assert not found & {"bin/sh", "usr/share/doc/libc6/NEWS", "usr/lib/python3.11/idlelib/help.py"}
     assert (lowest / "tmp").stat().st_mode & 0o7777 == 0o1777
 
 
 def test_scanners_find_the_packages_of_the_lowest_layer(lowest: Path) -> None:
     records = {path.name: path.read_text() for path in (lowest / "var/lib/dpkg/status.d").iterdir()}
-    assert records.keys() == {"base-files", "libc6", "libpython3.11-stdlib"}
+    assert records.keys() == {"base-files", "libc6", "libgcc-s1", "libpython3.11-stdlib"}
     assert records["libc6"] == "Package: libc6\nVersion: 1\n"
 
 

@@ -203,6 +203,19 @@ def test_chart_and_manifests_have_the_images_by_digest(release: Path) -> None:
         assert f" registry.example/team/{whole}@{IMAGES[whole]}" in text
 
 
+@pytest.mark.parametrize(
+    ("pins", "whole"),
+    [
+        (artifacts.Pins("registry.example/team"), "registry.example/team/scriptmodel-trainer:0.1.0"),
+        (artifacts.Pins(digests={"scriptmodel-trainer:0.1.0": "sha256:2"}), "scriptmodel-trainer:0.1.0@sha256:2"),
+        (artifacts.Pins(), "scriptmodel-trainer:0.1.0"),
+    ],
+    ids=["registry", "digest", "neither"],
+)
+def test_manifests_have_the_registry_or_the_digests_alone(pins: artifacts.Pins, whole: str) -> None:
+    assert pins.manifest("value: scriptmodel-trainer:0.1.0 # what\n") == f"value: {whole} # what\n"
+
+
 def test_an_sbom_depends_on_its_image_alone() -> None:
     image = images.Built("scriptmodel-operator", "0.1.0-amd64", "sha256:1")
     made = Mock(created="2026-01-01T00:00:00Z")
