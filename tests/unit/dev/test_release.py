@@ -10,8 +10,10 @@ import shutil
 import subprocess
 import tarfile
 import tomllib
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -21,9 +23,9 @@ import yaml
 
 from dev.images.__main__ import revision
 from dev.images.archive import drop_attributes
-from dev.paths import ROOT
+from dev.paths import OPERATOR_ENV, ROOT
 from dev.release import artifacts, images, statements, wheelhouse
-from dev.release.source import ReleaseError, Source, bases, git, source, versions
+from dev.release.source import HOME, ReleaseError, Source, bases, git, source, versions
 
 MADE = Source(versions()["operator/pyproject.toml"], "a" * 40, 1_700_000_000)
 IMAGES = {
@@ -31,6 +33,7 @@ IMAGES = {
     for name, suffix, number in (("operator", "", "1"), ("trainer", "", "2"), ("trainer", "-gpu", "3"), ("s3", "", "4"))
 }
 PINS = artifacts.Pins("registry.example/team", IMAGES)
+DISTRIBUTED = ("localpach", "scriptmodel", "scriptmodel_operator", "scriptmodel_trainer")
 SEED = int(os.environ.get("SEED", "0"))
 
 
@@ -112,6 +115,40 @@ def test_two_builds_by_other_accounts_are_the_same_bytes(tmp_path: Path, monkeyp
         os.umask(before)
     assert statements.compare(tmp_path / "a", tmp_path / "b") == 16
     assert len(list((tmp_path / "a" / "python").iterdir())) == 8
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("release") / "python"
+    artifacts.write_distributions(folder, MADE)
+    return folder
+
+
+@pytest.mark.parametrize("name", DISTRIBUTED)
+def test_a_wheel_has_what_an_index_shows_and_the_licence(python: Path, name: str) -> None:
+    described = f"{name}-{MADE.version}.dist-info"
+    with zipfile.ZipFile(python / f"{name}-{MADE.version}-py3-none-any.whl") as wheel:
+        shown = message_from_bytes(wheel.read(f"{described}/METADATA"))
+        assert wheel.read(f"{described}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+    assert shown["Description-Content-Type"] == "text/markdown"
+    assert "](.." not in shown.get_payload()  # an index has no other files
+    pages = dict(page.split(", ") for page in shown.get_all("Project-URL", []))
+    assert pages.keys() == {"Homepage", "Documentation", "Changelog", "Issues"}
+    assert all(page.startswith(HOME) for page in pages.values())
+    pythons = [each.rpartition(" ")[2] for each in shown.get_all("Classifier", []) if "Python" in each]
+    assert pythons == ["3.11", "3.12", "3.13"]
+
+
+@pytest.mark.parametrize("name", DISTRIBUTED)
+def test_an_sdist_becomes_the_same_wheel_outside_a_checkout(
+    python: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(MADE.epoch))
+    with tarfile.open(python / f"{name}-{MADE.version}.tar.gz") as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    folder, file = tmp_path / f"{name}-{MADE.version}", f"{name}-{MADE.version}-py3-none-any.whl"
+    subprocess.run([OPERATOR_ENV / "bin/hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=folder, check=True)
+    assert (tmp_path / file).read_bytes() == (python / file).read_bytes()
 
 
 def test_an_archive_of_wheels_depends_on_them_and_the_time_alone(tmp_path: Path) -> None:
