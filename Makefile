@@ -89,8 +89,8 @@ release-notes: ## Print what CHANGELOG.md says of a version (VERSION=0.1.0)
 	@awk -v heading='## [$(VERSION)]' '/^## /{shown = index($$0, heading) == 1; found += shown; next} shown; END {exit !found}' CHANGELOG.md
 
 .PHONY: release-try
-release-try: env ## Install the release in dist/ as a writer does, in an empty home without a network, make, Go and git
-	$(OPERATOR)/bin/pytest -v tests/release
+release-try: env ## Install the release in dist/ as a writer does with each Python on PATH, in an empty home without make, Go and git
+	$(OPERATOR)/bin/pytest -v -o tmp_path_retention_policy=failed tests/release # an installation takes 2 GB
 
 .PHONY: release-compare
 release-compare: env ## Check that two builds of a release are the same bytes (OTHER=dist of another clone)
