@@ -5,6 +5,7 @@ What a kubelet would run is run here by `node.py`; the end-to-end tests do the s
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,7 +197,7 @@ def test_uninstall_fails_while_a_model_exists_and_succeeds_without_one(
     assert helm.returncode == 1
     assert "deployment.apps/drama-scriptmodel-operator" in release.left()
     printed = said.strip().splitlines()[-1].strip()
-    rollback, upgrade, uninstall = printed.split(" && ")
+    rollback, upgrade, uninstall = printed.partition(" # ")[0].split(" && ")
     assert release.run(f"{rollback} && {upgrade}") == "orphan"
     assert uninstall == f"helm uninstall {RELEASE} -n {NAMESPACE}"
     release.upgrade({})
@@ -214,6 +215,26 @@ def test_uninstall_fails_while_a_model_exists_and_succeeds_without_one(
     out, _ = helm.communicate(timeout=120)
     assert helm.returncode == 0, out
     assert release.left() == {"customresourcedefinition.apiextensions.k8s.io/scriptmodels.scriptmodel.dev"}
+
+
+def test_after_a_failed_upgrade_the_refusal_of_an_uninstall_says_to_leave_the_rollback_out(
+    release: Release, node: Node
+) -> None:
+    release.upgrade({"clusterId": "works"})
+    words = ("upgrade", RELEASE, str(CHART), f"--namespace={NAMESPACE}", "--reuse-values", "--wait", "--timeout=1s")
+    failed = run_helm(*words, kubeconfig=release.control_plane.kubeconfig, values={"clusterId": "failed"})
+    assert failed.returncode == 1
+    helm = release.begin("uninstall")
+    job = until(lambda: node.find("job", f"{OPERATOR}-pre-delete"), "the hook's job")
+    node.job_ended(f"{OPERATOR}-pre-delete", well=False)
+    helm.communicate(timeout=120)
+    printed = next(each for each in job["spec"]["template"]["spec"]["containers"][0]["args"] if "--let-go=" in each)
+    commands, note = printed.split(" # ")
+    (revision,) = re.findall(r"helm rollback \S+ (\d+) ", commands)
+    assert note == f"without the rollback if the upgrade to revision {revision} failed"
+    assert release.run(commands.split(" && ")[1]) == "orphan"
+    done = run_helm("get", "values", RELEASE, "-n", NAMESPACE, kubeconfig=release.control_plane.kubeconfig)
+    assert "clusterId: works" in done.stdout
 
 
 def other_than(uid: str, found: Object | None) -> Object | None:
