@@ -11,7 +11,7 @@ from scriptmodel_trainer.corpus import reading, stream
 from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.detokenizing import detokenize
-from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage
+from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage, parts_of
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES, formats_for
 
 PAGE = TitlePage("A new script", "A model of 15 scripts, seed 1")
@@ -126,6 +126,16 @@ def test_what_continues_a_speech_is_set_as_one(scene: str, cue: str, form: str, 
     text = (tmp_path / "a.txt").read_text("utf-8")
     assert text.startswith(("[ ", "{{ ")) is (cue == "")
     assert tokens_of((tmp_path / "a.txt").with_suffix(SUFFIXES[form])) == rendered_tokens(f"{cue}{text}".splitlines())
+
+
+@pytest.mark.parametrize("between", ["\n", ": ", ". "])
+def test_what_stands_beside_a_name_in_a_writers_own_scene_does_so_in_each_format(between: str) -> None:
+    scene = f"ANNA{between}Yes.\n\nANNA (V.O.){between}It was late.\n\nBEN{between}No.\n\n[ ANNA ]: It was late.\n"
+    text = FORMATS["fountain"](scene, TitlePage("A", "B")).partition("\n\n")[2]
+    assert text == "ANNA\nYes.\n\nANNA (V.O.)\nIt was late.\n\nBEN\nNo.\n\nANNA\nIt was late.\n"
+    for form in ("fdx", "html"):
+        assert FORMATS[form](scene, TitlePage("A", "B")).count("ANNA (V.O.)") == 1
+    assert [part.name for part in parts_of(scene)] == ["ANNA", "ANNA", "BEN", "ANNA"]
 
 
 def test_a_parenthetical_of_a_writers_own_scene_is_one_in_each_format() -> None:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.given import given_events
 from scriptmodel_trainer.corpus.layouts.fountain import is_slug
-from scriptmodel_trainer.corpus.layouts.marks import is_heading
+from scriptmodel_trainer.corpus.layouts.marks import is_extension, is_heading
 from scriptmodel_trainer.reporting.suffixes import TEXT
 from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.storage.controls import without_controls
@@ -19,12 +19,11 @@ from scriptmodel_trainer.web.scripts import Part, speech
 
 _WITHIN = re.compile(r"\[([^\[\]]*)\](?=[,.;:!?])")
 _BEGINS = re.compile(r"^\(([^()\n]*)\)(?![,.;:!?])", re.MULTILINE)  # a line, as a writer's own parentheticals do
+_EXTENDED = re.compile(r"^[^\w\n]*(\w[^()\n]*)\(([^()\n]*)\)(?: *\([^()\n]*\))*[\s:.*]*(.*)", re.MULTILINE)  # a cue
 _CUE = re.compile(r"[A-Z][^a-z]*")
 _SENTENCE = re.compile(r"[A-Z][^a-z]*+[a-z].*(?<=[.?!])")
 _BRACKETS = str.maketrans("[]", "()")
-_NO_TEXT = re.compile(
-    r"(?<=/)(?=\*)|(?<=\*)(?=/)|(?<=\[)(?=\[)|(?<=\])(?=\])"
-)  # within a mark of Fountain that hides text
+_NO_TEXT = re.compile(r"(?<=/)(?=\*)|(?<=\*)(?=/)|(?<=\[)(?=\[)|(?<=\])(?=\])")  # within a mark that hides text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,14 @@ class TitlePage:
 
 def parts_of(text: str) -> Iterator[Part]:
     """Yield the parts of a script as `generate` writes it, or of one in the layout of an exact model's corpus."""
-    for event in given_events("\n".join(map(without_controls, text.splitlines())), lambda _: False):
+    text = "\n".join(map(without_controls, text.splitlines()))
+    extended = [each for each in _EXTENDED.findall(text) if is_extension(each[1])]
+    for event in given_events(text, lambda _: False):
         if event.kind is EventKind.SPEECH:
-            text = _WITHIN.sub(r"(\1)", event.text.strip())  # no line begins with a comma
-            yield speech(_BEGINS.sub(r"[\1]", text), event.speaker.strip())
+            text, name = _WITHIN.sub(r"(\1)", event.text.strip()), event.speaker.strip()  # no line begins with a comma
+            own = next((each for each in extended if each[0].strip() == name and each[2] in event.text), ())
+            cue = f"{name} ({extended.pop(extended.index(own))[1]})" if own else name
+            yield speech(_BEGINS.sub(r"[\1]", text), name, cue)
             continue
         text = " ".join(event.text.split())
         heading = event.kind is EventKind.HEADING or is_slug(text) or is_heading(text)
@@ -72,7 +75,7 @@ def _fountain(part: Part) -> str:
         return part.text if _SENTENCE.fullmatch(part.text) else f"!{part.text}"  # capitals would be a name
     usual = _CUE.fullmatch(part.name) and not (is_heading(part.name) or is_slug(part.name))
     spoken = (f"({piece})" if directs else piece for piece, directs in part.spoken())
-    return "\n".join([part.name if usual else f"@{part.name}", *spoken])
+    return "\n".join([part.cue if usual else f"@{part.cue}", *spoken])
 
 
 def to_fdx(text: str, page: TitlePage) -> str:
@@ -81,7 +84,7 @@ def to_fdx(text: str, page: TitlePage) -> str:
     content = ET.SubElement(root, "Content")
     for part in parts_of(text):
         if part.kind == "speech":
-            _paragraph(content, part.name, Type="Character")
+            _paragraph(content, part.cue, Type="Character")
             for piece, directs in part.spoken():
                 kind = "Parenthetical" if directs else "Dialogue"
                 _paragraph(content, f"({piece})" if directs else piece, Type=kind)

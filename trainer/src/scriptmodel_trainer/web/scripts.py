@@ -18,6 +18,8 @@ class Part:
     text: str
     name: str = ""
     lines: Sequence[Sequence[str]] = ()
+    cue: str = ""
+    """The name, with V.O. and the like beside it."""
 
     def spoken(self) -> Iterator[tuple[str, bool]]:
         """Yield the pieces of a speech, and whether each is a direction; an ellipsis if there are none."""
@@ -25,9 +27,9 @@ class Part:
         yield from [(piece, directs) for piece, directs in pieces if piece] or [("...", False)]
 
 
-def speech(text: str, name: str) -> Part:
+def speech(text: str, name: str, cue: str = "") -> Part:
     """Return a speech, whose lines are those of its text; what is in brackets is a direction."""
-    return Part("speech", text, name, [_ASIDE.split(line.strip()) for line in text.split("\n")])
+    return Part("speech", text, name, [_ASIDE.split(line.strip()) for line in text.split("\n")], cue or name)
 
 
 def colours_of(parts: Iterable[Part]) -> dict[str, str]:
