@@ -99,7 +99,7 @@ def test_an_added_base_is_listed_with_its_card_and_can_be_removed(packed: Path, 
     assert run_trainer(["base", "list"]).stdout == f"en  {line}  {home / 'en'}\n"
     assert [path.name for path in home.iterdir()] == ["en"]
     assert run_trainer(["base", "remove", "en"]).returncode == 0
-    none = "no base is installed: `scriptmodel base add FILE` installs one from a release or from `make base`\n"
+    none = "no base is installed: `scriptmodel base add FILE` adds one of a release or `make base`\n"
     assert run_trainer(["base", "list"]).stdout == none
     assert run_trainer(["base", "remove", "en"]).returncode == 2
 

@@ -132,7 +132,7 @@ def test_an_unusual_speech_has_a_reason_though_all_of_its_words_are_in_the_plays
     plays = play(tmp_path / "play.txt", {"CLERK": said(PLAIN, 7), "QUEEN": said(GRAND, 8)})
     draft = play(tmp_path / "draft.txt", {"JOHN": ["O?", *said(GRAND, 9, 3)], "MARY": said(PLAIN, 10, 4)})
     shown = run_trainer(["voice", draft, "--with", plays]).stdout
-    reason = "very unusual: few speeches of its length in the plays are spelled like it"
+    reason = "very unusual: few in the plays as long are spelled like it"
     assert f"line 1, JOHN: O?\n    {reason}; " in shown
 
 

@@ -105,9 +105,8 @@ def _image(image: str, policy: Policy) -> str | None:
     if not image or ANYTHING in policy.images:
         return None
     listed = [each.rstrip("/") for each in policy.images]
-    if repository(image) == repository(policy.trainer_image) or image in listed:
-        return None
-    if any(f"{repository(image)}/".startswith(f"{each}/") for each in listed):
+    below = any(f"{repository(image)}/".startswith(f"{each}/") for each in listed)
+    if below or image in listed or repository(image) == repository(policy.trainer_image):
         return None
     return (
         f"image {image!r} is not allowed: leave training.image empty for {policy.trainer_image!r}, "

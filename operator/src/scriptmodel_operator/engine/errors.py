@@ -68,6 +68,5 @@ class RefusedError(EngineError):
 
 def allowing(what: str, value: str) -> str:
     """Return what an administrator has to do to allow a value: the operator's option, and the list of its chart."""
-    first, *more = what.split("-")
-    key = first + "".join(map(str.title, more)) + ("es" if what.endswith("s") else "s")
+    key = what[0] + what.title().replace("-", "")[1:] + ("es" if what.endswith("s") else "s")
     return f"have the operator run with --allow-{what} {value} (policy.{key} of its chart)"

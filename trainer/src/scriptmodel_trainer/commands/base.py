@@ -17,8 +17,7 @@ def base(action: str, given: str | None, sha256: str | None, progress: Progress)
     if action == "remove" and given:
         return f"removed {bases.remove(given)}"
     rows = [f"{name}  {_line(bases.load(folder)[1])}  {folder}" for name, folder in bases.installed().items()]
-    none = "no base is installed: `scriptmodel base add FILE` installs one from a release or from `make base`"
-    return "\n".join(rows or [none])
+    return "\n".join(rows) or "no base is installed: `scriptmodel base add FILE` adds one of a release or `make base`"
 
 
 def _line(card: Card) -> str:

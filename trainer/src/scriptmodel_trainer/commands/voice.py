@@ -59,8 +59,7 @@ def _text(report: dict[str, Any], *, every: bool) -> Iterator[str]:
 
 def _tics(tics: Sequence[dict[str, Any]]) -> Iterator[str]:
     if tics:
-        yield ""
-        yield "What you use far more often than the plays"
+        yield from ("", "What you use far more often than the plays")
     for tic in tics:
         yield f"  {tic['words']!r}: {often(tic)}; lines {', '.join(map(str, tic['lines']))}"
 
@@ -68,8 +67,7 @@ def _tics(tics: Sequence[dict[str, Any]]) -> Iterator[str]:
 def _shown(speech: dict[str, Any]) -> Iterator[str]:
     text = textwrap.shorten(speech["text"], _WIDTH - 24, placeholder=" ...")
     yield f"  line {speech['line']}, {speech['speaker']}: {text}"
-    named = speech["new_words"] or speech["new_turns"]
-    why = "" if named else ": few speeches of its length in the plays are spelled like it"
+    why = "" if speech["new_words"] or speech["new_turns"] else ": few in the plays as long are spelled like it"
     found = [speech["usual"] + why] if speech["usual"] != "usual" else []
     if speech["character"] and speech["character"]["how"] != "perhaps":
         found.append(f"sounds like {said(speech['character'])}")

@@ -78,8 +78,7 @@ class Model {
 
   // Reads a scene: `NAME: words`, `NAME. words` and words below a name are speeches, a line in brackets is a direction.
   read(text) {
-    let events = [], apart = true, form = ": ";
-    const lines = text.split("\n").map((each) => each.trim());
+    let events = [], apart = true, form = ": ", lines = text.split("\n").map((each) => each.trim());
     for (const [at, line] of lines.entries()) {
       const [, name, aside, mark, words] = CUE.exec(line) ?? [], direction = apart && DIRECTION.exec(line), token = name && nameToken(name);
       const speaker = this.found(token ?? "") ?? token, said = words || lines[at + 1], again = events.some((each) => each.name === speaker);
