@@ -86,7 +86,8 @@ release-verify: env ## Check each byte and the signature of dist/ without a netw
 
 .PHONY: release-notes
 release-notes: ## Print what CHANGELOG.md says of a version (VERSION=0.1.0)
-	@awk -v heading='## [$(VERSION)]' '/^## /{shown = index($$0, heading) == 1; found += shown; next} shown; END {exit !found}' CHANGELOG.md
+	@awk -v heading='## [$(VERSION)]' '/^## /{shown = index($$0, heading) == 1; found += shown; next} shown; \
+	  END {if (!found) {print "CHANGELOG.md has no heading " heading >"/dev/stderr"; exit 1}}' CHANGELOG.md
 
 .PHONY: release-try
 release-try: env ## Install the release in dist/ as a writer does with each Python on PATH, in an empty home without make, Go and git
