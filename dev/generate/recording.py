@@ -58,7 +58,10 @@ def shortened(lines: list[str], first: int = 12, last: int = 14) -> list[str]:
 
 def drawn(output: str, shown: str = "") -> str:
     """Return the SVG of a terminal that shows `output`, and above it `shown` as it was typed."""
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    # Without a height, too, rich takes 80 columns where TERM is dumb, as under sudo.
+    console = Console(
+        record=True, width=COLUMNS, height=1, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
     lines = shortened(output.rstrip("\n").split("\n"))
     typed = [f"\x1b[1m$ {shown}\x1b[0m"] if shown else []
     console.print(Text.from_ansi("\n".join([*typed, *lines])))
