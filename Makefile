@@ -136,6 +136,7 @@ check: env ## Check formatting, lint, types, layers, generated files and workflo
 	$(OPERATOR)/bin/zizmor --offline --quiet .github
 	$(OPERATOR)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(OPERATOR)/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(OPERATOR)/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(OPERATOR)/bin/check-jsonschema --builtin-schema vendor.renovate .github/renovate.json
 
 .PHONY: manifests

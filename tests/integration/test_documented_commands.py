@@ -27,7 +27,8 @@ from tests.integration.cluster import QUICK_TRAINER, Cluster, manifest
 pytestmark = pytest.mark.slow
 
 README = ROOT / "README.md"
-PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+_OTHERS = ("CONTRIBUTING.md", "charts/scriptmodel-operator/README.md", "localpach/README.md", "scriptmodel/README.md")
+PAGES = [*(ROOT / name for name in _OTHERS), *sorted(ROOT.glob("docs/**/*.md"))]
 _PROGRAMS = (
     r"(\.ci/run|make|git|pipx|tar|docker|kind|eksctl|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
     r"|export|sed|\.venv/\w+/bin/[\w-]+)"
@@ -85,7 +86,8 @@ RULES = [
     Elsewhere(r"git grep .* \| xargs sed .*", "changes the checkout; `make release` refuses what it missed"),
     Elsewhere(r"helm (package|install pachyderm) .*", "needs Pachyderm's chart, from a place of its own"),
     Here(r"helm install scriptmodel .*", option="--dry-run=server --set crds.install=false"),  # the CRD is there
-    Elsewhere(r"helm (test|upgrade) .*", "needs a release with pods; the e2e suite has one"),
+    Elsewhere(r"helm (test|upgrade|rollback|uninstall) .*", "needs a release with pods; the e2e suite has one"),
+    Elsewhere(r"kubectl delete scriptmodels .*", "deletes what other pages use; the e2e suite does so"),
     Elsewhere(r"pachctl .*|echo hello \| pachctl .*|cat > upper.json .*", "needs pachctl, which is not on PyPI"),
     Here(r"export .*|cat scene.txt"),
     # The cluster.
@@ -221,6 +223,8 @@ def world(
         "--repo shakespeare": f"--repo {CORPUS}",
         "--repo plays": f"--repo {CORPUS}",
         "script thrones --sample 2": "script shakespeare --sample 1",  # the object here has one sample
+        "my-scene.txt": "scene.txt",
+        "HEDDA,TESMAN": "HAMLET,HORATIO",  # people of the play that is here
         "script thrones": "script shakespeare",
         "report thrones": "report shakespeare",
         "--out thrones.yaml": "--out commented.yaml",  # thrones.yaml is here, with a smaller model
