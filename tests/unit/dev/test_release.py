@@ -341,3 +341,7 @@ def test_an_image_names_its_commit_whatever_tags_and_commits_the_clone_has(
 def test_base_images_are_named_by_digest() -> None:
     assert all(digest.startswith("sha256:") for digest in bases().values())
     assert len(bases()) >= 1
+
+
+def test_base_images_are_named_with_their_registry() -> None:  # podman asks which one, and where nobody answers fails
+    assert {image.partition("/")[0] for image in bases()} == {"docker.io"}
