@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from dev.images.engine import Engine, EngineError
@@ -20,7 +22,7 @@ from dev.programs.release import program
 SUITE = "bookworm"
 INCLUDE = ("ca-certificates", "python3-venv")
 UNWANTED = (
-    "var/cache/apt/archives",
+    "var/cache/apt",
     "var/lib/apt/lists",
     "var/log",
     "usr/share/info",
@@ -36,7 +38,7 @@ def debian_base(engine: Engine, architecture: str = "") -> str:
 
     One of another architecture is unpacked only: no program in it can be run here.
     """
-    recipe = "".join([SUITE, *INCLUDE, *UNWANTED, DOCKERFILE, architecture])
+    recipe = "".join(["newest of ", SUITE, *INCLUDE, *UNWANTED, DOCKERFILE, architecture])
     tag = f"docker.io/library/scriptmodel-base:{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if engine.has(tag):
         return tag
@@ -63,13 +65,17 @@ def published(base: str, part: str, architecture: str) -> str:
 
 
 def _rootfs(target: Path, architecture: str) -> None:
+    archives = debian.mirrors()
     foreign = ["--foreign", f"--arch={architecture}"] if architecture else []
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(INCLUDE)}", *foreign, SUITE, str(target)]
-    done = subprocess.run([*command, debian.mirror()], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise EngineError("debootstrap failed (it needs root):\n" + "\n".join(done.stdout.splitlines()[-12:]))
+    options = ["--variant=minbase", f"--include={','.join(INCLUDE)}", *foreign]
+    _run("debootstrap", *options, SUITE, str(target), archives[SUITE])
+    packages = target / "var/cache/apt/archives"
+    _update(packages, archives, architecture)
     if foreign:
         _unpack(target)
+    else:
+        files = sorted(f"/{path.relative_to(target)}" for path in packages.glob("*.deb"))
+        _run("chroot", str(target), "apt-get", "-qy", "install", *files)
     for name in UNWANTED:
         shutil.rmtree(target / name, ignore_errors=True)
         (target / name).mkdir(parents=True)
@@ -77,6 +83,33 @@ def _rootfs(target: Path, architecture: str) -> None:
     (target / "etc" / "apt" / "sources.list").unlink(missing_ok=True)
     for device in (target / "dev").iterdir():
         shutil.rmtree(device) if device.is_dir() and not device.is_symlink() else device.unlink()
+
+
+def _update(packages: Path, archives: Mapping[str, str], architecture: str) -> None:
+    """Replace packages by the newest of all suites: debootstrap reads one, which has no security updates."""
+    names = {path.name.partition("_")[0]: path for path in packages.glob("*.deb")}
+    with tempfile.TemporaryDirectory(prefix="scriptmodel-apt-") as folder:
+        Path(folder, "lists/partial").mkdir(parents=True)
+        Path(folder, "sources.list").write_text("".join(f"deb {url} {suite} main\n" for suite, url in archives.items()))
+        settings = {
+            **{"Dir::State": folder, "Dir::Cache": folder, "Dir::State::status": "/dev/null"},
+            **{"Dir::Etc::sourcelist": f"{folder}/sources.list", "Dir::Etc::sourceparts": "-"},
+            **{"APT::Sandbox::User": "root", "APT::Get::List-Cleanup": "false"},
+            **({"APT::Architecture": architecture, "APT::Architectures": architecture} if architecture else {}),
+        }
+        apt = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in settings.items())]
+        _run(*apt, "update")
+        _run(*apt, "download", *names, folder=folder)
+        for path in Path(folder).glob("*.deb"):
+            shutil.move(path, names[path.name.partition("_")[0]])
+
+
+def _run(*command: str, folder: str | None = None) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-12:])
+        raise EngineError(f"`{command[0]}` failed (a Debian base needs root):\n{said}")
 
 
 def _unpack(target: Path) -> None:

@@ -37,15 +37,16 @@ def need(packages: Mapping[str, str]) -> None:
             raise MissingProgramError(f"`apt-get {' '.join(command)}` failed:\n{lines}")
 
 
-def mirror() -> str:
-    """Return the address of the archive that this machine's apt uses for bookworm; MissingProgramError without one."""
+def mirrors() -> dict[str, str]:
+    """Return the archives that this machine's apt uses for bookworm and its updates, or raise MissingProgramError."""
     columns = ["apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"]
     said = subprocess.run(columns, capture_output=True, text=True, check=True).stdout
-    for line in said.splitlines():
-        suite, component, address = line.split(" ", 2)
-        if (suite, component) == ("bookworm", "main"):
-            return address
-    raise MissingProgramError("apt on this machine names no archive of bookworm: add one to its sources")
+    lines = (line.split(" ", 2) for line in said.splitlines())
+    found = {suite: address for suite, component, address in lines if component == "main"}
+    for suite in ("bookworm", "bookworm-security"):
+        if suite not in found:
+            raise MissingProgramError(f"apt on this machine names no archive of {suite}: add one to its sources")
+    return {suite: address for suite, address in found.items() if suite.startswith("bookworm")}
 
 
 if __name__ == "__main__":

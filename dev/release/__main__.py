@@ -77,7 +77,8 @@ def _build(options: argparse.Namespace) -> None:
     if kinds:
         images.write_chart(dist / "chart", made)
     wheelhouse.write(dist / "python", made)
-    publishing.sign(dist, options.key, lambda: statements.write(dist, made))
+    given = (options.images, options.base, options.registry)
+    publishing.sign(dist, options.key, lambda: statements.write(dist, made, *given))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ They are put together in a registry on loopback, which ends with the build.
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -34,6 +35,11 @@ KINDS = {
 """Part, variant and architectures of each image. TensorFlow has no wheel with CUDA for arm64."""
 SBOMS = {"cyclonedx-json": "application/vnd.cyclonedx+json", "spdx-json": "application/spdx+json"}
 VEX = "application/vnd.openvex+json"
+LICENCES = {
+    **{"jinja2": "BSD-3-Clause", "markdown-it-py": "MIT", "namex": "Apache-2.0"},
+    **{"obstore": "MIT", "python": "Python-2.0.1", "safetensors": "Apache-2.0"},
+}
+"""Of packages whose metadata name none in a form that syft reads: from their classifiers and licence files."""
 DIGESTS = "digests.json"
 """The digest of each image and of the chart, by repository and tag."""
 CHARTS = "charts/"
@@ -105,11 +111,11 @@ def _attach_sboms(host: str, folder: Path, made: Source, wanted: Image, each: Bu
     files = {form: f"{each.name}-{each.tag}.{form.replace('-', '.')}" for form in SBOMS}
     outputs = [word for form, file in files.items() for word in ("--output", f"{form}={folder / file}")]
     named = ("--source-name", each.name, "--source-version", made.version)
-    run([tool("syft"), "scan", f"docker-archive:{wanted.archive}", "--quiet", *outputs, *named])
+    scan = [tool("syft"), "scan", f"docker-archive:{wanted.archive}", "--quiet", *outputs, *named]
+    run(scan, SYFT_GOLANG_SEARCH_LOCAL_MOD_CACHE_LICENSES="true")  # the S3 server's build has left its modules there
     for form, file in files.items():
-        _attach(
-            host, folder, made, each, SBOMS[form], file, settled(json.loads((folder / file).read_text()), each, made)
-        )
+        document = settled(licensed(json.loads((folder / file).read_text())), each, made)
+        _attach(host, folder, made, each, SBOMS[form], file, document)
 
 
 def _attach(host: str, folder: Path, made: Source, each: Built, media: str, file: str, document: Any) -> None:
@@ -117,6 +123,21 @@ def _attach(host: str, folder: Path, made: Source, each: Built, media: str, file
     created = f"org.opencontainers.image.created={made.created}"
     options = ("--plain-http", "--artifact-type", media, "--annotation", created)
     run([tool("oras"), "attach", *options, f"{host}/{each.name}@{each.digest}", f"{file}:{media}"], folder)
+
+
+def licensed(sbom: dict[str, Any]) -> dict[str, Any]:
+    """Return an SBOM with the licences that are known, and with each name of a licence defined, as SPDX requires."""
+    for each in sbom.get("components", ()):
+        if not each.get("licenses") and each["name"] in LICENCES:
+            each["licenses"] = [{"license": {"id": LICENCES[each["name"]]}}]
+    for each in sbom.get("packages", ()):
+        if each["licenseDeclared"] == "NOASSERTION":
+            each["licenseDeclared"] = LICENCES.get(each["name"], "NOASSERTION")
+    defined = sbom.get("hasExtractedLicensingInfos", [])
+    named = set(re.findall(r"LicenseRef-[\w.-]+", json.dumps(sbom.get("packages", ()))))
+    if more := sorted(named - {each["licenseId"] for each in defined}):
+        sbom["hasExtractedLicensingInfos"] = [*defined, *({"licenseId": name, "extractedText": name} for name in more)]
+    return sbom
 
 
 def settled(sbom: dict[str, Any], each: Built, made: Source) -> dict[str, Any]:

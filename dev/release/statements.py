@@ -21,10 +21,11 @@ def sums(folder: Path) -> dict[str, str]:
     return {name: _sha256(path) for path, name in names if name not in _OWN}
 
 
-def write(folder: Path, made: Source) -> None:
-    """Write the provenance, and the checksums of all files, of it too."""
+def write(folder: Path, made: Source, images: str = "none", base: str = "", registry: str = "") -> None:
+    """Write the provenance, which has these parameters of the build, and the checksums of all files, of it too."""
+    given = {"version": made.version, "images": images, "base": base, "registry": registry}
     found = sums(folder)
-    (folder / PROVENANCE).write_text(json.dumps(_statement(found, made), indent=1, sort_keys=True) + "\n")
+    (folder / PROVENANCE).write_text(json.dumps(_statement(found, made, given), indent=1, sort_keys=True) + "\n")
     found[PROVENANCE] = _sha256(folder / PROVENANCE)
     (folder / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(found.items())))
 
@@ -62,7 +63,9 @@ def compare(one: Path, other: Path) -> int:
     return len(first) + 2
 
 
-def _statement(found: dict[str, str], made: Source) -> dict[str, Any]:
+def _statement(found: dict[str, str], made: Source, given: dict[str, str]) -> dict[str, Any]:
+    # The S3 server has no base, and that of debootstrap no digest: the SBOMs name its packages.
+    on_default_base = not given["base"] and given["images"] not in ("none", "s3")
     materials = [{"uri": f"git+{HOME}@v{made.version}", "digest": {"gitCommit": made.commit}}]
     materials += [
         {"uri": f"{HOME}/blob/v{made.version}/{path.relative_to(ROOT)}", "digest": {"sha256": _sha256(path)}}
@@ -71,6 +74,7 @@ def _statement(found: dict[str, str], made: Source) -> dict[str, Any]:
     materials += [
         {"uri": f"docker-image://{image}", "digest": {"sha256": digest.removeprefix("sha256:")}}
         for image, digest in bases().items()
+        if on_default_base
     ]
     return {
         "_type": "https://in-toto.io/Statement/v1",
@@ -79,13 +83,10 @@ def _statement(found: dict[str, str], made: Source) -> dict[str, Any]:
         "predicate": {
             "buildDefinition": {
                 "buildType": f"{HOME}/blob/main/docs/contributing/releasing.md",
-                "externalParameters": {"version": made.version},
+                "externalParameters": given,
                 "resolvedDependencies": materials,
             },
-            "runDetails": {
-                "builder": {"id": f"{HOME}/blob/main/Makefile"},
-                "metadata": {"invocationId": made.commit, "startedOn": made.created},
-            },
+            "runDetails": {"builder": {"id": f"{HOME}/blob/main/Makefile"}},  # not when: two builds are the same bytes
         },
     }
 

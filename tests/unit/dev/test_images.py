@@ -9,9 +9,9 @@ from pathlib import Path
 import _cffi_backend
 import pytest
 
-from dev.images import engine, root, slim, sources
+from dev.images import base, engine, root, slim, sources
 from dev.paths import ROOT
-from dev.programs import binaries
+from dev.programs import binaries, debian
 
 LOCKS = ROOT / "dev" / "requirements"
 
@@ -126,6 +126,31 @@ def test_scanners_find_the_packages_of_the_lowest_layer(lowest: Path) -> None:
     records = {path.name: path.read_text() for path in (lowest / "var/lib/dpkg/status.d").iterdir()}
     assert records.keys() == {"base-files", "libc6", "libgcc-s1", "libpython3.11-stdlib"}
     assert records["libc6"] == "Package: libc6\nVersion: 1\n"
+
+
+def test_a_debian_base_has_the_newest_packages_of_all_suites(path: Path, tmp_path: Path) -> None:
+    program(
+        path, "apt-get", f'echo "$@" >>{tmp_path}/calls; case "$*" in *download*) echo new >libssl3_2_arm64.deb; esac'
+    )
+    (tmp_path / "libssl3_1_arm64.deb").write_text("old")
+    base._update(tmp_path, {"bookworm-security": "http://archive.example/security"}, "arm64")
+    assert [(file.name, file.read_text()) for file in tmp_path.glob("*.deb")] == [("libssl3_1_arm64.deb", "new\n")]
+    update, download = (tmp_path / "calls").read_text().splitlines()
+    assert update.endswith(" update")
+    assert " -oAPT::Architecture=arm64 " in download
+    assert download.endswith(" download libssl3")
+
+
+@pytest.mark.parametrize(("suites", "known"), [(("bookworm", "bookworm-security"), True), (("bookworm",), False)])
+def test_a_base_without_an_archive_of_security_updates_is_refused(
+    path: Path, suites: tuple[str, ...], known: bool
+) -> None:
+    program(path, "apt-get", "\n".join(f"echo {suite} main http://archive.example/{suite}" for suite in suites))
+    if known:
+        assert debian.mirrors() == {suite: f"http://archive.example/{suite}" for suite in suites}
+    else:
+        with pytest.raises(debian.MissingProgramError, match="no archive of bookworm-security: add one"):
+            debian.mirrors()
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,28 @@ def test_an_sbom_depends_on_its_image_alone() -> None:
         assert settled != images.settled(document, replace(image, digest="sha256:2"), made)
 
 
+def test_an_sbom_has_the_licences_that_syft_does_not_read_and_defines_their_names() -> None:
+    cyclonedx = {"components": [{"name": "jinja2"}, {"name": "kopf", "licenses": ["MIT"]}, {"name": "other"}]}
+    found = images.licensed(cyclonedx)["components"]
+    assert [each.get("licenses") for each in found] == [[{"license": {"id": "BSD-3-Clause"}}], ["MIT"], None]
+    declared = {
+        "jinja2": "NOASSERTION",
+        "cuda": "LicenseRef-NVIDIA",
+        "numpy": "MIT AND LicenseRef-b",
+        "x": "NOASSERTION",
+    }
+    spdx = {
+        "packages": [{"name": name, "licenseDeclared": licence} for name, licence in declared.items()],
+        "hasExtractedLicensingInfos": [{"licenseId": "LicenseRef-b", "extractedText": "its text"}],
+    }
+    found = images.licensed(spdx)["packages"]
+    assert [each["licenseDeclared"] for each in found] == ["BSD-3-Clause", *[*declared.values()][1:]]
+    assert {each["licenseId"]: each["extractedText"] for each in spdx["hasExtractedLicensingInfos"]} == {
+        "LicenseRef-b": "its text",
+        "LicenseRef-NVIDIA": "LicenseRef-NVIDIA",
+    }
+
+
 def test_openvex_names_the_image_and_why_each_vulnerability_is_none() -> None:
     image = images.Built("scriptmodel-operator", "0.1.0", "sha256:1")
     document = images.vex(Mock(created="2026-01-01T00:00:00Z"), image)
@@ -345,3 +367,18 @@ def test_base_images_are_named_by_digest() -> None:
 
 def test_base_images_are_named_with_their_registry() -> None:  # podman asks which one, and where nobody answers fails
     assert {image.partition("/")[0] for image in bases()} == {"docker.io"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "base", "named"),
+    [("operator,s3", "", True), ("operator", "debootstrap", False), ("s3", "", False), ("none", "", False)],
+)
+def test_the_provenance_names_the_base_images_if_they_were_used(
+    release: Path, chosen: str, base: str, named: bool
+) -> None:
+    statements.write(release, MADE, chosen, base)
+    definition = json.loads((release / statements.PROVENANCE).read_text())["predicate"]["buildDefinition"]
+    given = definition["externalParameters"]
+    assert (given["version"], given["images"], given["base"]) == (MADE.version, chosen, base)
+    digests = {each["digest"].get("sha256") for each in definition["resolvedDependencies"]}
+    assert named == ({digest.removeprefix("sha256:") for digest in bases().values()} <= digests)
