@@ -75,7 +75,7 @@ def _rootfs(target: Path, architecture: str) -> None:
         _unpack(target)
     else:
         files = sorted(f"/{path.relative_to(target)}" for path in packages.glob("*.deb"))
-        _run("chroot", str(target), "apt-get", "-qy", "install", *files)
+        _run("chroot", str(target), "apt-get", "-qy", "-oAPT::Sandbox::User=root", "install", *files)
     for name in UNWANTED:
         shutil.rmtree(target / name, ignore_errors=True)
         (target / name).mkdir(parents=True)
@@ -91,13 +91,11 @@ def _update(packages: Path, archives: Mapping[str, str], architecture: str) -> N
     with tempfile.TemporaryDirectory(prefix="scriptmodel-apt-") as folder:
         Path(folder, "lists/partial").mkdir(parents=True)
         Path(folder, "sources.list").write_text("".join(f"deb {url} {suite} main\n" for suite, url in archives.items()))
-        settings = {
-            **{"Dir::State": folder, "Dir::Cache": folder, "Dir::State::status": "/dev/null"},
-            **{"Dir::Etc::sourcelist": f"{folder}/sources.list", "Dir::Etc::sourceparts": "-"},
-            **{"APT::Sandbox::User": "root", "APT::Get::List-Cleanup": "false"},
-            **({"APT::Architecture": architecture, "APT::Architectures": architecture} if architecture else {}),
-        }
-        apt = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in settings.items())]
+        settings = f"Dir::State={folder} Dir::Cache={folder} Dir::Etc::sourcelist={folder}/sources.list"
+        settings += " Dir::State::status=/dev/null Dir::Etc::sourceparts=- APT::Sandbox::User=root"
+        if architecture:
+            settings += f" APT::Architecture={architecture} APT::Architectures={architecture}"
+        apt = ["apt-get", "-q", *(f"-o{each}" for each in settings.split())]
         _run(*apt, "update")
         _run(*apt, "download", *names, folder=folder)
         for path in Path(folder).glob("*.deb"):

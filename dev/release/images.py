@@ -102,8 +102,7 @@ def _index(engine: Engine, host: str, folder: Path, made: Source, kind: str, bas
     parts = [word for digest in digests for word in ("--manifest", f"{host}/{name}@{digest}")]
     run([tool("crane"), "index", "append", *parts, "--tag", f"{host}/{name}:{tag}"])
     index = Built(name, tag, run([tool("crane"), "digest", f"{host}/{name}:{tag}"]).strip())
-    if part != "s3":  # it has no libc
-        _attach(host, folder, made, index, VEX, f"{name}-{tag}.openvex.json", vex(made, index))
+    _attach(host, folder, made, index, VEX, f"{name}-{tag}.openvex.json", vex(made, index))
     return index
 
 
@@ -133,10 +132,13 @@ def licensed(sbom: dict[str, Any]) -> dict[str, Any]:
     for each in sbom.get("packages", ()):
         if each["licenseDeclared"] == "NOASSERTION":
             each["licenseDeclared"] = LICENCES.get(each["name"], "NOASSERTION")
-    defined = sbom.get("hasExtractedLicensingInfos", [])
-    named = set(re.findall(r"LicenseRef-[\w.-]+", json.dumps(sbom.get("packages", ()))))
-    if more := sorted(named - {each["licenseId"] for each in defined}):
-        sbom["hasExtractedLicensingInfos"] = [*defined, *({"licenseId": name, "extractedText": name} for name in more)]
+    defined = {each["licenseId"]: each for each in sbom.get("hasExtractedLicensingInfos", ())}
+    for name in re.findall(r"LicenseRef-[\w.-]+", json.dumps(sbom.get("packages", ()))):
+        defined.setdefault(name, {"licenseId": name, "extractedText": name})
+    if defined:
+        for each in defined.values():
+            each.pop("seeAlsos", None)  # syft's are files of this machine
+        sbom["hasExtractedLicensingInfos"] = [defined[name] for name in sorted(defined)]
     return sbom
 
 
@@ -153,7 +155,7 @@ def settled(sbom: dict[str, Any], each: Built, made: Source) -> dict[str, Any]:
 def vex(made: Source, each: Built) -> dict[str, Any]:
     """Return an OpenVEX document of an image: what is known of the vulnerabilities in dev/release/vex.json."""
     product = {"@id": f"pkg:oci/{each.name}@{each.digest.replace(':', '%3A')}"}
-    known = json.loads((Path(__file__).parent / "vex.json").read_text())
+    known = json.loads((Path(__file__).parent / "vex.json").read_text())[each.name]
     return {
         "@context": "https://openvex.dev/ns/v0.2.0",
         "@id": f"{HOME}/vex/{each.name}-{each.digest.removeprefix('sha256:')}",

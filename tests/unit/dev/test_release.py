@@ -278,24 +278,26 @@ def test_an_sbom_has_the_licences_that_syft_does_not_read_and_defines_their_name
     }
     spdx = {
         "packages": [{"name": name, "licenseDeclared": licence} for name, licence in declared.items()],
-        "hasExtractedLicensingInfos": [{"licenseId": "LicenseRef-b", "extractedText": "its text"}],
+        "hasExtractedLicensingInfos": [
+            {"licenseId": "LicenseRef-b", "extractedText": "text", "seeAlsos": ["file://b"]}
+        ],
     }
     found = images.licensed(spdx)["packages"]
     assert [each["licenseDeclared"] for each in found] == ["BSD-3-Clause", *[*declared.values()][1:]]
-    assert {each["licenseId"]: each["extractedText"] for each in spdx["hasExtractedLicensingInfos"]} == {
-        "LicenseRef-b": "its text",
-        "LicenseRef-NVIDIA": "LicenseRef-NVIDIA",
-    }
+    assert spdx["hasExtractedLicensingInfos"] == [
+        {"licenseId": "LicenseRef-NVIDIA", "extractedText": "LicenseRef-NVIDIA"},
+        {"licenseId": "LicenseRef-b", "extractedText": "text"},
+    ]
 
 
-def test_openvex_names_the_image_and_why_each_vulnerability_is_none() -> None:
-    image = images.Built("scriptmodel-operator", "0.1.0", "sha256:1")
-    document = images.vex(Mock(created="2026-01-01T00:00:00Z"), image)
+@pytest.mark.parametrize("name", [each.rpartition(":")[0] for each in IMAGES if not each.endswith("gpu")])
+def test_openvex_names_the_image_and_why_each_vulnerability_is_none(name: str) -> None:
+    document = images.vex(Mock(created="2026-01-01T00:00:00Z"), images.Built(name, "0.1.0", "sha256:1"))
     assert document.keys() >= {"@context", "@id", "author", "timestamp", "version"}
     assert document["statements"]
     for statement in document["statements"]:
-        assert statement["products"] == [{"@id": "pkg:oci/scriptmodel-operator@sha256%3A1"}]
-        assert statement["vulnerability"]["name"].startswith("CVE-")
+        assert statement["products"] == [{"@id": f"pkg:oci/{name}@sha256%3A1"}]
+        assert statement["vulnerability"]["name"].startswith("GO-" if name.endswith("s3") else "CVE-")
         assert statement["justification"]
 
 
