@@ -20,11 +20,9 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +125,7 @@ def checkout(commit: str, folder: Path) -> Base:
     def git(*arguments: str) -> bytes:
         return subprocess.run(["git", *arguments], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
 
-    with tarfile.open(fileobj=BytesIO(git("archive", commit, SOURCE))) as files:
-        files.extractall(folder, filter="data")
+    subprocess.run(["tar", "--extract", "--file=-", "-C", folder], input=git("archive", commit, SOURCE), check=True)
     tree = git("rev-parse", f"{commit}:{SOURCE}").decode().strip()
     return Base(folder / SOURCE, KEPT / f"{tree}.json")
 
