@@ -28,12 +28,17 @@ def sizes(archive: Path) -> list[int]:
 _OVERLAY = "SCHILY.xattr.user.overlay."
 
 
-def drop_attributes(archive: Path) -> None:
-    """Take overlay's own attributes, which a build without root leaves in layers, out of an image."""
+def settle(archive: Path) -> None:
+    """Take out of an image what depends on who built it.
+
+    A build without root leaves overlay's own attributes in layers, and the history names intermediate images.
+    """
     settled = archive.with_suffix(".settled")
     with tarfile.open(archive) as outer, tarfile.open(settled, "w") as written:
         manifest = _manifest(outer)
         config = json.load(_file(outer, manifest["Config"]))
+        for step in config["history"]:
+            step.pop("comment", None)
         for number, name in enumerate(manifest["Layers"]):
             with tempfile.TemporaryFile(dir=archive.parent) as layer:
                 _write_layer(_file(outer, name), layer)

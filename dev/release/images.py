@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dev.images.__main__ import build
-from dev.images.archive import drop_attributes
+from dev.images.archive import settle
 from dev.images.engine import Engine, find
 from dev.images.project import Image, image
 from dev.programs.helm import helm
@@ -91,7 +91,7 @@ def _index(engine: Engine, host: str, folder: Path, made: Source, kind: str, bas
     for architecture in architectures:
         wanted = image(part, variant, made.version, architecture)
         layers = build(engine, wanted, base, made.epoch)
-        drop_attributes(wanted.archive)
+        settle(wanted.archive)
         print(f"release: {kind} {architecture}: {sum(layers) / 1e6:.0f} MB unpacked", flush=True)
         reference = f"{host}/{name}:{tag}-{architecture}"
         run([tool("crane"), "push", str(wanted.archive), reference])
