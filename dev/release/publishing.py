@@ -27,6 +27,8 @@ def verify(dist: Path, key: str) -> str:
         if key:
             raise ReleaseError(f"{BUNDLE} is missing: the release is not signed")
         return "not signed"
+    if not key and not (dist / KEY).exists():
+        return "signed by an identity, which `cosign verify-blob` checks over a network"
     key = key or str(dist / KEY)
     trusted = ("--key", key, "--bundle", str(dist / BUNDLE), "--insecure-ignore-tlog=true")
     run([tool("cosign"), "verify-blob", *trusted, str(dist / SUMS)])
@@ -34,7 +36,10 @@ def verify(dist: Path, key: str) -> str:
 
 
 def push(dist: Path, registry: str, key: str, keyless: bool) -> None:
-    """Copy images and chart with all that refers to them to a registry, and sign them there if asked to."""
+    """Copy images and chart with all that refers to them to a registry, and sign them there if asked to.
+
+    Without a key the sums are signed, too, by the same identity.
+    """
     if not registry:
         raise ReleaseError("where to? REGISTRY=host/path")
     digests: dict[str, str] = json.loads((dist / DIGESTS).read_text())
@@ -50,3 +55,5 @@ def push(dist: Path, registry: str, key: str, keyless: bool) -> None:
             signer = ("--key", key, *OFFLINE) if key else ("--yes",)
             run([tool("cosign"), "sign", *signer, *options, reference])
         print(f"release: pushed {reference}{', signed' if key or keyless else ''}", flush=True)
+    if keyless:
+        run([tool("cosign"), "sign-blob", "--yes", "--bundle", str(dist / BUNDLE), str(dist / SUMS)])

@@ -24,7 +24,7 @@ import yaml
 from dev.images.__main__ import revision
 from dev.images.archive import settle
 from dev.paths import OPERATOR_ENV, ROOT
-from dev.release import artifacts, images, statements, wheelhouse
+from dev.release import artifacts, images, publishing, statements, wheelhouse
 from dev.release.source import HOME, ReleaseError, Source, bases, git, source, versions
 
 MADE = Source(versions()["operator/pyproject.toml"], "a" * 40, 1_700_000_000)
@@ -385,3 +385,18 @@ def test_the_provenance_names_the_base_images_if_they_were_used(
     assert (given["version"], given["images"], given["base"]) == (MADE.version, chosen, base)
     digests = {each["digest"].get("sha256") for each in definition["resolvedDependencies"]}
     assert named == ({digest.removeprefix("sha256:") for digest in bases().values()} <= digests)
+
+
+def test_the_sums_are_signed_by_the_identity_that_signs_the_images(
+    release: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (release / images.DIGESTS).write_text('{"scriptmodel-s3:0.1.0": "sha256:1"}')
+    monkeypatch.setattr(publishing, "tool", str)
+    monkeypatch.setattr(
+        publishing,
+        "run",
+        lambda words: Path(words[words.index("--bundle") + 1]).touch() if "--bundle" in words else None,
+    )
+    publishing.push(release, "registry.example/team", key="", keyless=True)
+    assert publishing.verify(release, "").startswith("signed by an identity")
+    assert "SHA256SUMS.sigstore.json" not in statements.sums(release)
