@@ -69,7 +69,8 @@ def _rootfs(target: Path, architecture: str) -> None:
     foreign = ["--foreign", f"--arch={architecture}"] if architecture else []
     options = ["--variant=minbase", f"--include={','.join(INCLUDE)}", *foreign]
     _run("debootstrap", *options, SUITE, str(target), archives[SUITE])
-    _update(packages := target / "var/cache/apt/archives", archives, architecture)
+    packages = target / "var/cache/apt/archives"
+    _update(packages, archives, architecture)
     if foreign:
         _unpack(target)
     else:
