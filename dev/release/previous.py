@@ -12,7 +12,7 @@ from pathlib import Path
 from dev.images.project import image
 from dev.paths import ROOT, cache
 
-COMMIT = "7958813a9b55b64b4fd06418ab0c8aedf6c8726a"
+COMMIT = "cca8a729a1835d70078fb4465606e5c3ae887283"
 """The commit to build. Nothing was released, so a change may have older models trained again; the next commit then
 moves this to that change. After the first release it is the commit of the previous tag."""
 VERSION = "0.0.9"
