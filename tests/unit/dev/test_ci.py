@@ -13,7 +13,7 @@ from dev.paths import ROOT
 MAKE = """#!/bin/sh
 echo "$1" >>"$HOME/made"
 [ "$1" != "$HANGING" ] || {
-  setsid flock "$HOME/server" sh -c 'touch "$HOME/serves"; exec sleep 600' &
+  setsid flock "$HOME/server" sh -c 'touch "$HOME/serves"; kill -STOP $$; exec sleep 600' &
   until [ -e "$HOME/serves" ]; do sleep 0.05; done
   sleep 60 &
   trap 'echo "$1 interrupted" >>"$HOME/ended"; kill $!; exit 130' INT
