@@ -103,7 +103,7 @@ def _update(packages: Path, archives: Mapping[str, str], architecture: str) -> N
 
 
 def _run(*command: str, folder: str | None = None) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "TMPDIR": "/tmp"}  # noqa: S108 - in a chroot, too
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "TMPDIR": "/tmp"}  # noqa: S108 - exists in the chroot
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-12:])

@@ -36,10 +36,14 @@ KINDS = {
 SBOMS = {"cyclonedx-json": "application/vnd.cyclonedx+json", "spdx-json": "application/spdx+json"}
 VEX = "application/vnd.openvex+json"
 LICENCES = {
-    **{"jinja2": "BSD-3-Clause", "markdown-it-py": "MIT", "namex": "Apache-2.0"},
-    **{"obstore": "MIT", "python": "Python-2.0.1", "safetensors": "Apache-2.0"},
+    "jinja2": "BSD-3-Clause",
+    "markdown-it-py": "MIT",
+    "namex": "Apache-2.0",
+    "obstore": "MIT",
+    "python": "Python-2.0.1",
+    "safetensors": "Apache-2.0",
 }
-"""Of packages whose metadata name none in a form that syft reads: from their classifiers and licence files."""
+"""Licences of packages for which syft reports none, taken from their classifiers and licence files."""
 DIGESTS = "digests.json"
 """The digest of each image and of the chart, by repository and tag."""
 CHARTS = "charts/"
