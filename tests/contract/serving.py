@@ -20,7 +20,7 @@ from localpach.cli import main
 
 START_SECONDS = 120.0
 END_SECONDS = 120.0
-MAX_MESSAGE = 64 * 1024 * 1024
+MAX_MESSAGE = 20 * 1024 * 1024
 READY = re.compile(r"localpach \S+ is ready on (\S+)")
 
 

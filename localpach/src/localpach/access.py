@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localpach.config import SOCKET
 from localpach.errors import UnauthenticatedError
 
 log = logging.getLogger(__name__)
@@ -25,10 +24,8 @@ class Token:
 
     file: Path
 
-    def check(self, peer: str, metadata: Mapping[str, Any]) -> None:
-        """Raise UnauthenticatedError for a client of a port that does not send the token."""
-        if peer.startswith(SOCKET):
-            return
+    def check(self, metadata: Mapping[str, Any]) -> None:
+        """Raise UnauthenticatedError for a client that does not send the token."""
         given = str(metadata.get(HEADER, ""))
         hint = f"localpach needs the one in {self.file}, for scriptmodel and its operator by --pachd-token-file"
         if not given:

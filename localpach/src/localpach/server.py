@@ -41,7 +41,7 @@ STORE_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "l
 PROCESSES = 32
 # Each waiting call occupies a thread; threads are created on demand.
 THREADS = 1024
-MAX_MESSAGE = 64 * 1024 * 1024
+MAX_MESSAGE = 20 * 1024 * 1024  # of pachd
 READ_AHEAD = 1024 * 1024
 """gRPC's own estimate grows with the delays of a busy machine, up to a gigabyte."""
 GRACE_SECONDS = 2.0
@@ -93,7 +93,7 @@ class Server:
         self.token = Token(settings.token_file or settings.root / "token")
         self._grpc = grpc.server(
             ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="call"),
-            interceptors=[ErrorTranslation(self.token)],
+            interceptors=[ErrorTranslation(None if settings.listen.startswith(SOCKET) else self.token)],
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
                 ("grpc.max_send_message_length", MAX_MESSAGE),

@@ -6,16 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
 import python_pachyderm
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
-from localpach.access import Token
-from localpach.api.interceptor import ErrorTranslation
-from localpach.errors import UnauthenticatedError
 from tests.contract.serving import Localpach, serving
 from tests.unit.localpach.client import Client, sh
 
@@ -40,24 +37,45 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
         yield running
 
 
-def check(token_file: Path, peer: str, *tokens: str) -> None:
-    """Check a call from a peer with a token or without."""
-    metadata = [("authn-token", token) for token in tokens]
-    context: Any = SimpleNamespace(peer=lambda: peer, invocation_metadata=lambda: metadata)
-    ErrorTranslation(Token(token_file))._check_access(context)
-
-
-@pytest.mark.parametrize("peer", ["ipv4:10.1.2.3:4000", "ipv6:[fd00::1]:4000", "ipv4:127.0.0.1:4000", "ipv6:[::1]:1"])
-def test_a_client_of_a_port_needs_the_token_in_the_file(tmp_path: Path, peer: str) -> None:
+def test_a_client_of_a_port_needs_the_token_in_the_file(tmp_path: Path) -> None:
     token_file = tmp_path / "token"
     token_file.write_text("right\n")
-    check(token_file, peer, "right")
-    with pytest.raises(UnauthenticatedError, match=f"no authentication token: localpach needs the one in {token_file}"):
-        check(token_file, peer)
-    with pytest.raises(UnauthenticatedError, match=f"auth token is corrupted or has expired: .* in {token_file}"):
-        check(token_file, peer, "wrong")
-    token_file.write_text("new")  # renewed
-    check(token_file, peer, "new")
+    with serving(tmp_path / "root", "--listen=127.0.0.1:0", f"--token-file={token_file}") as server:
+
+        def repos(token: str) -> list[Any]:
+            return list(python_pachyderm.Client(server.host, server.port, auth_token=token).list_repo())
+
+        assert not repos("right")
+        with pytest.raises(Exception, match=f"no authentication token: localpach needs the one in {token_file}"):
+            repos("")
+        with pytest.raises(Exception, match=f"auth token is corrupted or has expired: .* in {token_file}"):
+            repos("wrong")
+        token_file.write_text("new")  # renewed
+        assert not repos("new")
+
+
+@pytest.mark.parametrize("method", ["/pfs_v2.API/CreateRepo", "/pfs_v2.API/ListTask", "/auth_v2.API/WhoAmI"])
+def test_a_call_without_the_token_takes_no_memory_for_its_message(port: Localpach, method: str) -> None:
+    channel, message = port.channel(), bytes(19 << 20)
+    call = channel.unary_unary(method)
+    grown = int(most_memory(port))
+    codes = {each.exception().code() for each in [call.future(message) for _ in range(24)]}
+    assert codes <= {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED}
+    assert most_memory(port) - grown < 100 << 10, "KiB of 456 MiB that were sent"
+
+
+def most_memory(server: Localpach) -> int:
+    """Return the most memory that a server has had so far, in KiB."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def test_a_message_above_the_limit_of_pachyderm_is_refused(port: Localpach) -> None:
+    token = (port.root / "token").read_text().strip()
+    call = port.channel().unary_unary("/pfs_v2.API/CreateRepo")
+    with pytest.raises(grpc.RpcError) as refused:
+        call(bytes(21 << 20), metadata=[("authn-token", token)])
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 def test_the_token_of_a_port_is_made_for_its_owner_alone_and_found_by_the_port(port: Localpach) -> None:

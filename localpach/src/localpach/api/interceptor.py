@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 
@@ -24,9 +24,12 @@ _AUTH, _NO_AUTH = "/auth_v2.API/", "the auth service is not activated"
 
 
 class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
-    """A gRPC interceptor that checks tokens, converts errors to statuses and logs each call."""
+    """A gRPC interceptor that checks tokens, converts errors to statuses and logs each call.
 
-    def __init__(self, token: Token) -> None:
+    Without `token` every call is accepted, as of the owner of a socket.
+    """
+
+    def __init__(self, token: Token | None) -> None:
         self._token = token
 
     def intercept_service(
@@ -37,42 +40,44 @@ class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
         method = details.method
         handler = continuation(details)
         if handler is None or _inner(handler).__qualname__.startswith(GENERATED):
-            return grpc.unary_unary_rpc_method_handler(_abort_unsupported(method))
-        return _wrapped(handler, method, self._check_access)
-
-    def _check_access(self, context: grpc.ServicerContext) -> None:
-        self._token.check(context.peer(), dict(context.invocation_metadata()))
+            return _refusal(grpc.StatusCode.UNIMPLEMENTED, _unsupported(method))
+        try:
+            if self._token is not None:
+                self._token.check(dict(details.invocation_metadata))
+        except PachError as error:
+            return _refusal(error.code, error.message)
+        return _wrapped(handler, method)
 
 
 def _inner(handler: grpc.RpcMethodHandler[Any, Any]) -> Any:
     return handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
 
 
-def _abort_unsupported(method: str) -> Callable[[Any, grpc.ServicerContext], Any]:
-    message = _NO_AUTH if method.startswith(_AUTH) else f"localpach does not support {method.rpartition('/')[2]}"
-
-    def answer(_request: Any, context: grpc.ServicerContext) -> Any:
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, message)
-
-    return answer
+def _unsupported(method: str) -> str:
+    return _NO_AUTH if method.startswith(_AUTH) else f"localpach does not support {method.rpartition('/')[2]}"
 
 
-def _wrapped(
-    handler: grpc.RpcMethodHandler[Any, Any], method: str, check_access: Callable[[grpc.ServicerContext], None]
-) -> grpc.RpcMethodHandler[Any, Any]:
+def _refusal(code: grpc.StatusCode, message: str) -> grpc.RpcMethodHandler[Any, Any]:
+    """Return a handler that refuses a call and never receives its messages: only those of a stream wait for a read."""
+
+    def answer(_requests: Iterator[bytes], context: grpc.ServicerContext) -> NoReturn:
+        context.abort(code, message)
+
+    return grpc.stream_stream_rpc_method_handler(answer)
+
+
+def _wrapped(handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcMethodHandler[Any, Any]:
     inner = _inner(handler)
     # A call that receives a stream yields its one response, too, so that it can act after it.
     streams = handler.request_streaming or handler.response_streaming
 
     def single(request: Any, context: grpc.ServicerContext) -> Any:
         with _reporting(method, context):
-            check_access(context)
             check_call(request)
             return inner(request, context)
 
     def streaming(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         with _reporting(method, context):
-            check_access(context)
             check_call(request)
             yield from inner(request, context)
 
