@@ -55,11 +55,14 @@ def test_a_presigned_url_serves_for_nothing_else(bucket: ObstoreBucket, method: 
     assert sorted(bucket.sizes("v1/ml/runs/1/1").values()) == [6, 6]
 
 
-def test_a_bucket_that_may_be_written_passes_the_check(s3: S3Server, bucket: ObstoreBucket) -> None:
+def test_a_bucket_that_may_be_written_passes_the_check_and_loses_nothing(s3: S3Server, bucket: ObstoreBucket) -> None:
     config = StorageConfig(storage=f"{s3.url}/{uuid4().hex}", storage_endpoint=s3.endpoint)
+    corpora = [f"v1/{namespace}/uploads/1/pack-0000" for namespace in ("check", "v1", "a")]
+    for corpus in corpora:
+        open_bucket(config).put(corpus, b"a play")
     found = [finding.line for finding in check_bucket(config)]
     assert found == [
         f"ok      {config.storage} answers; it holds {engine_id(open_bucket(config))}",
         "ok      it lets the operator write, list and delete objects",
     ]
-    assert list(open_bucket(config).sizes("v1")) == ["v1/engine.json"]
+    assert set(open_bucket(config).sizes("")) == {"v1/engine.json", *corpora}

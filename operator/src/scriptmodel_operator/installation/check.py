@@ -115,15 +115,15 @@ def check_pachyderm(target: PachdAddress) -> Iterator[Finding]:
 
 def check_bucket(config: StorageConfig) -> Iterator[Finding]:
     """Check that the bucket answers, and that objects can be read, written, listed and deleted in it."""
-    key = f"v1/check/{uuid4()}"
+    folder = f"check/{uuid4()}"  # no namespace has its data there
     try:
         bucket = open_bucket(config)
         engine = engine_id(bucket)
         yield Finding(True, f"{config.storage} answers; it holds {engine}")
-        bucket.put(key, b"")
-        found = bucket.sizes("v1/check")
+        bucket.put(f"{folder}/object", b"")
+        found = bucket.sizes(folder)
         bucket.delete(list(found))
-        yield Finding(key in found, "it lets the operator write, list and delete objects")
+        yield Finding(bool(found), "it lets the operator write, list and delete objects")
     except EngineError as error:
         hint = "check --storage, --storage-endpoint, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the network policies"
         yield Finding(False, f"{error}: {hint}")
