@@ -159,7 +159,7 @@ class Operator:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._controller.observer.logs.close()
-        self._controller.snapshots.close()
+        await self._controller.snapshots.close()
         self._calls.close()
 
 

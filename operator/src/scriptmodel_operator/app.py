@@ -248,8 +248,8 @@ async def working(
         parts.observer.logs.close()
         parts.downloads.close()
         gateway.close()
-        parts.snapshots.close()
-        calls.close()
+        await parts.snapshots.close()
+        await asyncio.to_thread(calls.close)
 
 
 def open_engine(

@@ -123,7 +123,7 @@ async def controller_over(
     finally:
         sending.cancel()
         found.observer.logs.close()
-        found.snapshots.close()
+        await found.snapshots.close()
         calls.close()
 
 

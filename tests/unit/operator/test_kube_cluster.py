@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
@@ -15,6 +15,7 @@ from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.leadership import UNLIMITED
 
 LOG = "/api/v1/namespaces/ml/pods/train/log"
+DEADLINE = 30
 
 
 class Server:
@@ -144,3 +145,35 @@ def test_a_request_in_progress_ends_when_the_program_does_and_no_other_is_sent(
     call()
     assert [str(error) for error in errors] == ["reading it: the program is ending"] * 2
     assert {type(error) for error in errors} == {UnavailableError}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda cluster: cluster.request("GET", LOG, "reading it"),
+        lambda cluster: next(iter(cluster.lines(LOG, "reading it", 600))),
+    ],
+    ids=["a request", "a log"],
+)
+def test_a_call_in_progress_ends_with_the_loop_that_it_waits_for(
+    cluster: KubeCluster, server: Server, call: Callable[[KubeCluster], object]
+) -> None:
+    server.holds, server.pieces, errors = True, [], list[str]()
+    own = asyncio.new_event_loop()
+    running = threading.Thread(target=own.run_forever)
+    running.start()
+
+    def waits() -> None:
+        try:
+            call(KubeCluster(cluster._client, own))
+        except EngineError as error:
+            errors.append(str(error))
+
+    waiting = threading.Thread(target=waits, daemon=True)
+    waiting.start()
+    assert server.sent.wait(DEADLINE)
+    own.call_soon_threadsafe(own.stop)
+    running.join(DEADLINE)
+    waiting.join(DEADLINE)
+    assert errors == ["reading it: the program is ending"]
+    own.close()

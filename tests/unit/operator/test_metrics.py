@@ -149,7 +149,7 @@ async def test_a_long_poll_of_a_slow_pachyderm_does_not_fail_liveness(monkeypatc
     try:
         await controller.snapshots.latest(0.0)
     finally:
-        controller.snapshots.close()
+        await controller.snapshots.close()
         calls.close()
     assert failures == [""] * 20
 

@@ -53,7 +53,7 @@ async def polling(pachyderm: FakePachyderm) -> AsyncIterator[tuple[SnapshotPolle
     try:
         yield source, requeued
     finally:
-        source.close()
+        await source.close()
 
 
 def counting(pachyderm: FakePachyderm, answers: Iterator[EngineError | None]) -> list[str]:

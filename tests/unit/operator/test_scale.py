@@ -103,7 +103,7 @@ class Bench:
             await controller.events.drain()
             sending.cancel()
             controller.observer.logs.close()
-            controller.snapshots.close()
+            await controller.snapshots.close()
             calls.close()
 
     async def start(self) -> None:

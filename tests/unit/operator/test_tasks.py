@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -19,6 +20,7 @@ from scriptmodel_operator.cli import main
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
+from scriptmodel_operator.engine.gateway import Calls
 from scriptmodel_operator.engine.values import OpenTransaction
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.kopf_patches.endings import quiet_endings
@@ -111,6 +113,56 @@ async def test_a_poll_that_ends_unexpectedly_ends_the_others(
     with pytest.raises(ExceptionGroup) as caught:
         await work(until=waits)
     assert [type(each) for each in caught.value.exceptions] == [ValueError]
+
+
+def test_the_end_waits_for_a_call_that_waits_for_the_event_loop(pachyderm: FakePachyderm) -> None:
+    entered, closed, answered = threading.Event(), threading.Event(), list[int]()
+
+    async def answer() -> int:
+        return 1
+
+    async def ends_during_a_call() -> None:
+        loop = asyncio.get_running_loop()
+
+        def sweep(_is_ours: object) -> None:
+            entered.set()
+            closed.wait(DEADLINE)
+            answered.append(asyncio.run_coroutine_threadsafe(answer(), loop).result(DEADLINE))
+
+        pachyderm.sweep = sweep  # type: ignore[method-assign]
+        pachyderm.close = closed.set  # type: ignore[method-assign]
+        with pytest.raises(ExceptionGroup):
+            await work(until=fails)
+
+    async def fails() -> None:
+        await asyncio.to_thread(entered.wait, DEADLINE)
+        raise ValueError("a bug")
+
+    process = threading.Thread(target=asyncio.run, args=[ends_during_a_call()], daemon=True)
+    process.start()
+    process.join(DEADLINE / 2)
+    assert answered == [1]
+
+
+def test_the_end_does_not_wait_for_a_call_that_never_ends() -> None:
+    calls, entered, ended, waited = Calls(1), threading.Event(), threading.Event(), list[bool]()
+
+    def endless() -> None:
+        entered.set()
+        ended.wait(DEADLINE)
+
+    async def started() -> None:
+        call = asyncio.create_task(calls.run(endless))
+        await asyncio.to_thread(entered.wait, DEADLINE)
+        closing = threading.Thread(target=calls.close, args=[0.1], daemon=True)
+        closing.start()
+        await asyncio.to_thread(closing.join, DEADLINE / 2)
+        waited.append(closing.is_alive())
+        ended.set()
+        await call
+
+    asyncio.run(started())
+    assert waited == [False]
 
 
 async def test_a_signal_ends_the_process_without_an_error_though_kopf_handles_signals_too(

@@ -71,7 +71,7 @@ async def ticking(pachyderm: FakePachyderm, *names: str) -> AsyncIterator[Witnes
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        snapshots.close()
+        await snapshots.close()
 
 
 async def test_only_an_object_whose_pipelines_or_jobs_changed_is_requeued() -> None:

@@ -5,10 +5,11 @@ The calls block, so they run in a bounded executor (`Calls`); each has a deadlin
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.engine.values import (
@@ -31,6 +32,11 @@ from scriptmodel_operator.engine.values import (
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+END_SECONDS = 15.0
+"""Longest wait for calls in progress at the end."""
+
+log = logging.getLogger(__name__)
 
 
 class LogStream(Protocol):
@@ -154,11 +160,19 @@ class Calls:
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="engine")
+        self._running: set[Future[Any]] = set()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, lambda: function(*args, **kwargs))
+        call = self._pool.submit(lambda: function(*args, **kwargs))
+        self._running.add(call)
+        call.add_done_callback(self._running.discard)
+        return await asyncio.wrap_future(call)
 
-    def close(self) -> None:
-        """Drop the calls that have not started, and wait for the others, which closing the gateway ends."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def close(self, seconds: float = END_SECONDS) -> None:
+        """Drop the calls that have not started, and wait for the others, which closing the gateway ends.
+
+        Calls may need the event loop to end, so it must not be blocked meanwhile.
+        """
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if wait(tuple(self._running), seconds).not_done:
+            log.warning("calls to the engine did not end within %g s", seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
@@ -29,6 +30,11 @@ _ERRORS: Mapping[int, type[EngineError]] = {401: AccessError, 403: AccessError, 
 _FIRST_SECONDS = 2.0
 """An API server sends an error at once, but the header of a log only with its first line."""
 _LONGEST_LINE = 1 << 20
+_CALL_SECONDS = 60.0
+"""Longest wait for a request: its own deadline, and its turn among those of other threads."""
+_CHECK_SECONDS = 0.5
+"""How often a thread that waits for the event loop checks that the loop still runs."""
+ENDING = "the program is ending"
 _KIND = re.compile(r"/v1(?:/namespaces/[^/?]+)?/([a-z]+)")
 
 
@@ -62,7 +68,7 @@ class KubeCluster:
             return self._run(self._client.request(method, path, what, body, content_type, accept), what)
 
     def lines(self, path: str, what: str, seconds: float) -> KubeLines:
-        return KubeLines(self._client.stream(path, what, seconds), self._loop, what)
+        return KubeLines(self._client.stream(path, what, seconds), self._loop, what, seconds)
 
     def _run(self, call: Coroutine[Any, Any, T], what: str) -> T:
         started = asyncio.run_coroutine_threadsafe(call, self._loop)
@@ -70,11 +76,11 @@ class KubeCluster:
         if self._closed:
             started.cancel()
         try:
-            return started.result()
+            return _result(started, self._loop, what, _CALL_SECONDS)
         except KubeError as error:
             raise translated(error, what) from error
         except CancelledError as error:
-            raise UnavailableError(what, "the program is ending") from error
+            raise UnavailableError(what, ENDING) from error
         finally:
             self._calls.discard(started)
 
@@ -83,12 +89,18 @@ class KubeLines:
     """The lines of an answer as they come; a line that is too long comes in pieces."""
 
     def __init__(
-        self, call: Coroutine[Any, Any, aiohttp.ClientResponse], loop: asyncio.AbstractEventLoop, what: str
+        self,
+        call: Coroutine[Any, Any, aiohttp.ClientResponse],
+        loop: asyncio.AbstractEventLoop,
+        what: str,
+        seconds: float,
     ) -> None:
-        self._loop, self._what, self._cancelled = loop, what, False
+        self._loop, self._what, self._seconds, self._cancelled = loop, what, seconds + _CALL_SECONDS, False
         self._response = asyncio.run_coroutine_threadsafe(call, loop)
         with suppress(TimeoutError):
-            self._opened(_FIRST_SECONDS)
+            self._response.exception(_FIRST_SECONDS)
+        if self._response.done():
+            self._opened()
 
     def __iter__(self) -> Iterator[str]:
         rest = b""
@@ -106,9 +118,9 @@ class KubeLines:
             self._loop.call_soon_threadsafe(self._response.result().close)
         self._response.cancel()
 
-    def _opened(self, seconds: float | None = None) -> aiohttp.ClientResponse:
+    def _opened(self) -> aiohttp.ClientResponse:
         try:
-            return self._response.result(seconds)
+            return _result(self._response, self._loop, self._what, self._seconds)
         except KubeError as error:
             raise translated(error, self._what) from error
 
@@ -116,7 +128,8 @@ class KubeLines:
         """Return the next bytes; none at the end, after `cancel`, and once the time is over."""
         try:
             content = self._opened().content
-            return asyncio.run_coroutine_threadsafe(content.readany(), self._loop).result()
+            read = asyncio.run_coroutine_threadsafe(content.readany(), self._loop)
+            return _result(read, self._loop, self._what, self._seconds)
         except (TimeoutError, CancelledError):
             return b""
         except (aiohttp.ClientError, EngineError) as error:
@@ -125,6 +138,18 @@ class KubeLines:
             if isinstance(error, EngineError):
                 raise
             raise UnavailableError(self._what, str(error) or type(error).__name__) from error
+
+
+def _result(call: Future[T], loop: asyncio.AbstractEventLoop, what: str, seconds: float) -> T:
+    """Return the result of a call in another thread's event loop. Raises UnavailableError if that loop has stopped."""
+    deadline = time.monotonic() + seconds
+    while loop.is_running() and time.monotonic() < deadline:
+        with suppress(TimeoutError):
+            call.exception(_CHECK_SECONDS)
+        if call.done():
+            return call.result()
+    call.cancel()
+    raise UnavailableError(what, f"no answer within {seconds:g} s" if loop.is_running() else ENDING)
 
 
 def translated(error: KubeError, what: str) -> EngineError:

@@ -110,11 +110,11 @@ class SnapshotPoller:
         """Remove an object that was requeued by something else, or is gone."""
         self._waiting.pop(key, None)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Wait for the poll in progress, which closing the gateway ends."""
         if self._serving is not None:
             self._serving.cancel()
-        self._thread.close()
+        await asyncio.to_thread(self._thread.close)
 
     async def _serve(self) -> None:
         while self._waiting:
