@@ -123,9 +123,15 @@ def zipped(name: str, mode: int = 0o100644, method: int = zipfile.ZIP_STORED, te
 
 
 def inherited() -> bytes:
-    info = tarfile.TarInfo("x")
-    headers = info.create_pax_global_header({f"key{number}": "x" for number in range(2000)})
-    return headers + tar((entry("a.txt"), b"x"))
+    each = [{f"key{number}": "x" for number in range(first, first + 400)} for first in (0, 400, 800)]
+    return b"".join(map(tarfile.TarInfo.create_pax_global_header, each)) + tar((entry("a.txt"), b"x"))
+
+
+def headed(records: bytes) -> bytes:
+    """Return a tar whose member has an extended header of these records."""
+    header = entry("x", tarfile.XHDTYPE)
+    header.size = len(records)
+    return header.tobuf(tarfile.USTAR_FORMAT) + records + bytes(-len(records) % 512) + tar((entry("a.txt"), b"x"))
 
 
 def damaged() -> bytes:
@@ -189,6 +195,13 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
         "has more than 100",
     ),
     "headers": (".tar", inherited, "follows too many extended headers"),
+    "digits": (".tar", lambda: headed(b"1" * 8000), "has an extended header of too many bytes or digits"),
+    "more digits": (".tar", lambda: headed(b"1" * 900_000), "has an extended header of too many bytes or digits"),
+    "a long header": (
+        ".tar",
+        lambda: headed(b"2 " * 200_000 + b"="),
+        "has an extended header of too many bytes or digits",
+    ),
     "cut tar": (".tar", lambda: WHOLE[:9000], "'a.txt' in .* is damaged"),
     "cut after a member": (".tar", lambda: tar((entry("a.txt"), b"x"))[:1024], "is cut off or damaged"),
     "damaged header": (".tar", damaged, "'a.txt' in .* is cut off or damaged after"),

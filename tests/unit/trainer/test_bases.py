@@ -96,7 +96,7 @@ def test_an_added_base_is_listed_with_its_card_and_can_be_removed(packed: Path, 
     line = "en, 1 texts, licence CC0-1.0, test 1.5"
     assert (added.returncode, added.stdout.strip()) == (0, f"{home / 'en'}: {line}")
     assert "not for: legal advice" in added.stderr
-    assert run_trainer(["base", "list"]).stdout == f"en  {line}  {home / 'en'}\n"
+    assert run_trainer(["base", "list"]).stdout == f"en  {line}  {home / 'en'}\n" == run_trainer(["base"]).stdout
     assert [path.name for path in home.iterdir()] == ["en"]
     assert run_trainer(["base", "remove", "en"]).returncode == 0
     none = "no base is installed: `scriptmodel base add FILE` adds one of a release or `make base`\n"
@@ -124,6 +124,37 @@ def test_what_is_no_base_is_refused_and_leaves_nothing(folder: Path, model: Path
     with pytest.raises(BadInputError, match="damaged"):
         bases.add(str(archive_of(folder, tmp_path / "damaged.tar")), None)
     assert not list(home.glob("*"))
+
+
+@pytest.mark.parametrize("name", ["weights-0/a.safetensors", f"weights-{'a' * 300}.safetensors"])
+def test_a_file_that_no_base_has_is_named_before_it_is_stored(name: str, home: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo(name))
+    with pytest.raises(BadInputError, match="which no base has"):
+        bases.add(str(tmp_path / "a.tar"), None)
+    assert not list(home.glob("*"))
+
+
+def test_a_base_that_is_no_file_is_answered_with_how_to_get_one() -> None:
+    added = run_trainer(["base", "add", "en"])
+    assert added.returncode == 2
+    assert "error: there is no file en; `scriptmodel base add` takes a packed base" in added.stderr
+
+
+@pytest.mark.parametrize("name", ["en\n", "en\x1b"])
+def test_a_card_has_a_name_that_is_a_folder(name: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(msgspec.to_builtins(msgspec.structs.replace(CARD, name=name)), Card)
+
+
+def test_a_card_gives_a_terminal_no_orders(model: Path, tmp_path: Path) -> None:
+    card = msgspec.structs.replace(CARD, licence="\x1b[2JCC0", not_for="\x1b]0;x\x07", figures={"\x9b2J": 1.0})
+    save_model(tmp_path / "base", dataclasses.replace(load_model(model, judged=True), card=card), "")
+    added = run_trainer(["base", "add", archive_of(tmp_path / "base", tmp_path / "en.tar")])
+    shown = added.stdout + added.stderr + run_trainer(["base", "list"]).stdout
+    assert added.returncode == 0
+    assert "\\x1b[2JCC0" in shown
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
 
 
 def test_the_language_of_a_text_is_known_by_the_commonest_words_of_a_base() -> None:

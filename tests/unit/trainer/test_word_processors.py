@@ -3,6 +3,7 @@
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,25 @@ def test_paragraph_styles_say_who_speaks(name: str, content: bytes, tmp_path: Pa
     assert speech.speaker.lower() == "vivie"
     assert "Good morning." in speech.text
     assert "rising" in speech.text
+
+
+def test_styles_that_are_based_on_each_other_in_a_circle_end_as_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each style is resolved once, however many paragraphs have it: a small file costs little."""
+    looked_up: list[str] = []
+
+    class Elements(dict[str, str]):
+        def items(self) -> Any:
+            looked_up.append("")
+            return super().items()
+
+    monkeypatch.setattr(documents, "_ELEMENTS", Elements(documents._ELEMENTS))
+    circle = "".join(
+        f'<w:style w:styleId="{number}"><w:name w:val="n{number}"/><w:basedOn w:val="{(number + 1) % 50}"/></w:style>'
+        for number in range(50)
+    )
+    paragraphs = "".join(paragraph("x", str(number % 50)) for number in range(500))
+    assert text_of("a.docx", docx(paragraphs, circle)) == "x\n" * 500
+    assert len(looked_up) == 50
 
 
 def bomb() -> bytes:

@@ -7,7 +7,6 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -99,8 +98,8 @@ def add(source: str, sha256: str | None) -> tuple[Path, Card]:
             unpacked = Path(scratch, "base")
             unpacked.mkdir()
             for name, content in archives.files_of(packed, archives.Allowance(_MOST_FILES, _MOST_BYTES)):
-                if not any(fnmatch(name, pattern) for pattern in model_directory.FILES):
-                    raise BadInputError(f"{source} has the file {name}, which no base has")
+                if not model_directory.is_file_of_model(name):
+                    raise BadInputError(f"{source} has the file {name[:80]}, which no base has")
                 (unpacked / name).write_bytes(content)
             card = load(unpacked)[1]
             folder = home / card.name
@@ -128,8 +127,11 @@ def _content(source: str, sha256: str | None) -> bytes:
         # It opens no other scheme, and what it returns must have the digest.
         with urllib.request.urlopen(source, timeout=_SECONDS) if remote else Path(source).open("rb") as file:  # noqa: S310
             content: bytes = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        hint = "`scriptmodel base add` takes a packed base: a release has some"
+        raise BadInputError(f"there is no file {source}", hint) from error
     except OSError as error:
-        raise BadInputError(f"{source} cannot be read: {error}", "give a packed base") from error
+        raise BadInputError(f"{source} cannot be read: {error.strerror or error}", "give a packed base") from error
     if len(content) > _MOST_BYTES:
         raise BadInputError(f"{source} is larger than {_MOST_BYTES >> 20} MiB", "give a packed base")
     digest = hashlib.sha256(content).hexdigest()

@@ -35,7 +35,7 @@ class Description(Struct, frozen=True, kw_only=True):
     base: Base | None = None
     plays: tuple[Play, ...] = ()
     lines: Lines = Lines()
-    files: Mapping[Text, Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]]
+    files: Mapping[Text, Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]]
     metrics: Metrics
     words: Annotated[tuple[Name, ...], Meta(min_length=2, max_length=MOST_WORDS)]
     card: Card | None = None

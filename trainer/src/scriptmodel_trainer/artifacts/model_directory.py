@@ -184,6 +184,11 @@ def sealed(described: Mapping[str, Any]) -> bytes:
     return json_bytes({**described, "digest": _digest(json_bytes(described))})
 
 
+def is_file_of_model(name: str) -> bool:
+    """Return whether a model directory has a file of that name."""
+    return name in (MODEL, METRICS, REPORT) or _ARRAYS.fullmatch(name) is not None
+
+
 def protect(path: Path, *, option: str = "--out", but: tuple[str, ...] = ()) -> None:
     """Raise BadInputError if writing `path` would replace a file of a model; `but` names files that may be replaced."""
     target = Path(os.path.realpath(path))

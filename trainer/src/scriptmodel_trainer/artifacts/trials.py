@@ -33,7 +33,7 @@ class TrialSpec(Struct, frozen=True):
 
     parameters: Mapping[Text, Text] = {}
     seed: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
-    share: Annotated[str, Meta(pattern=r"^1(/[1-9][0-9]{0,8})?$")] = "1"
+    share: Annotated[str, Meta(pattern=r"^1(/[1-9][0-9]{0,8})?\Z")] = "1"
     of: Text = ""
 
 

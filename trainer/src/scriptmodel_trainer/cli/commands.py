@@ -296,7 +296,7 @@ folder {_MODEL}
         "a checkout makes one of public-domain plays. Bases are in the user's folder "
         "(~/.local/share/scriptmodel/bases) or the system's; SCRIPTMODEL_BASES names other folders.",
         """
-action list|add|remove  what to do
+action [list|add|remove]  what to do [default: list]
 given [FILE|URL|NAME]  packed base to check and install in the user's folder, or name of a base to remove from it
 --sha256 DIGEST  SHA-256 that the packed base must have; one from a URL needs it [default: any]
 """,

@@ -1,14 +1,14 @@
 """The base command: lists, adds and removes bases."""
 
 from scriptmodel_trainer.artifacts import bases
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.errors import BadInputError, printable
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.records import Card
 
 
-def base(action: str, given: str | None, sha256: str | None, progress: Progress) -> str:
+def base(action: str | None, given: str | None, sha256: str | None, progress: Progress) -> str:
     """Do what was asked for and return what to show."""
-    if action != "list" and not given:
+    if action in ("add", "remove") and not given:
         raise BadInputError(f"base {action} needs {'a packed base' if action == 'add' else 'the name of a base'}")
     if action == "add" and given:
         folder, card = bases.add(given, sha256)
@@ -22,4 +22,4 @@ def base(action: str, given: str | None, sha256: str | None, progress: Progress)
 
 def _line(card: Card) -> str:
     figures = "".join(f", {name} {figure:g}" for name, figure in card.figures.items())
-    return f"{card.language}, {len(card.texts)} texts, licence {card.licence}{figures}"
+    return printable(f"{card.language}, {len(card.texts)} texts, licence {card.licence}{figures}")

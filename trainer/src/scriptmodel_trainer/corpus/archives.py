@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import stat
 import tarfile
 import zipfile
@@ -9,7 +10,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage.files import open_regular
@@ -18,6 +19,8 @@ SAVE_AGAIN = "save it again, or as plain text (UTF-8), or leave it out"
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 _LONGEST_NAME = 3800  # bytes of a member's path
 _MOST_HEADERS = 1000  # extended headers that every following member of a tar inherits, by copying them
+_LONGEST_HEADER = 1 << 13  # bytes of an extended header: tarfile takes quadratic time for one
+_DIGITS = re.compile(rb"\d{64}")
 _DIRECTORY_ENTRY = b"PK\x01\x02"
 
 
@@ -151,8 +154,25 @@ def _zip(content: bytes, allowance: Allowance) -> Iterator[_Member]:
             yield _Member(info.filename, info.file_size, info.is_dir(), defect, partial(archive.open, info))
 
 
+class _Header(tarfile.TarInfo):
+    """A header of a tar, refused before tarfile reads what takes it quadratic time (CVE-2024-6232)."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        """Return the next header."""
+        file = archive.fileobj
+        start = file.tell()
+        block = file.read(tarfile.BLOCKSIZE)
+        if block[156:157] in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE):
+            size = cls.frombuf(block, archive.encoding or "utf-8", archive.errors or "strict").size
+            if size > _LONGEST_HEADER or _DIGITS.search(file.read(size)):
+                raise _RefusedError("has an extended header of too many bytes or digits")
+        file.seek(start)
+        return super().fromtarfile(archive)
+
+
 def _tar(content: bytes) -> Iterator[_Member]:
-    with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:", tarinfo=_Header) as archive:
         while (info := archive.next()) is not None:
             archive.members = []  # type: ignore[attr-defined]  # it keeps all of them
             if len(archive.pax_headers) > _MOST_HEADERS:

@@ -77,6 +77,8 @@ class _Reader:
         """Style and text of each."""
         self._styles: dict[str, tuple[str, str]] = {}
         """Name and parent of each style."""
+        self._resolved: dict[str, str] = {}
+        """Element of each style that was asked for."""
         self._words_only_in = words_only_in
         self._style = ""
         self._open: list[tuple[str, list[str]]] = []
@@ -85,14 +87,16 @@ class _Reader:
 
     def element(self, style: str) -> str:
         """Return the element of a screenplay that a style, or one that it is based on, stands for."""
-        for _ in range(_DEEPEST):
+        passed = []
+        while style not in self._resolved:
+            passed.append(style)
             name, parent = self._styles.get(style, (style, ""))
             plain = name.lower().replace("_20_", "").replace(" ", "")
             found = next((element for word, element in _ELEMENTS.items() if plain.startswith(word)), "")
-            if found or not parent:
-                return found or "Action"
-            style = parent
-        return "Action"
+            self._resolved[style] = found or "Action"  # where a circle of styles ends
+            style = style if found else parent or style
+        self._resolved.update(dict.fromkeys(passed, self._resolved[style]))
+        return self._resolved[style]
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """Receive the start of an element."""

@@ -86,8 +86,8 @@ class Card(Struct, frozen=True):
     `figures` are nats per character of texts that it has not read.
     """
 
-    name: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
-    language: Annotated[str, Meta(pattern="^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]  # BCP 47, in small letters
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
+    language: Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*\Z")]  # BCP 47, in small letters
     licence: Name
     texts: tuple[Name, ...]
     not_for: Name
