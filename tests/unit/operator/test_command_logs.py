@@ -42,7 +42,7 @@ def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged()
             "device: AMD EPYC (cpu), bfloat16",
         ),
         (
-            event(event="resumed", epoch=3, share=0.42, restarts=2, recomputed_seconds=61.4),
+            event(event="resumed", epoch=3, share=0.42, restarts=2),
             "resumed in epoch 3 at 42%, restart 2 of this training",
         ),
         (

@@ -11,16 +11,6 @@ from samples import play
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.model import hardware
-from scriptmodel_trainer.model.presets import PRESETS, with_overrides
-from scriptmodel_trainer.runs.fingerprint import run_fingerprint
-
-
-def test_a_setting_at_its_default_is_not_in_a_fingerprint() -> None:
-    """Frozen: a later version whose new settings are at their default must come to the same."""
-    preset = with_overrides(PRESETS["test"], {"precision": "float32", "hidden_units": "4", "epochs": "400"})
-    assert run_fingerprint(preset, 3, "plain", "corpus") == (
-        "21e267303bb39a74c20cf1d7f78c6208190e335b2279fcdc4f9add05bda4c773"
-    )
 
 
 def test_a_run_with_precision_auto_continues_in_the_precision_that_is_faster_on_the_next_machine(
@@ -42,26 +32,6 @@ def test_a_run_with_precision_auto_continues_in_the_precision_that_is_faster_on_
     monkeypatch.setattr(hardware, "bfloat16_is_faster", lambda: True)
     assert main([*train, *settings, "--resume"]) == 0
     assert "already trained" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("compiled_once")
-def test_a_state_of_another_kind_of_processor_or_another_tensorflow_causes_a_warning_each(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "lines.txt").write_text("the cat sees the dog and goes home\n" * 80)
-    data = ["--data", str(tmp_path / "lines.txt"), "--layout", "plain", "--out", str(tmp_path / "model")]
-    train = ["train", *data, "--state", str(tmp_path / "state"), "--preset", "test", "--epochs", "2", "--log", "json"]
-    warnings, load_tensorflow = [], hardware.load_tensorflow
-    for number, made_by in enumerate(("one", "another"), 1):
-        monkeypatch.setattr(hardware, "processor", lambda name=made_by: name)
-        version = "2.0.0" if number == 2 else load_tensorflow(0)
-        monkeypatch.setattr(
-            hardware, "load_tensorflow", lambda seed, version=version: load_tensorflow(seed) and version
-        )
-        assert main([*train, "--budget-seconds", ("0.001", "1000")[number - 1]]) == 0
-        events = map(json.loads, capsys.readouterr().out.splitlines())
-        warnings.append([event["code"] for event in events if event["event"] == "warning"])
-    assert warnings == [[], ["other_processor", "other_tensorflow"]]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,12 @@ from running import COMMAND, spawn_trainer
 from scriptmodel_trainer.cli import main, program
 from scriptmodel_trainer.job import checkpoint_storing, running, transfers
 
-NAME = "checkpoint-{:015}.safetensors"
+
+def slot(number: int) -> str:
+    """Return the file of a state: they are written by turns."""
+    return f"checkpoint-{'ab'[number % 2]}.safetensors"
+
+
 DEADLINE = 60
 SELECT = ["select", "/pfs/trials", "--out", "/pfs/out"]
 
@@ -60,7 +65,7 @@ class Pod:
         """Save the state as the trainer does: the log first, both whole."""
         target = self.state / folder
         target.mkdir(exist_ok=True)
-        for name, data in (("train.log.jsonl", log), (NAME.format(number), content)):
+        for name, data in (("train.log.jsonl", log), (slot(number), content)):
             (target / f".{name}.part").write_bytes(data)
             (target / f".{name}.part").replace(target / name)
 
@@ -112,7 +117,7 @@ def test_a_later_attempt_continues_from_the_newest_state(bucket: Bucket, tmp_pat
     pod = Pod(bucket, tmp_path, 3)  # the second one had stored none
     found: dict[str, bytes] = {}
     assert pod.work(lambda: found.update(pod.states()) or 0) == 0
-    assert found == {NAME.format(11): b"new"}
+    assert found == {slot(11): b"new"}
     assert not [key for key in bucket.puts() if key.startswith("runs/3/checkpoint")]  # it is that of the first one
 
 
@@ -121,7 +126,7 @@ def test_the_newest_attempt_that_has_a_state_counts(bucket: Bucket, tmp_path: Pa
     earlier(bucket, tmp_path, 2, [b"2"])
     pod = Pod(bucket, tmp_path, 3)
     assert pod.work(lambda: 0) == 0
-    assert pod.states() == {NAME.format(20): b"2"}
+    assert pod.states() == {slot(20): b"2"}
 
 
 def test_a_second_pod_of_an_attempt_replaces_its_older_state(bucket: Bucket, tmp_path: Path) -> None:
@@ -132,7 +137,7 @@ def test_a_second_pod_of_an_attempt_replaces_its_older_state(bucket: Bucket, tmp
     assert stored == {"a": b"3", "b": b"4"}
     third = Pod(bucket, tmp_path / "third", 1)
     assert third.work(lambda: 0) == 0
-    assert third.states() == {NAME.format(99): b"4"}
+    assert third.states() == {slot(99): b"4"}
 
 
 def torn(content: bytes) -> bytes:
@@ -160,9 +165,9 @@ def with_header(**changes: Any) -> Callable[[bytes], bytes]:
         lambda content: content[:100],
         lambda _: b"",
         lambda content: b"x" * len(content),
-        with_header(path="../checkpoint-000000000000002.safetensors"),
+        with_header(path="../checkpoint-b.safetensors"),
         with_header(path="/etc/passwd"),
-        with_header(path="owner.json"),
+        with_header(path="checkpoint.lock"),
         with_header(size=-1),
     ],
 )
@@ -173,7 +178,7 @@ def test_of_a_damaged_newest_state_the_one_before_is_taken(
     bucket.put("runs/1/checkpoint-b", spoil(bucket.read("runs/1/checkpoint-b")))
     pod = Pod(bucket, tmp_path, 2)
     assert pod.work(lambda: 0) == 0
-    assert pod.states() == {NAME.format(10): b"old"}
+    assert pod.states() == {slot(10): b"old"}
     assert pod.job.warnings() == ["state-damaged"]
 
 
@@ -182,7 +187,7 @@ def test_the_state_of_a_trial_keeps_its_folder_and_log(bucket: Bucket, tmp_path:
     assert first.work(lambda: first.save(7, b"seven", "0003.2", b"logged") or 1) == 1
     second = Pod(bucket, tmp_path, 2)
     assert second.work(lambda: 0) == 0
-    assert second.states() == {f"0003.2/{NAME.format(7)}": b"seven"}
+    assert second.states() == {f"0003.2/{slot(7)}": b"seven"}
     assert (second.state / "0003.2" / "train.log.jsonl").read_bytes() == b"logged"
 
 

@@ -1,6 +1,5 @@
 """The open vocabulary of layouts of scripts: sub-words spell every word, names of speakers above all."""
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -19,7 +18,6 @@ from stepwise import negative_log_likelihoods
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.corpus.exact import BYTES
-from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole
 from scriptmodel_trainer.errors import BadInputError
@@ -31,10 +29,8 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.network_numpy import Network
-from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.model.subwords import continues, words_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary, build_open_vocabulary
-from scriptmodel_trainer.runs.fingerprint import run_fingerprint
 
 SMALL = ["hidden_units=24", "embedding_units=16", "batch_size=16", "steps=5"]
 SMALL += ["vocabulary_size=120", "subwords=true"]
@@ -306,17 +302,6 @@ def test_a_base_without_speakers_learns_the_markers_of_speeches(tmp_path: Path) 
     warm = load_model(tmp_path / "warm").vocabulary
     assert {tokens.OPEN_NAME, tokens.CLOSE_NAME} <= set(warm.words)
     assert "ANNA" in warm.names
-
-
-def test_the_setting_is_part_of_a_run_s_identity_but_in_the_layout_exact() -> None:
-    closed = PRESETS["tuned"]
-    opened = dataclasses.replace(closed, subwords=True)
-
-    def fingerprint(preset: object, layout: str) -> str:
-        return run_fingerprint(preset, 1, layout, "corpus")  # type: ignore[arg-type]
-
-    assert fingerprint(opened, EXACT) == fingerprint(closed, EXACT)
-    assert fingerprint(opened, "auto") != fingerprint(closed, "auto")
 
 
 def test_a_forged_name_is_refused(model_folder: Path, tmp_path: Path) -> None:

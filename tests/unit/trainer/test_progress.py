@@ -76,11 +76,11 @@ def test_the_text_log_has_device_restarts_and_trigrams_in_words() -> None:
     out = io.StringIO()
     text = TextProgress(out)
     text.report(DeviceUsed("gpu", "Some Card", 16 << 30, "bfloat16", True))
-    text.report(Resumed(3, 0.4, 2, 12.4))
+    text.report(Resumed(3, 0.4, 2))
     text.report(TrigramsMixed(0.158, 70.386, 76.2))
     assert out.getvalue().splitlines() == [
         "Device: Some Card (gpu) with 16 GiB, bfloat16",
-        "Resumed in epoch 3 at 40%: restart 2 of this training, 12 s recomputed so far",
+        "Resumed in epoch 3 at 40%: restart 2 of this training",
         "Valid Perplexity: 70.386 with trigrams (16%), 76.200 without",
     ]
 

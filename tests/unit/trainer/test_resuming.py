@@ -15,9 +15,8 @@ from scriptmodel_trainer.model.hardware import load_tensorflow
 from scriptmodel_trainer.model.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.model.presets import PRESETS, with_overrides
 from scriptmodel_trainer.progress.listeners import TextProgress
-from scriptmodel_trainer.training.checkpoints import load_checkpoint
+from scriptmodel_trainer.training.checkpoints import Checkpoints, newest_in
 from scriptmodel_trainer.training.stopping import StopSignals
-from scriptmodel_trainer.training.stores import CheckpointFile
 from scriptmodel_trainer.training.task import TrainingTask
 
 load_tensorflow(0)
@@ -52,21 +51,23 @@ def test_a_stopped_run_resumes_to_the_same_weights(run: str, tmp_path: Path, mon
     preset = with_overrides(PRESETS[name], SMALL | settings)
 
     def fit(file: str, progress: TextProgress, signals: StopSignals, *, resume: bool = False) -> TrainingResult:
-        store = CheckpointFile(tmp_path / file, "run")
+        store = Checkpoints(tmp_path / file, "run", progress, "")
         task = TrainingTask(
-            *(name, preset, 50, STREAM, STREAM, {}, 0, 1, "run", "", "", store, 3600.0, lambda _: ""),
-            resume_from=[store] if resume else [],
+            *(name, preset, 50, STREAM, STREAM, {}, 0, 1, "run", store, 3600.0, lambda _: ""),
+            saved=store.newest() if resume else None,
             **parts,
         )
         return loop.fit(task, progress, signals)
 
     signals, quiet = StopSignals(), TextProgress(io.StringIO())
     with pytest.raises(StoppedError, match="stopped in epoch 2"):
-        fit("stopped.safetensors", StoppedInEpochTwo(signals), signals)
-    state = load_checkpoint(tmp_path / "stopped.safetensors", "run").arrays.items()
+        fit("stopped", StoppedInEpochTwo(signals), signals)
+    saved = newest_in(tmp_path / "stopped")
+    assert saved is not None
+    state = saved.arrays.items()
     assert any(array.any() for name, array in state if name.startswith(stored)), "it is part of what was saved"
-    resumed = fit("stopped.safetensors", quiet, StopSignals(), resume=True)
-    whole = fit("whole.safetensors", quiet, StopSignals())
+    resumed = fit("stopped", quiet, StopSignals(), resume=True)
+    whole = fit("whole", quiet, StopSignals())
     assert resumed.weights.keys() == preset.shapes(50).keys()
     assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
     assert [epoch.valid_perplexity for epoch in resumed.history] == [epoch.valid_perplexity for epoch in whole.history]

@@ -1,6 +1,7 @@
 """A training whose state is in a folder of its own survives kills, damage, a full disk and a second run."""
 
 import contextlib
+import errno
 import io
 import itertools
 import json
@@ -10,22 +11,25 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
 from killed import train_until_killed
 from running import largest_file, run_trainer
 
-from scriptmodel_trainer.artifacts.model_directory import load_model
+from scriptmodel_trainer.artifacts.model_directory import SLOTS, load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.cli.parser import parser
-from scriptmodel_trainer.progress.events import ProgressEvent
-from scriptmodel_trainer.progress.listeners import JsonProgress, TextProgress
+from scriptmodel_trainer.commands.train import train
+from scriptmodel_trainer.progress.events import ProgressEvent, Warned
+from scriptmodel_trainer.progress.listeners import JsonProgress, Progress, TextProgress
 from scriptmodel_trainer.runs.options import options_from
-from scriptmodel_trainer.training.checkpoints import Checkpoint
-from scriptmodel_trainer.training.state import Effort, Position
-from scriptmodel_trainer.training.stores import StateFolder
+from scriptmodel_trainer.storage import files
+from scriptmodel_trainer.storage.files import locked_file
+from scriptmodel_trainer.training.checkpoints import LOCK, Checkpoint, Checkpoints, load_checkpoint, paths_in
+from scriptmodel_trainer.training.state import Position
+from scriptmodel_trainer.training.stopping import StopSignals
 from tests.seed import run_seed
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_once")]
@@ -58,7 +62,7 @@ class Training:
         return events
 
     def checkpoints(self) -> list[Path]:
-        return sorted(self.state.glob("checkpoint-*.safetensors"))
+        return paths_in(self.state)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -94,14 +98,14 @@ def undisturbed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Weigh
     events = training.finish()
     assert not of_kind(events, "resumed")
     assert training.metrics["stopped_by"] == "epochs"
-    assert (training.metrics["restarts"], training.metrics["recomputed_seconds"]) == (0, 0)
-    assert not list(training.state.glob("[!o]*"))  # a finished run removes its state
+    assert training.metrics["restarts"] == 0
+    assert [path.name for path in training.state.iterdir()] == [LOCK]  # a finished run removes its state
     return training.weights
 
 
 @pytest.fixture(scope="module")
 def killed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a killed run left in its state folder: two checkpoints or more, and its heartbeat."""
+    """What a killed run left in its state folder."""
     training = Training(corpus, tmp_path_factory.mktemp("killed"))
     train_until_killed(training.words, saves=10)  # in its second epoch
     return training.state
@@ -112,7 +116,7 @@ def test_a_run_killed_and_then_stopped_at_a_random_step_ends_with_bit_identical_
 ) -> None:
     training, kills = Training(corpus, tmp_path), 2
     shutil.copytree(killed, training.state)
-    assert 1 <= len(training.checkpoints()) <= 3  # two, and one that was just written
+    assert len(training.checkpoints()) == 2
     terminated_after(random.Random(run_seed()).randint(1, 4), monkeypatch)
     assert training.run()[0] == 143
     shutil.rmtree(training.out)
@@ -122,7 +126,6 @@ def test_a_run_killed_and_then_stopped_at_a_random_step_ends_with_bit_identical_
     assert resumed["restarts"] == training.metrics["restarts"] == kills
     assert 1 <= resumed["epoch"] <= EPOCHS
     assert 0 <= resumed["share"] <= 1
-    assert resumed["recomputed_seconds"] == training.metrics["recomputed_seconds"]
     log = [json.loads(line) for line in (training.out / "train.log.jsonl").read_text("utf-8").splitlines()]
     assert [bool(event["resumed_from"]) for event in of_kind(log, "start")] == [False] + [True] * kills
     assert all(event["state"] for event in of_kind(log, "start"))
@@ -130,65 +133,78 @@ def test_a_run_killed_and_then_stopped_at_a_random_step_ends_with_bit_identical_
     assert not training.checkpoints()
 
 
-def test_checkpoints_of_a_later_owner_are_newer_than_those_of_an_earlier_one(tmp_path: Path) -> None:
-    run, progress = "this run", TextProgress(io.StringIO())
-    for owner in range(3):
-        with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
-            assert state is not None
-            for epoch in range(1, 4):
-                saved = Checkpoint(run, Position(10 * owner + epoch), 0, (), {}, "", "", Effort())
-                assert state.save(saved)
-    assert len(list(tmp_path.glob("checkpoint-*.safetensors"))) == 2
-    with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
-        assert state is not None
-        newest = state.newest(lambda *_: None)
-        assert newest is not None
-        assert newest.position.epoch == 23
+def kept(folder: Path, run: str = "this run", progress: Progress | None = None) -> Checkpoints:
+    return Checkpoints(folder, run, progress or TextProgress(io.StringIO()), "")
 
 
-@pytest.mark.parametrize("damage", ["torn", "changed", "empty"])
-def test_a_damaged_newest_checkpoint_is_deleted_with_a_warning(damage: str, tmp_path: Path) -> None:
-    run, progress = "this run", JsonProgress((output := io.StringIO()).write)
-    with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
-        assert state is not None
-        for epoch in (1, 2):
-            assert state.save(Checkpoint(run, Position(epoch), 0, (), {"best/a": np.arange(9.0)}, "", "", Effort()))
-        newest = max(tmp_path.glob("checkpoint-*.safetensors"))
-        content = bytearray(newest.read_bytes())
-        if damage == "changed":
-            content[len(content) // 2] ^= 1
-        newest.write_bytes({"torn": content[:-100], "changed": content, "empty": b""}[damage])
-        found = state.newest(lambda *_: None)
+def state(epoch: int, run: str = "this run") -> Checkpoint:
+    return Checkpoint(run, Position(epoch), 0, (), {"best/a": np.arange(9.0), "weights/b": np.ones((2, 3))[:, ::2]})
+
+
+def test_two_checkpoints_are_kept_by_turns_also_by_later_attempts(tmp_path: Path) -> None:
+    for epoch in range(1, 6):
+        attempt = kept(tmp_path)
+        found = attempt.newest()
+        assert (found.position.epoch if found else 0) == epoch - 1
+        assert attempt.save(state(epoch))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*SLOTS]
+    assert [load_checkpoint(path).number for path in paths_in(tmp_path)] == [5, 4]
+    assert_identical(load_checkpoint(paths_in(tmp_path)[0]).arrays, state(5).arrays)
+
+
+def torn(content: bytes) -> bytes:
+    return content[:-100]
+
+
+def changed(content: bytes) -> bytes:
+    return content[:-20] + bytes([content[-20] ^ 1]) + content[-19:]
+
+
+@pytest.mark.parametrize("damage", [torn, changed, lambda _: b""])
+def test_of_a_damaged_newest_checkpoint_the_one_before_is_taken(
+    damage: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    for epoch in (1, 2):
+        saving = kept(tmp_path)
+        saving.newest()
+        saving.save(state(epoch))
+    newest = paths_in(tmp_path)[0]
+    newest.write_bytes(damage(newest.read_bytes()))
+    found = kept(tmp_path, progress=JsonProgress((output := io.StringIO()).write)).newest()
     assert found is not None
     assert found.position.epoch == 1
     assert warnings(events_in(output.getvalue())) == ["state-damaged"]
-    assert not newest.exists()
 
 
-def test_a_damaged_newest_checkpoint_costs_one_interval(
-    killed: Path, corpus: Path, tmp_path: Path, undisturbed: Weights
+def test_a_checkpoint_that_cannot_be_read_ends_the_run_with_the_cause_and_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = Training(corpus, tmp_path)
-    shutil.copytree(killed, training.state)
-    newest = training.checkpoints()[-1]
-    newest.write_bytes(newest.read_bytes()[:-1000])
-    events = training.finish()
-    assert warnings(events) == ["state-damaged"]
-    assert len(of_kind(events, "resumed")) == 1
-    assert_identical(training.weights, undisturbed)
+    (tmp_path / "lines.txt").write_text("the cat sees the dog and goes home\n" * 80)
+    kept(tmp_path / "state").save(state(1))
+    (saved,) = paths_in(tmp_path / "state")
+
+    def broken(path: Path) -> BinaryIO:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(files, "open_regular", broken)
+    command = ["train", "--data", tmp_path / "lines.txt", "--preset", "test", "--out", tmp_path / "model"]
+    done = run_trainer([*command, "--state", saved.parent, "--log", "json"])
+    assert done.returncode == 3
+    assert json.loads(done.stdout.splitlines()[-1])["message"] == f"{saved}: {os.strerror(errno.EIO)}"
+    assert saved.exists()
 
 
 def after_saves(number: int, change: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let something happen once, after so many checkpoints."""
-    saves, save = itertools.count(1), StateFolder.save
+    saves, save = itertools.count(1), Checkpoints.save
 
-    def save_and_change(state: StateFolder, checkpoint: Checkpoint) -> bool:
+    def save_and_change(state: Checkpoints, checkpoint: Checkpoint) -> bool:
         saved = save(state, checkpoint)
         if next(saves) == number:
             change()
         return saved
 
-    monkeypatch.setattr(StateFolder, "save", save_and_change)
+    monkeypatch.setattr(Checkpoints, "save", save_and_change)
 
 
 def terminated_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,53 +212,35 @@ def terminated_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
     after_saves(saves, lambda: os.kill(os.getpid(), signal.SIGTERM), monkeypatch)
 
 
-def test_a_terminated_run_continues_and_recomputes_nothing(
-    corpus: Path, tmp_path: Path, undisturbed: Weights, monkeypatch: pytest.MonkeyPatch
+def test_a_terminated_run_says_where_its_state_is_and_continues(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = Training(corpus, tmp_path)
     terminated_after(2, monkeypatch)
     code, events = training.run()
     assert code == 143
     assert events[-1]["hint"] == f"state saved in {training.state}: repeat the command to continue"
-    assert not (training.state / "owner.json").exists()
     shutil.rmtree(training.out)
     training.finish()
-    assert (training.metrics["restarts"], training.metrics["recomputed_seconds"]) == (1, 0)
-    assert_identical(training.weights, undisturbed)
+    assert training.metrics["restarts"] == 1
 
 
-def test_of_two_runs_on_one_folder_the_second_waits_and_continues_what_the_first_left(tmp_path: Path) -> None:
-    run, output = "this run", io.StringIO()
+def test_of_two_runs_on_one_folder_the_second_waits(corpus: Path, tmp_path: Path) -> None:
+    training = Training(corpus, tmp_path)
+    held = contextlib.ExitStack()
+    held.enter_context(locked_file(training.state / LOCK, pytest.fail))
+    waits: list[str] = []
 
-    class Waiting(JsonProgress):
+    class Waiting(TextProgress):
         def report(self, event: ProgressEvent) -> None:
             super().report(event)
-            first.close()  # the first ends once the second waits
+            if isinstance(event, Warned):
+                waits.append(event.code)
+                held.close()  # the first ends once the second waits
 
-    with contextlib.ExitStack() as first:
-        state = first.enter_context(StateFolder.opened(tmp_path, run, Effort(), TextProgress(io.StringIO())))
-        assert state is not None
-        assert state.save(Checkpoint(run, Position(3), 0, (), {}, "", "", Effort()))
-        with StateFolder.opened(tmp_path, run, Effort(), Waiting(output.write)) as second:
-            assert second is not None
-            newest = second.newest(lambda *_: None)
-            assert newest is not None
-            assert newest.position.epoch == 3
-    assert warnings(events_in(output.getvalue())) == ["state-locked"]
-
-
-def test_a_run_whose_state_another_took_over_ends_and_writes_no_more(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    training = Training(corpus, tmp_path)
-    owner = json.dumps({"id": "another", "term": 9, "machine": "", "note": {}})
-    after_saves(1, lambda: (training.state / "owner.json").write_text(owner), monkeypatch)
-    code, events = training.run()
-    assert code == 3
-    assert "another training took over the state in" in events[-1]["message"]
-    assert len(training.checkpoints()) == 1
-    assert (training.state / "owner.json").read_text() == owner
-    assert not (training.out / "model.json").exists()
+    options = options_from(parser().parse_args([*training.words, "--epochs", "1"]))
+    assert train(options, Waiting(io.StringIO()), StopSignals())
+    assert waits == ["state-locked"]
 
 
 def test_the_state_of_another_run_is_replaced(killed: Path, corpus: Path, tmp_path: Path) -> None:

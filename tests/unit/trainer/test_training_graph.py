@@ -22,11 +22,11 @@ from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: 
 from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
 from scriptmodel_trainer.progress.listeners import TextProgress  # noqa: E402  # as above
 from scriptmodel_trainer.training import loop  # noqa: E402  # as above
+from scriptmodel_trainer.training.checkpoints import Checkpoints  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
 from scriptmodel_trainer.training.state import Effort  # noqa: E402  # as above
 from scriptmodel_trainer.training.stopping import StopSignals  # noqa: E402  # as above
-from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
 from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
 
 STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
@@ -101,7 +101,7 @@ def test_bfloat16_is_faster_by_vendor_and_flags_of_the_cpu(
 def task_in(folder: Path, **settings: str) -> TrainingTask:
     return TrainingTask(
         *("test", preset("test", **settings), 50, STREAM, STREAM, {}, 0, 1),
-        *("", "", "", CheckpointFile(folder / "c.safetensors", ""), 30.0, lambda _: ""),
+        *("", Checkpoints(folder, "", TextProgress(sys.stdout), ""), 30.0, lambda _: ""),
     )
 
 

@@ -65,7 +65,7 @@ def test_a_run_that_pauses_ends_bit_identical_to_one_training(
 ) -> None:
     run, state = Run(tmp_path, corpus, dropout="0.3", trigrams="true"), tmp_path / "state"
     (state / "0004").mkdir(parents=True)
-    (state / "0004" / "checkpoint-000000000000001.safetensors").write_bytes(b"of another run")
+    (state / "0004" / "checkpoint-a.safetensors").write_bytes(b"of another run")
     for share, epochs in (("1/4", 1), ("1/2", 2)):
         events, _ = run.work(share, SCRIPTMODEL_STATE_DIR=str(state))
         assert {event["trial"] for event in events} == {"0003"}
@@ -83,7 +83,7 @@ def test_a_run_that_pauses_ends_bit_identical_to_one_training(
     assert next(event for event in events if event["event"] == "start")["resumed_from"] == 3
     record = run.record
     assert (record["state"], [epoch for epoch, _ in record["curve"]]) == ("complete", [1, 2, 3])
-    assert [*state.glob("*/checkpoint-*")] == [state / "0004" / "checkpoint-000000000000001.safetensors"]
+    assert [*state.glob("*/checkpoint-*")] == [state / "0004" / "checkpoint-a.safetensors"]
     whole = tmp_path / "whole"
     train = ["train", *run.words[3:5], "--out", whole, "--seed", "3", *SETTINGS, "dropout=0.3", "trigrams=true"]
     assert run_trainer(train).returncode == 0
@@ -108,7 +108,7 @@ def test_a_run_that_pauses_ends_bit_identical_to_one_training(
     monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", stopped)
     _, notes = run.work("1/4", ExitCode.TERMINATED)
     assert "is of another corpus or other settings: the run starts from the beginning" in notes
-    assert given[0].resume_from == []
+    assert given[0].saved is None
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_full_disk_costs_no_state_and_a_run_that_ends_leaves_none(
         raise error
 
     monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", fails)
-    saved = tmp_path / "state" / "0003" / "checkpoint-000000000000001.safetensors"
+    saved = tmp_path / "state" / "0003" / "checkpoint-a.safetensors"
     saved.parent.mkdir(parents=True)
     saved.write_bytes(b"of this run, as far as that can be known")
     run = Run(tmp_path, corpus)

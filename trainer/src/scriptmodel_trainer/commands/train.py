@@ -1,6 +1,7 @@
 """The train command: prepare a run, fit the network, assess it, store the model."""
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -10,7 +11,7 @@ from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, LOG, TrainedModel
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, StoppedError, TrainerError
-from scriptmodel_trainer.progress.events import Done, Failed, ModelStored
+from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
 from scriptmodel_trainer.reporting.report import render_report
@@ -18,10 +19,9 @@ from scriptmodel_trainer.runs.assess import assess
 from scriptmodel_trainer.runs.fit import Attempt, fit
 from scriptmodel_trainer.runs.options import TrainOptions
 from scriptmodel_trainer.runs.prepare import Run, prepare
-from scriptmodel_trainer.storage.files import locked, prepare_folder
-from scriptmodel_trainer.training.checkpoints import fingerprint_of
-from scriptmodel_trainer.training.stopping import StopSignals
-from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
+from scriptmodel_trainer.storage.files import locked, locked_file, prepare_folder
+from scriptmodel_trainer.training.checkpoints import LOCK, Checkpoint, Checkpoints, load_checkpoint, paths_in
+from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
 
 
 def train(
@@ -40,7 +40,7 @@ def train(
     run = prepare(options, logged, require)
     run = before(run) if before else run
     with locked(options.out):
-        prepare_folder(options.out, (*model_directory.FILES, LOG, CHECKPOINT))
+        prepare_folder(options.out, (*model_directory.FILES, LOG))
         try:
             return _learn(run, logged, log, signals)
         except (TrainerError, StoppedError) as error:
@@ -74,56 +74,65 @@ def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) 
 
 def _store(model: TrainedModel, attempt: Attempt, signals: StopSignals) -> None:
     """Store a model with its report and delete the state of its training, unless a raised budget may continue that."""
-    out, page = attempt.run.options.out, render_report(model)
+    options, page = attempt.run.options, render_report(model)
     signals.deferred = True  # a model is stored whole
-    model_directory.save_model(out, model, page)
-    (out / CHECKPOINT).unlink(missing_ok=True)
-    if attempt.state and model.metrics.stopped_by != "budget":
-        attempt.state.remove()
+    model_directory.save_model(options.out, model, page)
+    if options.state is None or model.metrics.stopped_by != "budget":
+        attempt.store.remove()
 
 
 @contextlib.contextmanager
 def _attempt(run: Run, progress: Progress, signals: StopSignals) -> Iterator[Attempt | None]:
-    """Own the run's state folder, if it has one; None if the very same run is already done."""
-    folder = run.options.state
-    with StateFolder.opened(folder, run.fingerprint, run.effort, progress) if folder else nullcontext() as state:
-        resume_from = _resume_from(run, state, progress)
-        for store in resume_from or ():
-            if store.resumable:
-                signals.hint = store.hint
-        if state and resume_from is not None:
-            state.restore_log(run.options.out / LOG)
-        yield None if resume_from is None else Attempt(run, state, resume_from)
+    """Keep other trainings out of the run's state folder, if it has one; None if the very same run is already done."""
+    state = run.options.state
+
+    def wait() -> None:
+        progress.report(Warned("state-locked", f"another training uses the state in {state}: waiting until it ends"))
+
+    with locked_file(state / LOCK, wait) if state else nullcontext():
+        hint = f"state saved in {state}: {REPEAT}" if state else f"state saved: {run.options.continuing}"
+        log = run.options.out / LOG if state else None
+        store = Checkpoints(state or run.options.out, run.fingerprint, progress, hint, log)
+        store.prepare()
+        if any(map(Path.exists, (run.options.out / CHECKPOINT, *paths_in(state or run.options.out)))):
+            signals.hint = hint
+        yield None if _is_done(run, progress) else Attempt(run, store, _saved(run, store, progress))
 
 
-def _resume_from(run: Run, state: StateFolder | None, progress: Progress) -> list[Store] | None:
-    """Return where to look for a saved state, in this order; None if the very same run is already done."""
-    out, resume = run.options.out, run.options.resume
-    stores: list[Store] = [state] if state else []
-    if run.options.paused:
-        for path in filter(Path.exists, (out / CHECKPOINT, run.options.paused)):
-            if fingerprint_of(path) == run.fingerprint:
-                stores.append(CheckpointFile(path, run.fingerprint, run.options.continuing, planned=True))
-            else:
-                progress.note(f"{path} is of another corpus or other settings: the run starts from the beginning")
-        return stores
-    if state and state.resumable:
-        return stores
-    if (out / CHECKPOINT).exists():
-        if resume:
-            return [*stores, CheckpointFile(out / CHECKPOINT, run.fingerprint, run.options.continuing)]
-        progress.note(f"{out / CHECKPOINT} of an unfinished run is ignored: use --resume to continue it")
-    elif resume and (out / model_directory.MODEL).is_file():
-        if _is_done(run, progress):
-            return None
-    elif resume:
+def _saved(run: Run, store: Checkpoints, progress: Progress) -> Checkpoint | None:
+    """Return the checkpoint to continue from, which counts a restart unless the run paused there."""
+    out, options = run.options.out, run.options
+    repeatable = options.state or options.paused
+    found = store.newest() if repeatable or options.resume else None
+    if found and found.fingerprint == run.fingerprint:
+        store.restore_log()
+        effort = dataclasses.replace(found.effort, restarts=found.effort.restarts + 1)
+        return dataclasses.replace(found, effort=effort)
+    if found and repeatable:
+        progress.note(f"{options.state or out} holds the state of another run, which is replaced")
+        store.remove()
+    elif found:
+        raise BadInputError(
+            f"{out} holds a state of another corpus, preset, setting or seed, or a version that reads it differently",
+            "repeat the first command with --resume, or train without --resume",
+        )
+    for path in filter(Path.exists, (out / CHECKPOINT, options.paused) if options.paused else ()):
+        paused = load_checkpoint(path)
+        if paused.fingerprint == run.fingerprint:
+            return paused
+        progress.note(f"{path} is of another corpus or other settings: the run starts from the beginning")
+    if options.resume:
         progress.note("no saved state to resume: training from the start")
-    return stores
+    elif not repeatable and paths_in(out):
+        progress.note(f"{out} has the state of an unfinished run, which is ignored: use --resume to continue it")
+    return None
 
 
 def _is_done(run: Run, progress: Progress) -> bool:
     """Return whether the finished model in the output folder is of this very run; BadInputError if of another."""
     out = run.options.out
+    if not run.options.resume or paths_in(run.options.state or out) or not (out / model_directory.MODEL).is_file():
+        return False
     metrics = model_directory.load_model(out).metrics
     if metrics.fingerprint != run.fingerprint:
         raise BadInputError(

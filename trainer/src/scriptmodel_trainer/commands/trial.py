@@ -31,8 +31,8 @@ from scriptmodel_trainer.runs.assess import validation_value
 from scriptmodel_trainer.runs.options import TrainOptions, options_from
 from scriptmodel_trainer.runs.prepare import Run, prepare
 from scriptmodel_trainer.runs.watch import OUT_OF_MEMORY, watch
+from scriptmodel_trainer.training.checkpoints import Checkpoints
 from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
-from scriptmodel_trainer.training.stores import StateFolder
 
 _WORKER = "SCRIPTMODEL_TRIAL_WORKER"  # tells the process that trains who watches it
 _PARENT_DEATH = 1  # PR_SET_PDEATHSIG
@@ -101,8 +101,7 @@ class _Worker(Progress):
         if model is None:
             (self._out / LOG).unlink(missing_ok=True)  # it is that of a model
         self._write("failed" if failure else "complete" if model else "paused", failure or ("", ""))
-        if (run := self._run) and run.options.state:  # what continues the run is in its output
-            StateFolder(run.options.state, run.fingerprint, run.effort, self).remove()
+        self._remove_states()
 
     def _options(self, parsed: argparse.Namespace, parameters: Mapping[str, str]) -> TrainOptions:
         """Return the options of the command line, with these parameters, the seed and the folders of the run."""
@@ -118,6 +117,12 @@ class _Worker(Progress):
         """Keep what is trained, once the corpus is read."""
         self._run = run
         return run
+
+    def _remove_states(self) -> None:
+        """Remove the states of a run that has ended: what continues one that paused is in its output."""
+        if run := self._run:
+            for folder in filter(None, (run.options.state, self._out)):
+                Checkpoints(folder, run.fingerprint, self, "").remove()
 
     def _write(self, state: State, failure: tuple[Reason, str]) -> None:
         """Store the record with what the run has reached by now."""

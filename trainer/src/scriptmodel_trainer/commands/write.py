@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scriptmodel_trainer.artifacts import bases, model_directory
-from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, check, generate
 from scriptmodel_trainer.commands.next_lines import Quoted, cento, check_lines, lines_beside, next_lines, quoted_of
 from scriptmodel_trainer.commands.train import train
@@ -26,7 +26,7 @@ from scriptmodel_trainer.runs.options import TrainOptions
 from scriptmodel_trainer.runs.prepare import CHOSEN, Run
 from scriptmodel_trainer.storage.files import as_write_error, read_bounded, write_file
 from scriptmodel_trainer.training import auto
-from scriptmodel_trainer.training.checkpoints import described_in
+from scriptmodel_trainer.training.checkpoints import newest_in, paths_in
 from scriptmodel_trainer.training.fine_tuning import epochs_in
 from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
 from scriptmodel_trainer.voices.speeches import keep_speeches
@@ -157,7 +157,7 @@ def _fits(options: WriteOptions, folder: Path) -> bool:
     """Return whether the model in the folder has learned from these files; BadInputError if it is another one."""
     report = options.folder / model_directory.REPORT
     if not (folder / model_directory.MODEL).is_file():
-        if report.exists() and not (folder / CHECKPOINT).exists() and not options.force:
+        if report.exists() and not paths_in(folder) and not options.force:
             raise BadInputError(f"{report} is there already", "name another folder with --out, or add --force")
         return False
     try:
@@ -207,7 +207,7 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
 
     def before(run: Run) -> Run:
         """Find out before an hour of training what is wrong with the folder, and say how long that takes."""
-        if unfinished.exists() and not (begun and begun.fingerprint == run.fingerprint):
+        if unfinished and not (begun and begun.fingerprint == run.fingerprint):
             if not options.force:
                 message = f"{folder} has an unfinished training of other files, or for other --minutes or another base"
                 raise BadInputError(message, "repeat that command, name another folder, or add --force to start anew")
@@ -216,12 +216,13 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
         quiet.minutes = _note_time(run, progress)
         return run
 
-    quiet, unfinished = _Quiet(progress), folder / CHECKPOINT
-    begun = described_in(unfinished)
+    quiet, unfinished = _Quiet(progress), paths_in(folder)
+    begun = newest_in(folder)
     pace = begun.auto.pace if begun and begun.auto else None  # the same command continues the same training
     request = Request(options.request.words, options.request.opening)
-    resume = unfinished.exists()
-    training = dataclasses.replace(options.training, resume=resume, request=request, pace=pace, continuing=REPEAT)
+    training = dataclasses.replace(
+        options.training, resume=bool(unfinished), request=request, pace=pace, continuing=REPEAT
+    )
     train(training, quiet, signals, before, require)
     write_file(options.folder / model_directory.REPORT, read_bounded(folder / model_directory.REPORT, _MOST_REPORT))
     lines_beside(options.folder, options.plays)  # for the page, too, which does not have the plays

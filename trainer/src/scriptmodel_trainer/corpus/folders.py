@@ -14,7 +14,7 @@ _DEEPEST = 100  # folders within each other
 _LONGEST_PATH = 3800  # bytes; the kernel takes 4095
 _LONGEST_NAME = 200  # characters of a path in a note
 _MOST_ENTRIES = 200_000  # files and folders of a corpus
-_OF_MODELS = ("model.json", "model/model.json", "model/checkpoint.safetensors")
+_OF_MODELS = ("model.json", "model/model.json", "model/checkpoint-a.safetensors", "model/checkpoint-b.safetensors")
 """What a model directory holds, and the folder in which `write` keeps a model with its scripts."""
 
 

@@ -8,9 +8,10 @@ import hashlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal, Self
+from typing import Annotated, BinaryIO, Literal, NamedTuple, Self
 
 import msgspec
 from msgspec import Meta, Struct
@@ -27,7 +28,7 @@ from scriptmodel_trainer.progress.listeners import Progress
 _POLL_SECONDS = 1.0
 _HEADER = 1024  # bytes
 _MISSING = 404
-_STATE = rf"^(\d{{4,9}}(\.\d{{1,4}})?/)?(checkpoint-\d{{15}}\.safetensors|{LOG})\Z"
+_STATE = rf"^(\d{{4,9}}(\.\d{{1,4}})?/)?(checkpoint-[ab]\.safetensors|{LOG})\Z"
 
 
 class _Kept(Struct, frozen=True):
@@ -46,6 +47,13 @@ class _Header(Struct, frozen=True):
     files: Annotated[tuple[_Kept, ...], Meta(min_length=1, max_length=2)]
 
 
+class _State(NamedTuple):
+    """A checkpoint in the folder, and when it was written, in nanoseconds."""
+
+    written: int
+    path: Path
+
+
 class StoredCheckpoints:
     """As a context manager, stores each new state in a thread, with the log of the job; a failure only warns."""
 
@@ -56,8 +64,8 @@ class StoredCheckpoints:
         self._progress = progress
         self._log = log
         self._counter = 1
-        self._opened: Path | None = None
-        self._stored: Path | None = None
+        self._opened: _State | None = None
+        self._stored: _State | None = None
         self._failed = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="checkpoints", daemon=True)
@@ -105,15 +113,19 @@ class StoredCheckpoints:
             except AbandonedError:
                 return
 
-    def _newest(self) -> Path | None:
-        return max(self._folder.rglob("checkpoint-*.safetensors"), default=None)
+    def _newest(self) -> _State | None:
+        found = []
+        for path in self._folder.rglob("checkpoint-[ab].safetensors"):
+            with suppress(FileNotFoundError):
+                found.append(_State(path.stat().st_mtime_ns, path))
+        return max(found, default=None)
 
     def _content(self) -> tuple[int, Iterator[bytes]]:
         """Open the newest state, which may be newer than that of the last try, and stays open if it is deleted."""
         newest = self._opened = self._newest()
         if newest is None:
             raise FileNotFoundError
-        paths = [path for path in (newest, newest.with_name(LOG)) if path.exists()]
+        paths = [path for path in (newest.path, newest.path.with_name(LOG)) if path.exists()]
         files = [path.open("rb") for path in paths]
         kept = [
             {

@@ -80,14 +80,6 @@ def bfloat16_is_faster() -> bool:
     return not flags.isdisjoint(("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def processor() -> str:
-    """Return the kind of processor that training uses; between two kinds the same sums may be rounded another way."""
-    if gpus():
-        return device().name
-    wide = (flag for flag in _cpu_flags() or () if flag.startswith(("avx", "amx", "fma", "sve", "bf16")))
-    return " ".join([platform.machine(), *sorted(wide)])
-
-
 def device() -> Device:
     """Return what training uses: the first GPU, or the processor."""
     import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then

@@ -67,18 +67,14 @@ class DeviceUsed(ProgressEvent, frozen=True, tag="device"):
 
 
 class Resumed(ProgressEvent, frozen=True, tag="resumed"):
-    """A run continues after `share` (0 to 1) of an epoch; restarts and recomputed seconds are over all attempts."""
+    """A run continues after `share` (0 to 1) of an epoch; `restarts` counts over all attempts."""
 
     epoch: int
     share: float
     restarts: int
-    recomputed_seconds: float
 
     def lines(self) -> Iterator[str]:
-        yield (
-            f"Resumed in epoch {self.epoch} at {self.share:.0%}: restart {self.restarts} of this training, "
-            f"{self.recomputed_seconds:.0f} s recomputed so far"
-        )
+        yield f"Resumed in epoch {self.epoch} at {self.share:.0%}: restart {self.restarts} of this training"
 
 
 class EpochStarted(ProgressEvent, frozen=True):

@@ -16,7 +16,7 @@ from scriptmodel_trainer.storage.controls import json_text
 _DIGITS = {
     **dict.fromkeys(("fraction", "share", "value"), 4),
     **dict.fromkeys(("perplexity", "train_perplexity", "valid_perplexity", "network_perplexity"), 3),
-    **dict.fromkeys(("words_per_second", "eta_seconds", "seconds", "gpu_seconds", "recomputed_seconds"), 1),
+    **dict.fromkeys(("words_per_second", "eta_seconds", "seconds", "gpu_seconds"), 1),
 }
 _SECONDS = 5.0  # between two lines on a text that is scored
 

@@ -51,10 +51,7 @@ def circumstances(metrics: Metrics) -> list[str]:
         )
     if metrics.restarts:
         times = "once" if metrics.restarts == 1 else f"{metrics.restarts} times"
-        notes.append(
-            f"The training was restarted {times} and continued from its saved state; "
-            f"{metrics.recomputed_seconds:,.0f} s were computed again."
-        )
+        notes.append(f"The training was restarted {times} and continued from its saved state.")
     if metrics.device and metrics.device.name:
         memory = metrics.device.memory_bytes
         size = f" with {memory / 2**30:.0f} GiB" if memory else ""

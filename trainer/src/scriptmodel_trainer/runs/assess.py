@@ -66,7 +66,6 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         validation=validation,
         test=test,
         restarts=effort.restarts,
-        recomputed_seconds=round(effort.recomputed_seconds, 1),
         stopped_by=result.stopped_by,
         device=task.device,
         precision=task.preset.precision,
@@ -83,7 +82,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         summary=summarize(corpus.splits["train"], corpus.lexicon),
         split=corpus.split,
     )
-    versions = model_directory.versions(tensorflow=task.tensorflow)
+    versions = model_directory.versions(tensorflow=fitted.tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
     train, lexicon = corpus.splits["train"], corpus.lexicon
     known = frozenset(lexicon if vocabulary.spells else vocabulary.words)

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT
 from scriptmodel_trainer.evaluation.perplexity import scored
@@ -18,19 +19,19 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.runs.prepare import Run
 from scriptmodel_trainer.storage.arrays import Floats
 from scriptmodel_trainer.training.blending import blended
+from scriptmodel_trainer.training.checkpoints import Checkpoint, Checkpoints, save_checkpoint
 from scriptmodel_trainer.training.fine_tuning import weights_after
 from scriptmodel_trainer.training.stopping import StopSignals
-from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt at a run: its state folder, and where to look for a saved state."""
+    """An attempt at a run: where its checkpoints are, and the one that it continues from."""
 
     run: Run
-    state: StateFolder | None
-    resume_from: list[Store]
+    store: Checkpoints
+    saved: Checkpoint | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Fitted:
     run: Run
     task: TrainingTask
     result: TrainingResult
+    tensorflow: str
 
 
 def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
@@ -53,8 +55,6 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         progress.note("precision=bfloat16: float32 trains faster on this processor")
     from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
-    path, planned = options.out / CHECKPOINT, bool(options.paused)
-    kept = CheckpointFile(path, run.fingerprint, options.continuing, planned=planned)
     epochs = max(1, math.ceil(preset.epochs * options.share))
     discount = discount_of(preset.unknown_discount, vocabulary, words, options.known_words)
     task = TrainingTask(
@@ -68,17 +68,16 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         document=vocabulary.document,
         seed=options.seed,
         fingerprint=run.fingerprint,
-        processor=hardware.processor(),
-        tensorflow=tensorflow,
-        store=attempt.state or kept,
+        store=attempt.store,
+        outlives=options.state is not None,
+        saved=attempt.saved,
         checkpoint_seconds=options.checkpoint_seconds,
         sample=sample_line(vocabulary, options.seed, Sampling(), preset.softmax_cutoff),
-        resume_from=attempt.resume_from,
         start=weights_after(base.model, vocabulary, words, discount) if base else None,
         budget=options.budget,
         effort=run.effort,
         outcome=run.outcome,
-        pause=(epochs, kept) if epochs < preset.epochs else None,
+        pause=(epochs, partial(save_checkpoint, options.out / CHECKPOINT)) if epochs < preset.epochs else None,
         discount=discount,
         letter_ngrams=letter_ngrams_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
         device=hardware.device(),
@@ -91,7 +90,7 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
     if vocabulary.spells:
         read = base.model.weights["embedding"] if base else None
         result = dataclasses.replace(result, weights=without_unseen(result.weights, words, read))
-    return Fitted(run, task, result)
+    return Fitted(run, task, result, tensorflow)
 
 
 def _blended(

@@ -23,7 +23,7 @@ from scriptmodel_trainer.model.vocabulary import (
 )
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.runs.fingerprint import digest_as_read, run_fingerprint
+from scriptmodel_trainer.runs.fingerprint import run_fingerprint
 from scriptmodel_trainer.runs.options import TrainOptions
 from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.storage.records import Choice
@@ -83,8 +83,7 @@ def prepare(
     }
     preset, seed, base = options.preset, options.seed, options.base.digest if options.base else None
     splits["train"] = spelled_out(splits["train"], vocabulary, preset.subword_discount, seed, options.known_words)
-    read = digest_as_read(corpus.digest, vocabulary, splits)
-    fingerprint = run_fingerprint(preset, seed, options.layout, read, base, corpus.split)
+    fingerprint = run_fingerprint(preset, seed, corpus.digest, vocabulary, splits, base)
     return Run(options, corpus, vocabulary, splits, fingerprint, started)
 
 

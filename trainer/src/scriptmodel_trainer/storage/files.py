@@ -6,7 +6,7 @@ import fcntl
 import math
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -50,13 +50,41 @@ def locked(folder: Path) -> Iterator[None]:
     with as_write_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
         number = os.open(folder, os.O_RDONLY)
+
+    def refuse() -> None:
+        raise WriteError(f"another training writes into {folder}", "wait for it or choose another --out")
+
+    with _held(number, refuse):
+        yield
+
+
+@contextlib.contextmanager
+def locked_file(path: Path, wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock of a file, which is made; `wait` is called once where another process has to end first.
+
+    A folder that cannot be written to has no lock.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError:
+        yield
+        return
+    with _held(number, wait):
+        yield
+
+
+@contextlib.contextmanager
+def _held(number: int, wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock of an open file; `wait` may refuse to wait for it. A file system without locks has none."""
     try:
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise WriteError(f"another training writes into {folder}", "wait for it or choose another --out") from error
+        except BlockingIOError:
+            wait()
+            fcntl.flock(number, fcntl.LOCK_EX)
         except OSError:
-            pass  # a file system without locks
+            pass
         yield
     finally:
         os.close(number)

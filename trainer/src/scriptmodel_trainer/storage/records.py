@@ -118,8 +118,7 @@ class Device(Struct, frozen=True):
 class Metrics(Struct, frozen=True):
     """`metrics.json`. `tokens` counts each split, `seconds` is the training time.
 
-    `stopped_by` is `epochs`, `early-stopping` or `budget`. `recomputed_seconds` were lost with attempts that were
-    killed, and are not in `seconds`.
+    `stopped_by` is `epochs`, `early-stopping` or `budget`.
     """
 
     fingerprint: Text
@@ -132,7 +131,6 @@ class Metrics(Struct, frozen=True):
     validation: Validation | None = None
     test: Score | None = None
     restarts: Count = 0
-    recomputed_seconds: Amount = 0.0
     stopped_by: Text | None = None
     device: Device | None = None
     precision: Text | None = None

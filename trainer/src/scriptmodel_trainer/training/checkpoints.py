@@ -1,8 +1,11 @@
-"""The state of an unfinished training run: all that is needed to continue bit-identically."""
+"""The state of an unfinished training, in two files of a folder that are written by turns."""
 
+import contextlib
 import hashlib
+import os
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +13,31 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.artifacts.model_directory import LOG, SLOTS
+from scriptmodel_trainer.errors import BadInputError, TrainerError, WriteError
+from scriptmodel_trainer.progress.events import Warned
+from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.files import (
     arrays_bytes,
     arrays_from,
     converted,
     json_bytes,
     parse_json,
+    prepare_folder,
     read_bounded,
     write_file,
 )
 from scriptmodel_trainer.storage.records import Choice, Count, EpochRecord, Text
 from scriptmodel_trainer.training.state import Effort, Position
 
+LOCK = "checkpoint.lock"
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The saved state of a run; `arrays` are named weights/..., slots/..., state/... and best/...
 
-    `processor` and the version of `tensorflow` are what computed it, and `auto` is what chose it, if anything did.
+    `number` grows with each one of a folder, and `auto` is what chose the preset, if anything did.
     """
 
     fingerprint: Text
@@ -36,53 +45,119 @@ class Checkpoint:
     best_epoch: Count
     history: tuple[EpochRecord, ...]
     arrays: dict[str, Any]
-    processor: Text
-    tensorflow: Text
-    effort: Effort
+    effort: Effort = field(default_factory=Effort)
     auto: Choice | None = None
+    number: Count = 0
 
     def __post_init__(self) -> None:
         if not bool(self.history) <= self.best_epoch <= len(self.history):
             raise ValueError(f"it has no epoch {self.best_epoch}")
 
 
+class Checkpoints:
+    """The two newest checkpoints of one run in a folder, and a copy of the run's log where `log` names that.
+
+    A folder that cannot be written to costs a warning, never the training.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str, progress: Progress, hint: str, log: Path | None = None) -> None:
+        """`hint` says how a stopped run is continued from here."""
+        self.hint = hint
+        self._folder = folder
+        self._fingerprint = fingerprint
+        self._progress = progress
+        self._log = log
+        self._number = 0
+        self._failed = False
+
+    def prepare(self) -> None:
+        """Make the folder and remove what killed runs left unfinished; a warning if it cannot be written to."""
+        try:
+            prepare_folder(self._folder, (*SLOTS, LOG))
+        except WriteError as error:
+            self._warn_unwritable(error)
+
+    def newest(self) -> Checkpoint | None:
+        """Return the newest checkpoint that is whole, which may be of another run; a warning for a damaged one.
+
+        Raises OSError if one cannot be read.
+        """
+        for path in paths_in(self._folder):
+            try:
+                checkpoint = load_checkpoint(path)
+            except BadInputError as error:
+                before = "continuing from the checkpoint before it, if there is one"
+                self._progress.report(Warned("state-damaged", f"{error.message}; {before}"))
+            else:
+                self._number = checkpoint.number
+                return checkpoint
+        return None
+
+    def restore_log(self) -> None:
+        """Copy the log of earlier attempts to where this run continues it."""
+        if self._log and not self._log.exists():
+            with contextlib.suppress(OSError):
+                shutil.copyfile(self._folder / LOG, self._log)
+
+    def save(self, checkpoint: Checkpoint) -> bool:
+        """Store a checkpoint in place of the older one; returns whether it is stored."""
+        number = self._number + 1
+        try:
+            self._keep_log()  # first, so that no attempt with a checkpoint is missing in it
+            save_checkpoint(self._folder / SLOTS[number % 2], replace(checkpoint, number=number))
+        except (WriteError, OSError) as error:
+            self._warn_unwritable(error)
+            return False
+        self._number, self._failed = number, False
+        return True
+
+    def remove(self) -> None:
+        """Delete the checkpoints and the copy of the log; the next run replaces what is left."""
+        for name in (*SLOTS, *([LOG] if self._log else [])):
+            with contextlib.suppress(OSError):
+                (self._folder / name).unlink(missing_ok=True)
+
+    def _keep_log(self) -> None:
+        if self._log is None or not self._log.is_file():
+            return
+        part = self._folder / f".{LOG}.{os.getpid()}.part"
+        try:
+            shutil.copyfile(self._log, part)
+            part.replace(self._folder / LOG)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _warn_unwritable(self, error: TrainerError | OSError) -> None:
+        """Warn once until a save succeeds again."""
+        if not self._failed:
+            reason = error.message if isinstance(error, TrainerError) else f"{self._folder}: {error.strerror or error}"
+            lost = "a restart loses what was not saved"
+            self._progress.report(Warned("state-unwritable", f"{reason}; training continues, but {lost}"))
+        self._failed = True
+
+
+def paths_in(folder: Path) -> list[Path]:
+    """Return the paths of the checkpoints in a folder, newest first."""
+    found = [folder / name for name in SLOTS if (folder / name).is_file()]
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def newest_in(folder: Path) -> Checkpoint | None:
+    """Return the newest whole checkpoint in a folder, of any run; OSError if one is unreadable."""
+    for path in paths_in(folder):
+        with contextlib.suppress(BadInputError):
+            return load_checkpoint(path)
+    return None
+
+
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Store atomically: a kill at any moment leaves the old checkpoint or the new one. WriteError if it cannot."""
+    """Store atomically: a kill at any moment leaves the old file or the new one. WriteError if it cannot."""
     described = msgspec.to_builtins(replace(checkpoint, arrays={}))
     arrays = {**checkpoint.arrays, "described": np.frombuffer(json_bytes(described), np.uint8)}
     write_file(path, arrays_bytes({**arrays, "digest": digest_of(arrays)}))
 
 
-def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
-    """Read a checkpoint; BadInputError if it is damaged or of another run, OSError if it is unreadable."""
-    checkpoint = _checkpoint(path)
-    if checkpoint.fingerprint != fingerprint:
-        raise BadInputError(
-            f"{path} was made with another corpus, preset, setting or seed, or a version that reads it differently",
-            "repeat the first command with --resume, or train without --resume",
-        )
-    return checkpoint
-
-
-def described_in(path: Path) -> Checkpoint | None:
-    """Return a checkpoint; None if there is none, or it is damaged. OSError if it is unreadable."""
-    try:
-        return _checkpoint(path)
-    except (BadInputError, FileNotFoundError):
-        return None
-
-
-def fingerprint_of(path: Path) -> str | None:
-    """Return the fingerprint of a checkpoint; None if there is none, or it is damaged."""
-    found = described_in(path)
-    return found.fingerprint if found else None
-
-
-def damaged(path: Path, reason: object) -> BadInputError:
-    return BadInputError(f"{path} is damaged: {reason}", "train without --resume")
-
-
-def _checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint of any run; BadInputError if it is damaged, OSError if it is unreadable."""
     content = read_bounded(path, path.stat().st_size)
     try:
@@ -90,9 +165,9 @@ def _checkpoint(path: Path) -> Checkpoint:
         digest = arrays.pop("digest")
         described = converted(parse_json(arrays["described"].tobytes()), Checkpoint)
     except (ValueError, KeyError) as error:
-        raise damaged(path, error) from error
+        raise BadInputError(f"{path} is damaged: {error}", "train without --resume") from error
     if not np.array_equal(digest, digest_of(arrays)):
-        raise damaged(path, "it is not as it was written")
+        raise BadInputError(f"{path} is damaged: it is not as it was written", "train without --resume")
     del arrays["described"]
     return replace(described, arrays=arrays)
 
@@ -104,12 +179,3 @@ def digest_of(arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint8]:
         digest.update(f"{name} {array.dtype} {array.shape} ".encode())
         digest.update(array.tobytes())
     return np.frombuffer(digest.digest(), np.uint8)
-
-
-def check_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]], expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise BadInputError unless names and shapes of the arrays are as expected and the best weights finite."""
-    if {name: array.shape for name, array in arrays.items()} != expected:
-        raise damaged(path, "its arrays are not those of this network")
-    for name, array in arrays.items():
-        if array.dtype != np.float32 or (name.startswith("best/") and not np.isfinite(array).all()):
-            raise damaged(path, f"{name} does not hold float32 numbers, or one that is not finite")

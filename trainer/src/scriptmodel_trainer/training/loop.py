@@ -30,7 +30,7 @@ def fit(task: TrainingTask, progress: Progress, signals: StopSignals) -> Trainin
     """
     try:
         loop = _Loop(task, progress, signals)
-        resumed_from = loop.resume(progress)
+        resumed_from = loop.resume()
         signals.deferred = True
         result = loop.run(resumed_from)
     except tf.errors.ResourceExhaustedError as error:
@@ -82,9 +82,9 @@ class _Loop:
         self._reporter = Reporter(progress, task, self._rows)
         self._pace = Pace()
 
-    def resume(self, progress: Progress) -> int | None:
+    def resume(self) -> int | None:
         """Restore the saved state; returns the epoch that the run continues, None if it starts."""
-        if not self._checkpointer.restore(self._rows.windows, progress):
+        if not self._checkpointer.restore():
             return None
         return min(self._position.epoch, self._task.preset.epochs)
 
@@ -98,8 +98,10 @@ class _Loop:
                 position.start_next_epoch()
                 self._training.reset_state()
                 self._checkpointer.save_if_due(self._rows.windows)
-        pause = self._task.pause if ending == "pause" else None
-        self._checkpointer.save(pause[1] if pause else None)  # scoring the test split may take long, too
+        if self._task.pause and ending == "pause":
+            self._task.pause[1](self._checkpointer.checkpoint())
+        else:
+            self._checkpointer.save()  # scoring the test split may take long, too
         if position.window:  # the budget ended the run within an epoch, which the saved state continues
             self._validate()
         history, best = tuple(outcome.history), outcome.best_epoch

@@ -8,7 +8,6 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.training.batches import TrainingRows
 from scriptmodel_trainer.training.state import Position, seconds_left
-from scriptmodel_trainer.training.stores import StateFolder
 from scriptmodel_trainer.training.task import TrainingTask
 
 REPORT_SECONDS = 5.0
@@ -32,10 +31,9 @@ class Reporter:
     def started(self, resumed_from: int | None, position: Position) -> None:
         """Report the start of the run; `resumed_from` is the epoch that a resumed run continues."""
         task = self._task
-        parameters = task.preset.parameter_count(task.vocabulary)
-        state, epochs = isinstance(task.store, StateFolder), task.preset.epochs
+        parameters, epochs = task.preset.parameter_count(task.vocabulary), task.preset.epochs
         self._progress.report(
-            Started(task.preset_name, parameters, task.tokens, task.vocabulary, epochs, resumed_from, state)
+            Started(task.preset_name, parameters, task.tokens, task.vocabulary, epochs, resumed_from, task.outlives)
         )
         device, effort = task.device, task.effort
         self._progress.report(
@@ -44,7 +42,7 @@ class Reporter:
         if effort.restarts:
             epoch = min(position.epoch, task.preset.epochs)
             share = 1.0 if position.epoch > epoch else position.window / self._rows.windows
-            self._progress.report(Resumed(epoch, share, effort.restarts, effort.recomputed_seconds))
+            self._progress.report(Resumed(epoch, share, effort.restarts))
 
     def epoch_started(self, position: Position, rate: float) -> None:
         self._progress.report(EpochStarted(position.epoch, rate))

@@ -46,28 +46,20 @@ class Position:
 class Effort:
     """What a run took over all its restarts: `seconds` of training, `gpu_seconds` of them on a GPU.
 
-    `recomputed_seconds` of them were lost with attempts that were killed after their last checkpoint.
+    What came after the last checkpoint of an attempt that was killed is not in it.
     """
 
     seconds: Amount = 0.0
     gpu_seconds: Amount = 0.0
     restarts: Count = 0
-    recomputed_seconds: Amount = 0.0
 
     def spend(self, seconds: float, on_gpu: bool) -> None:
         self.seconds += seconds
         self.gpu_seconds += seconds if on_gpu else 0.0
 
-    def restart(self, saved: Effort, last: Effort, *, planned: bool = False) -> None:
-        """Continue from a checkpoint that holds `saved`; `last` is what the attempt before this one had reached.
-
-        A `planned` continuation is not counted as a restart.
-        """
-        lost = max(0.0, last.seconds - saved.seconds)
-        self.seconds = saved.seconds + lost
-        self.gpu_seconds = max(saved.gpu_seconds, last.gpu_seconds)
-        self.restarts = max(saved.restarts, last.restarts) + (not planned)
-        self.recomputed_seconds = max(saved.recomputed_seconds, last.recomputed_seconds) + lost
+    def restore(self, saved: Effort) -> None:
+        for each in fields(self):
+            setattr(self, each.name, getattr(saved, each.name))
 
 
 def seconds_left(budget: float, effort: Effort) -> float:
@@ -103,10 +95,6 @@ class Variables:
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return copies of all values by the names that a checkpoint gives them."""
         return {name: variable.numpy() for name, variable in self._named()}
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of all values by the names that a checkpoint gives them."""
-        return {name: tuple(variable.shape) for name, variable in self._named()}
 
     def assign(self, arrays: Mapping[str, npt.NDArray[np.float32]]) -> None:
         for name, variable in self._named():

@@ -1,7 +1,7 @@
 """What a training run is given and what it returns."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from scriptmodel_trainer.model.discounting import Discount
@@ -9,8 +9,8 @@ from scriptmodel_trainer.model.letter_ngrams import LetterNgrams
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.storage.arrays import Floats, Ids
 from scriptmodel_trainer.storage.records import Choice, Device, EpochRecord
+from scriptmodel_trainer.training.checkpoints import Checkpoint, Checkpoints
 from scriptmodel_trainer.training.state import Effort, Outcome
-from scriptmodel_trainer.training.stores import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class TrainingTask:
     first: int
     seed: int
     fingerprint: str
-    processor: str
-    tensorflow: str
-    store: Store
+    store: Checkpoints
     checkpoint_seconds: float
     sample: Callable[[dict[str, Floats]], str]
     """Writes a line of script with the given weights; must not draw from any generator that training uses."""
-    resume_from: Sequence[Store] = ()
-    """Where to look for a saved state, in this order."""
+    outlives: bool = False
+    """Whether the folder of the checkpoints outlives this process."""
+    saved: Checkpoint | None = None
+    """The checkpoint to continue from."""
     start: Mapping[str, Floats] | None = None
     """Weights to start from instead of random ones."""
     budget: float = math.inf
@@ -45,7 +45,7 @@ class TrainingTask:
     """What the run took so far, over all restarts; training keeps it up to date."""
     outcome: Outcome = field(default_factory=Outcome)
     """The finished epochs, which training keeps up to date, too."""
-    pause: tuple[int, Store] | None = None
+    pause: tuple[int, Callable[[Checkpoint], None]] | None = None
     """After how many epochs the run pauses, and what keeps its state for the continuation."""
     document: int | None = None
     """The number of the token that starts a document and clears the state, if there is one."""
