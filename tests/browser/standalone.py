@@ -1,7 +1,8 @@
 """Small models of random weights, their pages that write, and what Python expects of these pages.
 
 It runs in the trainer's environment: `python standalone.py FOLDER` writes `page.html` and `expected.json` into its
-folders `whole`, for a model that has all parts, and `bare`, for one that has none.
+folders `whole`, for a model that has all parts, `bare`, for one that has none, and `ended`, for a scene whose last
+speech is whole.
 """
 
 import json
@@ -119,10 +120,10 @@ def expected(given: TrainedModel, scene: str, words: int, seeds: int, steps: int
 
 
 def main(folder: Path) -> None:
-    for name, made in (("whole", model()), ("bare", bare())):
+    for name, made, scene in (("whole", model(), SCENE), ("bare", bare(), SCENE), ("ended", model(), f"{SCENE} do.")):
         (folder / name).mkdir()
-        (folder / name / "page.html").write_bytes(page_of(made, Cover("The <Lamp>", "A. B.", SCENE)))
-        (folder / name / "expected.json").write_text(json.dumps(expected(made, SCENE, WORDS, SEEDS, STEPS)))
+        (folder / name / "page.html").write_bytes(page_of(made, Cover("The <Lamp>", "A. B.", scene)))
+        (folder / name / "expected.json").write_text(json.dumps(expected(made, scene, WORDS, SEEDS, STEPS)))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ async def test_the_page_predicts_what_python_predicts_from_the_same_weights(page
         assert own == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("folder", ["whole", "bare"], indirect=True)
+@pytest.mark.parametrize("folder", ["whole", "bare", "ended"], indirect=True)
 async def test_the_page_writes_what_python_writes_with_the_same_seeds(page: Page, python: dict[str, Any]) -> None:
     found = await page.evaluate(SCRIPTS, {key: python[key] for key in ("scene", "words", "temperature", "texts")})
     assert all(each["given"] == python["given"] for each in found)

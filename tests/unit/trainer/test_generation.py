@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from random_models import PLAIN, SCRIPT, WORDS, faults, network, weights_of
 
 from scriptmodel_trainer.corpus import tokens
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_EXPOSITION, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.detokenizing import count_pieces, detokenize
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, cost, kind_of
@@ -175,6 +176,31 @@ def test_an_unknown_speaker_is_answered_with_known_ones() -> None:
     with pytest.raises(BadInputError) as caught:
         Writer(network(SCRIPT, 1), SCRIPT).write(30, Sampling(), (1,), Opening("Anne", ""))
     assert caught.value.message == 'unknown speaker "Anne" (did you mean ANNA?)'
+
+
+@pytest.mark.parametrize(
+    ("scene", "turns"),
+    [
+        ("ANNA. The lamp.", True),
+        ("ANNA. The “lamp.”", True),
+        ("ANNA. (Waits.) The lamp waits!", True),
+        ("ANNA. The lamp", False),
+        ("ANNA. The lamp. (waits)", False),
+    ],
+)
+def test_a_speech_that_ends_with_a_sentence_is_ended(scene: str, turns: bool) -> None:
+    begun = set()
+    for seed in range(20):
+        writer = Writer(network(SCRIPT, seed), SCRIPT)
+        written = writer.write(30, Sampling(takes=1 + seed % 2), (seed,), Opening(text=scene))
+        begun.add(written.tokens[written.given])
+    assert (begun <= {OPEN_NAME, OPEN_EXPOSITION}) is turns
+
+
+def test_a_new_person_of_the_cast_may_be_the_next_speaker() -> None:
+    opening = Opening("Zoe", text="ANNA. The lamp.", cast=("ANNA", "ZOE"))
+    written = Writer(network(SCRIPT, 1), SCRIPT).write(30, Sampling(), (1,), opening)
+    assert written.tokens[written.given : written.given + 3] == [OPEN_NAME, "ZOE", CLOSE_NAME]
 
 
 def test_too_few_words_for_any_script_are_refused_with_the_least() -> None:

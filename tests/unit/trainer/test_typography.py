@@ -9,6 +9,27 @@ ROUND = SAID.replace("[", "(").replace("]", ")")
 CURLY = "I don’t (rising) say “yes”—now."
 
 
+ADDED = "\n[ MRS BELL ]: [rising] Letters.\n    More.\n{{ Enter [slowly] FRANK. }}\n{{ ACT II. }}\n[ FRANK ]: No.\n"
+
+
+@pytest.mark.parametrize(
+    ("scene", "added", "follows"),
+    [
+        (
+            "FRANK. I wrote. (He sits.)\n\nMRS. BELL. I did.",
+            ADDED,
+            "\n\nMRS. BELL. (rising) Letters.\nMore.\n\n(Enter slowly FRANK.)\n\nACT II.\n\nFRANK. No.\n",
+        ),
+        ("[ FRANK ]: I wrote.\n[ MRS BELL ]: No.", ADDED, ADDED),
+        ("FRANK: I wrote that", " letter.\n[ FRANK ]: No.\n{{ Enter", " letter.\n\nFRANK: No."),
+        ("FRANK. I wrote.\n\nMRS. BELL. No.\n\nFRANK.", "Yes.\n[ MRS BELL ]: No.\n[ FRA", " Yes.\n\nMRS. BELL. No."),
+        ("A room.", "\n[ FRANK ]: No.\n", "\n\nFRANK: No.\n"),
+    ],
+)
+def test_what_a_writer_adds_is_set_as_the_scene_is(scene: str, added: str, follows: str) -> None:
+    assert typography_of(scene, lambda _: False).text(added) == follows
+
+
 @pytest.mark.parametrize(
     ("scene", "name", "follows"),
     [

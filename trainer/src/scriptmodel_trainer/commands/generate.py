@@ -73,14 +73,14 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
     note_unknown(writer, options.opening, progress)
     scripts = _scripts(options, writer)
     verdicts = [model.verdict(script.tokens[script.given :]) for script in scripts]
-    texts = [writer.text(script.tokens[script.given if options.only_new else 0 :]) for script in scripts]
+    texts = [_texts(options, writer, script) for script in scripts]
     printed = [
-        _printed(options, model, script, text, number, len(scripts))
-        for number, (script, text) in enumerate(zip(scripts, texts, strict=True), 1)
+        _printed(options, model, text, spoken, number, len(scripts))
+        for number, (text, spoken, _) in enumerate(texts, 1)
     ]
     if options.out is not None:
         entries = []
-        for number, (script, text, sheets) in enumerate(zip(scripts, texts, printed, strict=True), 1):
+        for number, (script, (text, *_), sheets) in enumerate(zip(scripts, texts, printed, strict=True), 1):
             files = dict(zip(sample_paths(options.out, number, options.formats), sheets, strict=True))
             entries.append(_store(files, count_pieces(text), script, progress))
         for entry, verdict in zip(entries, verdicts, strict=True):
@@ -90,8 +90,24 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
             record = _record(options, model, entries, time.monotonic() - started)
             write_file(options.record, json_bytes(record))
             progress.report(FileWritten(options.record, None))
-    new = [writer.text(script.tokens[script.given :]) for script in scripts]
-    return [Sheet(sheets[0], each) for sheets, each in zip(printed, new, strict=True)]
+    return [Sheet(sheets[0], new) for sheets, (*_, new) in zip(printed, texts, strict=True)]
+
+
+def _texts(options: GenerateOptions, writer: BaseWriter, script: Script) -> tuple[str, str, str]:
+    """Return a script as plain text, as what the other formats are made from, and what follows the text it continues.
+
+    Plain text is set like the text that it continues. New words that continue a speech of that are that speech in the
+    other formats.
+    """
+    text = writer.text(script.tokens[script.given if options.only_new else 0 :])
+    name = _continued_name(script) if options.only_new else ""
+    spoken = f"[ {name} ]: {text}" if name else text
+    typography = writer.typography(options.opening.text)
+    if typography is None:
+        return text, spoken, writer.text(script.tokens[script.given :])
+    added = typography.text(writer.added(script))
+    whole = added.lstrip() if options.only_new else options.opening.text.rstrip() + added
+    return whole, typography.named(spoken), added.lstrip()
 
 
 def _continued_name(script: Script) -> str:
@@ -102,12 +118,9 @@ def _continued_name(script: Script) -> str:
 
 
 def _printed(
-    options: GenerateOptions, model: model_directory.TrainedModel, script: Script, text: str, number: int, count: int
+    options: GenerateOptions, model: model_directory.TrainedModel, text: str, spoken: str, number: int, count: int
 ) -> list[str]:
-    """Return a script in each of the formats, with a first page that is enough to find it again.
-
-    New words that continue a speech of the given text are that speech in all formats but plain text.
-    """
+    """Return a script in each of the formats, with a first page that is enough to find it again."""
     if options.formats == (TEXT,):
         return [text]
     from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
@@ -116,8 +129,6 @@ def _printed(
     made = f"{corpus} script{'' if corpus == 1 else 's'}"
     drawn = f"temperature {options.sampling.temperature:g}, seed {options.seed}{sample}"
     page = TitlePage(options.title or "A new script", f"A model of {made}, {drawn}", options.author)
-    name = _continued_name(script) if options.only_new else ""
-    spoken = f"[ {name} ]: {text}" if name else text
     return [FORMATS[each](text if each == TEXT else spoken, page) for each in options.formats]
 
 

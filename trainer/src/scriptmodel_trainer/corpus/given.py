@@ -28,7 +28,7 @@ _SURE = 0.5  # a layout that explains less of a text may be chance
 _RENDERED_SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]:(?P<text>.*)")
 _RENDERED_DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
 _SET_IN = "  "  # before the second line of a speech in verse, and those below it
-_HEADING = re.compile(r"(INT|EXT|EST|INT\./EXT|I/E)[./ ].*|(ACT|SCENE)\b.{0,60}", re.IGNORECASE)
+HEADING = re.compile(r"(INT|EXT|EST|INT\./EXT|I/E)[./ ].*|(ACT|SCENE)\b.{0,60}", re.IGNORECASE)
 _TITLE = r"(?<!\b[Mm][Rr])(?<!\b[Mm][Rr][Ss])(?<!\b[Dd][Rr])(?<!\b[Ss][Tt])"  # not before its period: `MRS. BELL.`
 _ASIDE = r"(?P<aside>(?:\s*+[(\[][^()\[\]]*+[)\]])*+)"
 _PHRASE = r",\s(?P<phrase>[^\W\dA-Z_][^.:!?*]{0,160}+)"
@@ -229,7 +229,7 @@ def _started(line: str, known: Callable[[str], bool], separated: bool, phrased: 
     """
     if rendered := rendered_event(line):
         return rendered
-    if _HEADING.fullmatch(line):
+    if HEADING.fullmatch(line):
         return Event(EventKind.HEADING, line)
     if separated and (match := _DIRECTION.fullmatch(line)):
         return Event(EventKind.EXPOSITION, match["round"] or match["square"] or match["italic"] or "")

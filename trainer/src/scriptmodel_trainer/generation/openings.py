@@ -65,7 +65,7 @@ class Openings:
             raise BadInputError("this model's corpus has no speakers", "leave out --speaker", parameter="speaker")
         text, scene = self._given(opening.text), Event(EventKind.HEADING, opening.scene)
         spoken = self._given(opening.prompt)
-        heard = GivenText(text.tokens).speakers
+        heard = [*GivenText(text.tokens).speakers, *map(name_token, opening.cast or ())]
         speaker = self._casting.find(opening.speaker) or name_token(opening.speaker)
         if spoken.speakers and (not opening.speaker or speaker in spoken.speakers):
             prompt = list(spoken.tokens)

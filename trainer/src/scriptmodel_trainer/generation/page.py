@@ -27,6 +27,7 @@ class Page:
         self.script: list[str] = []
         self.logits: Floats = np.zeros(len(vocabulary), np.float32)
         self.position = grammar.start
+        self.given = 0  # tokens of the text that the script continues
         self.last = 0  # number of the last token
         self.used = 0
         self.pieces = 0  # of the present word
@@ -62,6 +63,12 @@ class Page:
         """True where a word with a capital may begin another line of verse."""
         speaks = self.position.place is Place.SPEECH and not self.bracketed
         return speaks and self._lines.end_at(self.width, LineStart.OPENING)
+
+    @property
+    def turns(self) -> bool:
+        """True where the text that is continued ends its last speech with a sentence: somebody else speaks."""
+        ends = self.position.final and self.script[-1] != CLOSE_BRACKET
+        return ends and len(self.script) == self.given
 
     @property
     def needs_capital(self) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scriptmodel_trainer.corpus.given import renamed
-from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EOS, OPEN_EXPOSITION, OPEN_NAME, is_word
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EOS, OPEN_EXPOSITION, OPEN_NAME, is_word, name_token
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts
 from scriptmodel_trainer.generation.hearing import Heard, repeated
@@ -97,7 +97,7 @@ class Replies:
             named, before = tokens[-2], others[1:]
             del tokens[-3:]
         elif opening.speaker:
-            named = self._casting.require(opening.speaker, others)
+            named = self._casting.require(opening.speaker, [*others, *map(name_token, opening.cast or ())])
         if tokens and is_word(tokens[-1]):
             tokens.append(EOS)
         cast = self._casting.cast(opening.cast, [*filter(None, [named]), *others], (seed,))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from scriptmodel_trainer.corpus.events import EventKind
-from scriptmodel_trainer.corpus.given import given_events
+from scriptmodel_trainer.corpus.given import HEADING, given_events
 from scriptmodel_trainer.corpus.tokens import name_token
 
 _FIRST_WORD = re.compile(r"[\w'’]+")
@@ -17,6 +17,8 @@ _SQUARE = re.compile(r"\[[^\[\]]*\](?!:)")
 _STRAIGHT = str.maketrans("‘’“”", "''\"\"")
 _OPENING = re.compile(r"(?<![^\s([—-])(['\"])(?=\S)")
 _BESIDE = re.compile(r"\s*[(\[][^()\[\]\n]*[)\]](?!:)")
+_SPEECH, _DIRECTION = re.compile(r"\[ (.*?) \]:(.*)"), re.compile(r"\{\{ (.*) \}\}")  # as a writer writes them
+_BRACKETS = re.compile(r"[()\[\]]")
 _ASIDE = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -52,6 +54,30 @@ class Typography:
         """Return a speech as it follows the scene."""
         return self.cue(name) + self.words(text)
 
+    def text(self, added: str) -> str:
+        """Return what a writer adds to the scene as the scene is set; a cue or a direction that has no end is left out.
+
+        The first line continues the last one of the scene.
+        """
+        if self.before.startswith("["):  # as the writer does
+            return added
+        first, *lines = added.split("\n")
+        space = self.open_cue or first[: len(first) - len(first.lstrip())]
+        found = [space + self.words(first)] if first.strip() else []
+        for line in lines:
+            if speech := _SPEECH.match(line):
+                found.append(f"{self.gap}{self.before}{self.name(speech[1])}{self.between}{self.words(speech[2])}")
+            elif direction := _DIRECTION.match(line):
+                words = _BRACKETS.sub("", direction[1])
+                found.append(self.gap + self.words(words if HEADING.fullmatch(words) else f"[{words}]"))
+            elif not line.startswith(("[", "{{")):
+                found.append(f"\n{self.words(line)}")
+        return "".join(found)
+
+    def named(self, text: str) -> str:
+        """Return a text as a writer writes it, with the names as the scene prints them."""
+        return re.sub(r"^\[ (.*?) \]:", lambda cue: f"[ {self.name(cue[1])} ]:", text, flags=re.MULTILINE)
+
     def cue(self, name: str) -> str:
         return self.open_cue or f"{self.gap}{self.before}{self.name(name)}{self.between}"
 
@@ -64,7 +90,8 @@ def typography_of(text: str, known: Callable[[str], bool]) -> Typography:
     if not found:  # each is followed by what is beside or below it, as `(CONT'D)`
         found = _cue_in(_BESIDE.sub("", text), [(name, _BESIDE.sub("", f" {words}").strip()) for name, words in said])
     if speeches and not speeches[-1].text.strip():
-        found["open_cue"] = _TO_LAST_MARK.sub("", found.get("between", " "))
+        beside = _TO_LAST_MARK.sub("", found.get("between", " "))
+        found["open_cue"] = "\n" if text.rstrip()[-1:].isalnum() else beside
     return Typography(
         **found,
         names={name_token(event.speaker).casefold(): event.speaker.strip() for event in speeches},

@@ -1,6 +1,7 @@
 """Writes one script: the network scores each next token, the grammar restricts it, the word limit ends the script."""
 
 import abc
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,12 +20,14 @@ from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.generation.takes import Take, best_take, run_takes
+from scriptmodel_trainer.generation.typography import Typography, typography_of
 from scriptmodel_trainer.generation.verse import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats, Ids
 
+_CONTEXT = 64  # given tokens that are rendered with new ones, so that these attach to them as in one text
 _LONGEST_WORD = 8  # sub-words
 _LONGEST_ASIDE = 60  # tokens; a network forgets that a bracket, a quote or a direction is open
 _CLOSERS = (Kind.CLOSE_QUOTE, Kind.CLOSE_BRACKET, Kind.CLOSE_EXPOSITION)
@@ -85,6 +88,18 @@ class BaseWriter(abc.ABC):
     @abc.abstractmethod
     def text(self, script: Sequence[str]) -> str:
         """Return the text of the tokens of a script."""
+
+    def added(self, script: Script) -> str:
+        """Return the text that a script adds to the one that it continues, as it follows that."""
+        start = max(0, script.given - _CONTEXT)
+        before = self.text(script.tokens[start : script.given]).rstrip()
+        whole = self.text(script.tokens[start:])
+        return whole[len(os.path.commonprefix((before, whole))) :]  # noqa: RUF071  # of texts
+
+    def typography(self, given: str) -> Typography | None:
+        """Return how a text is set that a script continues; None if what is added to it is not set like it."""
+        del given
+        return None
 
     def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
         """Return a whole script of at most `words` words as `wc -w` counts its text.
@@ -244,7 +259,7 @@ class Writer(BaseWriter):
             raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}", parameter="words")
         page.logits = yield self._vocabulary.first
         yield from self._force(page, renamed(start.text, cast.voice), counted=False)
-        draft.given = len(self._vocabulary.joined(page.script))
+        draft.given, page.given = len(self._vocabulary.joined(page.script)), len(page.script)
         yield from self._force(page, renamed(start.scene, cast.voice))
         nobody = page.position.place is Place.OUTSIDE  # speaks yet
         if start.prompt and start.prompt[0] != OPEN_NAME and nobody:
@@ -261,6 +276,11 @@ class Writer(BaseWriter):
 
     def text(self, script: Sequence[str]) -> str:
         return detokenize(self._lines.broken(script))
+
+    def typography(self, given: str) -> Typography | None:
+        if not (given.strip() and self._grammar.has_names):
+            return None
+        return typography_of(given, lambda name: self._casting.find(name) is not None)
 
     def unknown(self, opening: Opening) -> tuple[list[str], list[str]]:
         return self._starts.unknown(opening)
@@ -298,6 +318,8 @@ class Writer(BaseWriter):
             allowed = frozenset(kind for kind in allowed if self._affordable(page, kind))
         if page.aside >= _LONGEST_ASIDE and not allowed.isdisjoint(_CLOSERS):
             return allowed & {*_CLOSERS, Kind.CONTINUATION, Kind.CLITIC}
+        if page.turns and Kind.OPEN_NAME in allowed:
+            return allowed.intersection(_SPEECH_ENDS)
         if page.titled and Kind.WORD in allowed:
             return allowed & {Kind.WORD, Kind.CONTINUATION}
         if page.silent:  # one aside before the first word; the corpus may have two, and two lead to ten

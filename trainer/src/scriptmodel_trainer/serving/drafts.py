@@ -1,12 +1,8 @@
 """The text of a script while it is written, as it continues the text that was given: whole words, up to a stop."""
 
-import os
 from collections.abc import Sequence
 
 from scriptmodel_trainer.generation.writer import BaseWriter, Draft, Script
-
-_CONTEXT = 64
-"""Given tokens that are rendered with the new ones, so that these attach to them as in one text."""
 
 
 class Continuation:
@@ -14,9 +10,8 @@ class Continuation:
 
     def __init__(self, writer: BaseWriter, given: str, stops: Sequence[str] = ()) -> None:
         self._writer, self._stops = writer, stops
-        self._named = given[-1:].isalnum()
+        self._typography = writer.typography(given)
         self._space = len(given) - len(given.rstrip())
-        self._before: str | None = None
         self.sent = 0  # characters
         self.stopped = False
 
@@ -45,13 +40,8 @@ class Continuation:
         return text[: min(found)] if found else text
 
     def _text(self, script: Script) -> str:
-        """Return the new text; it starts with the space that the given text does not end with, or below a name."""
-        start = max(0, script.given - _CONTEXT)
-        if self._before is None:
-            self._before = self._writer.text(script.tokens[start : script.given]).rstrip()
-        whole = self._writer.text(script.tokens[start:])
-        text = whole[len(os.path.commonprefix((self._before, whole))) :]  # noqa: RUF071  # of texts
-        if self._named and self._before.endswith("]:"):
-            return text.replace(" ", "\n", 1)
+        """Return the new text, set like the given one; it starts with the space that that does not end with."""
+        text = self._writer.added(script)
+        text = self._typography.text(text) if self._typography else text
         space = len(text) - len(text.lstrip())
         return text[min(space, self._space) :]

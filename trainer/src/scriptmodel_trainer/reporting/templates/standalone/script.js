@@ -176,6 +176,8 @@ class Script {
     const { position } = this, able = Object.keys(position.moves).filter((kind) => this.left > 16 + this.longest || this.affordable(kind));
     const kinds = bits(...able) & ~bits(UNWRITTEN);
     if (this.aside >= LONGEST_ASIDE && kinds & CLOSERS) return kinds & (CLOSERS | bits(CLITIC));
+    const turns = this.tokens.length === this.given && position.final && this.last !== "<close-brack>";
+    if (turns && has(kinds, OPEN_NAME)) return kinds & SPEECH_ENDS;  // the scene ends with a whole speech
     if (this.titled && has(kinds, WORD)) return bits(WORD);
     const more = this.model.kind(this.last) === CLOSE_NAME ? 0 : bits(OPEN_BRACKET);
     return (this.silent && kinds & ~SPEECH_ENDS & ~more) || kinds;
