@@ -75,6 +75,10 @@ def test_the_place_of_a_line_is_no_description_of_the_scene(tmp_path: Path) -> N
     ("name", "text", "title"),
     [
         ("plays-42395_The-Circle.txt", "W. SOMERSET MAUGHAM\n\n{talk}", "plays 42395 The Circle"),
+        ("A Woman of No Importance.txt", "A WOMAN OF\nNO IMPORTANCE\n\nBY A. B.\n\n{talk}", "A WOMAN OF NO IMPORTANCE"),
+        ("A-Doll-s-House---a-play.txt", "A DOLL'S HOUSE\n\n{talk}", "A DOLL'S HOUSE"),
+        ("Mrs. Warren's Profession.txt", "MRS. WARREN'S PROFESSION\n\n{talk}", "MRS. WARREN'S PROFESSION"),
+        ("Mr. Trent.train.txt", "By somebody.\n\n{talk}", "Mr Trent"),
         ("The Circle.txt", "THE CIRCLE\n\n{talk}", "THE CIRCLE"),
         (
             "circle.xml",

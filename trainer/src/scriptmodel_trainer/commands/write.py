@@ -25,6 +25,7 @@ from scriptmodel_trainer.reporting.suffixes import SUFFIXES
 from scriptmodel_trainer.runs.options import TrainOptions
 from scriptmodel_trainer.runs.prepare import CHOSEN, Run
 from scriptmodel_trainer.storage.files import as_write_error, read_bounded, write_file
+from scriptmodel_trainer.storage.records import Choice
 from scriptmodel_trainer.training import auto
 from scriptmodel_trainer.training.checkpoints import newest_in, paths_in
 from scriptmodel_trainer.training.fine_tuning import epochs_in
@@ -44,7 +45,6 @@ _TECHNICAL = (
     | events.EpochStarted
     | events.TrigramsMixed
 )
-_FAR = 1.3  # times the announced minutes: more is worth a correction
 _MOST_REPORT = 1 << 26
 
 
@@ -131,11 +131,12 @@ def _next_script(folder: Path) -> tuple[int, Path]:
 class _Quiet(Progress):
     """Leaves out files that are written, which the end names, and what only who chose the settings understands.
 
-    Corrects the announced `minutes` of a training once: how busy the machine is, and how fast in the precision of the
-    training, is known when a part of it is done.
+    Says once how long a training takes, which is known when a part of it is done, and whether more of the minutes that
+    `auto` was given would help.
     """
 
-    minutes: float | None = None
+    announces = False
+    choice: Choice | None = None
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -145,10 +146,10 @@ class _Quiet(Progress):
             self._progress.note(text)
 
     def report(self, event: events.ProgressEvent) -> None:
-        if isinstance(event, events.Progressed) and self.minutes is not None:
-            left, announced, self.minutes = event.eta_seconds / 60, self.minutes, None
-            if left > _FAR * announced:
-                self.note(f"training takes about {_minutes(left)} at its present speed")
+        if isinstance(event, events.Progressed) and self.announces:
+            self.announces, minutes = False, event.eta_seconds / 60
+            about = f"training takes about {_minutes(minutes)} on this machine{_limit(self.choice, minutes)}"
+            self.note(f"{about}; Ctrl-C stops it, the same command continues it")
         if not isinstance(event, _TECHNICAL):
             self._progress.report(event)
 
@@ -213,7 +214,7 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
                 raise BadInputError(message, "repeat that command, name another folder, or add --force to start anew")
             run = dataclasses.replace(run, options=dataclasses.replace(run.options, resume=False))
         _note_base(run, options.base, progress)
-        quiet.minutes = _note_time(run, progress)
+        quiet.announces, quiet.choice = True, run.options.auto
         return run
 
     quiet, unfinished = _Quiet(progress), paths_in(folder)
@@ -243,17 +244,13 @@ def _note_base(run: Run, wanted: str | None, progress: Progress) -> None:
         progress.note(bases.HOW_TO_GET_ONE)
 
 
-def _note_time(run: Run, progress: Progress) -> float | None:
-    """Say how long the training takes; returns the minutes, None for a training that `auto` did not choose."""
-    choice = run.options.auto
-    if choice is None:
-        return None
-    minutes = auto.minutes_of(choice)
-    long = choice.minutes is not None and minutes > choice.minutes
-    more = ", although it is the shortest one" if long and auto.choose(choice.tokens, 0).preset == choice.preset else ""
-    about = f"training takes about {_minutes(minutes)} on this machine{more}"
-    progress.note(f"{about}; Ctrl-C stops it, the same command continues it")
-    return minutes
+def _limit(choice: Choice | None, minutes: float) -> str:
+    """Return what keeps a training from the minutes that were given: there is no shorter one, or no longer one."""
+    if choice is None or choice.minutes is None:
+        return ""
+    if minutes > choice.minutes and auto.is_choice_for(choice, 0):
+        return ", although it is the shortest one"
+    return ": more minutes do not help with so few words" if auto.is_longest(choice) else ""
 
 
 def _minutes(minutes: float) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from scriptmodel_trainer.corpus.events import Event
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, MARKERS, OPEN_BRACKET, OPEN_NAME, OPEN_QUOTE, PUNCTUATION
@@ -14,6 +16,13 @@ from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, MARKERS, OPEN_BRACKET,
 _VERSE = 0.2
 """Share of the spoken tokens in lines that makes a play one in verse: songs are enough."""
 _OPENERS = (OPEN_BRACKET, OPEN_QUOTE)
+_NO_WORDS, _NUMBER_BESIDE = re.compile(r"\.(train|valid|test)$|[^\w’']+|_"), re.compile(r"^\d+ | \d+$")  # of a name
+
+
+def title_of_file(name: str) -> str:
+    """Return the title that a file's name gives its play."""
+    stem = " ".join(_NO_WORDS.sub(" ", PurePath(name).stem).split())
+    return _NUMBER_BESIDE.sub("", stem) or stem
 
 
 @dataclass(frozen=True, slots=True)

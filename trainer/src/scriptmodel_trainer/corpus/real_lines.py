@@ -5,11 +5,12 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import msgspec
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.plays import title_of_file
 from scriptmodel_trainer.corpus.reading import Source, read_lines
 from scriptmodel_trainer.corpus.stream import events_of
 from scriptmodel_trainer.storage.files import read_bounded
@@ -20,11 +21,11 @@ LONGEST = 40
 """Words of a line."""
 _SPEECH = 20  # words of a speech that is a line as a whole
 _FEWEST = 3
+_SHORTEST = 3  # letters that many titles begin with
 _MOST_BYTES = 1 << 28
 _ASIDE = re.compile(r"\s*[\[(][^\[\]()]*[\])]")
 _LEFT = re.compile(r"(?<=[.?!…—]) \.(?= |$)|^[.,;:!?]+ | (?=[.,;:!?])")  # of a sentence that an aside ends
 _ENDS = re.compile(r"(?<=[.?!…”\"])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\b[A-Z]\.)\s+(?=[“\"‘']?[A-Z])")
-_NO_WORDS, _NUMBER_BESIDE = re.compile(r"[^\w’']+|_"), re.compile(r"^\d+ | \d+$")  # of a file's name
 _TEI_TITLE, _HEAD = re.compile(r"<titleStmt>\s*<title\b[^>]*>([^<]+)<"), 40  # lines
 _ACT = re.compile(r"\b(act|aufzug|akt|acte|atto)\b", re.IGNORECASE)
 _MARKS = str.maketrans("", "", "_*|{}<>")
@@ -95,16 +96,26 @@ def titled(source: Source, found: Iterable[Event]) -> Iterator[tuple[str, Event]
     """Yield the events of a file, each with the title of its play."""
     events = list(found)
     printed = [event.play for event in events if event.play]
-    in_head = _TEI_TITLE.search("\n".join(itertools.islice(read_lines(source), _HEAD)))
-    title = " ".join(in_head[1].split()) if in_head else _title_of(source.name, "".join(printed[:1]))
+    head = list(itertools.islice(read_lines(source), _HEAD))
+    in_head = _TEI_TITLE.search("\n".join(head))
+    title = " ".join(in_head[1].split()) if in_head else _title_of(source.name, "".join(printed[:1]), head)
     for event in events:
         title = (len(printed) > 1 and event.play) or title
         yield title, event
 
 
-def _title_of(name: str, title: str) -> str:
-    """Return the title of a file's only play: the one printed in it if it agrees with the file's name, else that."""
-    stem = " ".join(_NO_WORDS.sub(" ", PurePath(name).stem.split(".")[0]).split())
-    plain = _NUMBER_BESIDE.sub("", stem)
-    letters = ["".join(filter(str.isalnum, each.casefold())) for each in (title, plain)]
-    return title.strip() if len(letters[0]) > 3 and letters[0] in letters[1] else plain or stem
+def _title_of(name: str, title: str, head: Iterable[str]) -> str:
+    """Return the title of a file's only play: the one printed in its head if it agrees with the file's name, else that.
+
+    A title of several lines is printed as far as it agrees.
+    """
+    plain = title_of_file(name)
+    lines = itertools.dropwhile(lambda line: line != title.strip(), filter(None, map(str.strip, head)))
+    longer = itertools.accumulate(lines, lambda above, line: f"{above} {line}", initial="")
+    printed = [each.strip() for each in (title, *itertools.islice(longer, 1, 4)) if _letters(each) in _letters(plain)]
+    longest = max(printed, key=len, default="")
+    return longest if len(_letters(longest)) > _SHORTEST else plain
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scriptmodel_trainer.corpus.given import renamed
-from scriptmodel_trainer.corpus.plays import PlayFacts
+from scriptmodel_trainer.corpus.plays import PlayFacts, title_of_file
 from scriptmodel_trainer.corpus.tokens import name_token
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
@@ -35,6 +35,12 @@ class Play:
     speakers: tuple[Name, ...]
     verse: bool = False
     proper: tuple[Name, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What a reader calls it: the title within its file, else what the file's name says."""
+        file, _, title = self.name.partition(": ")
+        return title or title_of_file(file)
 
 
 @dataclass(frozen=True, slots=True)

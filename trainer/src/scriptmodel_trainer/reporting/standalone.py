@@ -54,7 +54,7 @@ def page_of(model: TrainedModel, cover: Cover) -> bytes:
         scripts="\n".join((_FOLDER / name).read_text("utf-8") for name in _SCRIPTS),
         model=base64.b64encode(packed).decode(),
         temperature=Sampling().temperature,
-        plays=[play.name for play in model.plays if len(play.speakers) > 1],
+        plays=[play.title for play in model.plays if len(play.speakers) > 1],
     )
     return html.encode("utf-8", errors="replace")
 

@@ -91,7 +91,7 @@ class Pages:
             model, _ = await here.load()
         except TrainerError as error:
             return {"title": title, "model": None, "problem": f"Not yet: {error.line()}."}
-        plays = [(play.name, [name.replace("_", " ") for name in play.speakers]) for play in model.plays]
+        plays = [(play.title, [name.replace("_", " ") for name in play.speakers]) for play in model.plays]
         speakers = sorted({name for _, names in plays for name in names})
         people = next((names[:2] for _, names in plays if len(names) > 1), ["ANNA", "BEN"])
         shown = {"plays": plays, "speakers": speakers, "people": people, "sampling": Sampling()}

@@ -64,6 +64,12 @@ def is_choice_for(choice: Choice | None, minutes: float) -> bool:
     return (again.preset, again.settings) == (choice.preset, choice.settings)
 
 
+def is_longest(choice: Choice) -> bool:
+    """Return whether more minutes would choose the same preset and settings."""
+    row = _ROWS[0]
+    return (row.preset, row.settings) == (choice.preset, choice.settings)
+
+
 def minutes_of(choice: Choice) -> float:
     """Return how long a training that was chosen takes at its pace."""
     rows = (row for row in _ROWS if (row.preset, row.settings) == (choice.preset, choice.settings))

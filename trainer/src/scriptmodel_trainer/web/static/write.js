@@ -67,9 +67,9 @@ function writing(form) {
     const { replies } = await (await answer("replies", request, signal)).json();
     lines.replaceChildren(...replies.map(({ cue, words, source }) => {
       const line = element("li", ""), keep = element("button", "Keep", "keep");
-      line.title = source;
       line.reply = { cue, source };
       line.append(keep, " ", element("b", cue.trimStart()), ...words.split(/(?<= )/).map((word) => element("span", word, "word")));
+      if (source) line.append(" ", element("small", source));
       return line;
     }));
     show(lines);
