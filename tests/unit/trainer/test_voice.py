@@ -77,10 +77,33 @@ def test_a_tic_has_its_count_and_its_places_once() -> None:
     assert sum("frankly" in each.words for each in habits.tics(draft)) == 1
 
 
+def test_names_titles_and_parts_of_words_are_no_tics() -> None:
+    habits = Habits(
+        speeches("ANNA", ["Mr. Brown is here.", "I do not know.", "Well, is it late?"] * 20), Masked(["ANNA"])
+    )
+    text = "Well, I don't know Harold, 'tis Mr. Green and n other t."
+    tics = {word for tic in habits.tics(speeches("BEN", [text] * 9)) for word in tic.words.split()}
+    assert {"other", "don't", "tis"} <= tics
+    assert not tics & {"t", "n", "mr", "harold", "green"}
+
+
+def test_a_play_without_an_author_beside_others_and_a_short_draft_are_noted(tmp_path: Path) -> None:
+    (tmp_path / "plays").mkdir()
+    for name, king in (("a", "By A. Author\n\n"), ("b", "")):
+        path = play(tmp_path / "plays" / f"{name}.txt", {"CLERK": said(PLAIN, 7), "QUEEN": said(GRAND, 8)})
+        path.write_text(king + path.read_text())
+    draft = play(tmp_path / "draft.txt", {"JOHN": said(GRAND, 9, 2)})
+    shown = run_trainer(["voice", draft, "--with", tmp_path / "plays"]).stderr
+    assert "no author is known of b: write `By NAME` above the play" in shown
+    assert "note: 20 words are too little to tell: 300 and more are" in shown
+
+
 @pytest.mark.parametrize(
     ("name", "head", "author"),
     [
         ("Shaw/play.txt", "", "Shaw"),
+        ("comedies/play.txt", "A Comedy\nBy Oscar Wilde\n", "Oscar Wilde"),
+        ("play.txt", "A COMEDY\n\nBY\n\nOSCAR WILDE\n", "Oscar Wilde"),
         ("play.txt", "A Comedy\nby Oscar Wilde\n", "Oscar Wilde"),
         ("play.txt", "Author: HENRIK IBSEN\n", "Henrik Ibsen"),
         ("play.txt", "COPYRIGHT, 1921,\nBY GEORGE H. DORAN COMPANY\n", ""),
@@ -146,7 +169,11 @@ def test_a_draft_that_is_one_of_the_plays_is_noted_once(tmp_path: Path) -> None:
     ("draft", "plays", "problem"),
     [
         ("Only prose, and no speech.\n", {"CLERK": said(PLAIN, 7), "QUEEN": said(GRAND, 8)}, "has no speeches"),
-        ("ANNA: Yes.\n\nBEN: No.\n\nANNA: Oh.\n", {"CLERK": ["Yes."] * 5, "QUEEN": ["No."] * 5}, "says 500 words"),
+        (
+            "ANNA: Yes.\n\nBEN: No.\n\nANNA: Oh.\n",
+            {"CLERK": ["Yes."] * 5, "QUEEN": ["No."] * 5},
+            "no character of the plays says 500 words",
+        ),
     ],
 )
 def test_too_little_is_an_error_that_says_what_to_do(

@@ -40,6 +40,8 @@ def normalize(
         progress.report(Warned("not_scripts", report["doubt"]))
     if out is not None or sys.stderr.isatty():  # the table would be lost in a pipe
         print(printable("\n".join(_table(report["files"]))), file=sys.stderr if out is None else sys.stdout, flush=True)
+    elif out is None:
+        progress.note("this is the stream that training reads; --out FILE stores it and prints a table of the files")
     if watched:
         progress.note("--out FILE, or a pipe, has the stream itself; --explain shows what each line was taken for")
 

@@ -33,6 +33,8 @@ def voice(draft: Path, plays: Sequence[Path], layout: str, every: bool, as_json:
     own = read_draft(source, chosen, lambda name: name.casefold() in check.names)
     progress.note(f"comparing {len(own):,} speeches with {len(corpus):,} of the plays")
     report = check.report(own, str(draft))
+    if report["doubt"]:
+        progress.note(report["doubt"])
     return json.dumps(finite(report)) if as_json else "\n".join(_text(report, every=every))
 
 

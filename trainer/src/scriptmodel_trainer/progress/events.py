@@ -48,7 +48,7 @@ class Started(ProgressEvent, frozen=True, tag="start"):
         resumed = f", resumed in epoch {self.resumed_from}" if self.resumed_from else ""
         yield (
             f"Preset {self.preset}: {self.parameters:,} parameters, vocabulary {self.vocabulary:,}; "
-            f"tokens: {tokens}; {self.epochs} epochs{resumed}"
+            f"tokens: {tokens}; {self.epochs} epoch{'s' * (self.epochs != 1)}{resumed}"
         )
 
 

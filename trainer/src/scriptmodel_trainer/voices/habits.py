@@ -14,6 +14,8 @@ _LONGEST_TURN = 3
 _LEAST_COUNT, _LEAST_RATIO, _LEAST_G2 = 4, 3.0, 15.0
 """A tic is there at least so many times, so many times as often as in the corpus, and that is no chance."""
 _MOST_TICS, _MOST_PLACES = 20, 8
+_ALWAYS = frozenset(("i", "i'm", "i'll", "i've", "i'd", "o"))
+"""Words that have a capital wherever they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,11 @@ class Habits:
     def __init__(self, corpus: Sequence[Speech], masked: Masked) -> None:
         self._masked = masked
         self._counts = Counter[tuple[str, ...]]()
+        self._small = set[str]()
+        """Words that have no capital somewhere; others are names and titles."""
         for speech in corpus:
             self._counts.update(_turns(speech))
+            self._small.update(filter(str.islower, speech.words))
         self._total = sum(count for turn, count in self._counts.items() if len(turn) == 1)
 
     def new_words(self, speech: Speech) -> list[str]:
@@ -64,10 +69,14 @@ class Habits:
             for turn in _turns(speech):
                 places[turn].append(speech)
         total = sum(len(found) for turn, found in places.items() if len(turn) == 1)
+        small = self._small.union(word for speech in draft for word in speech.words if word.islower())
+        within = {word for speech in draft for clause in speech.clauses for word in clause[1:] if not word.islower()}
+        names = {word.lower() for word in within} | {turn[0] for turn in self._counts if len(turn) == 1}
+        silent = (names - small - _ALWAYS) | {*"bcdefghjklmnpqrstuvwxyz"}
         scored = []
         for turn, found in places.items():
             expected = self._counts[turn] * total / self._total
-            often = len(found) >= max(_LEAST_COUNT, _LEAST_RATIO * expected)
+            often = len(found) >= max(_LEAST_COUNT, _LEAST_RATIO * expected) and silent.isdisjoint(turn)
             said = " ".join(turn)
             if (
                 often

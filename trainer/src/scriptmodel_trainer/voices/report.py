@@ -10,7 +10,8 @@ from scriptmodel_trainer.voices.speeches import Masked, Speech
 from scriptmodel_trainer.voices.voices import Comparison, Likeness, Voices, likeness
 
 Report = dict[str, Any]
-"""Lists of dictionaries: `characters`, `tics` and `speeches`, as `voice --json` prints them."""
+"""Lists of dictionaries: `characters`, `tics` and `speeches`, as `voice --json` prints them, and a `doubt`."""
+_FEWEST = 300
 
 
 class VoiceCheck:
@@ -26,9 +27,12 @@ class VoiceCheck:
         """Return what is found of a draft; BadInputError if it has no speeches, or nobody in the corpus says enough."""
         if not own:
             raise BadInputError(f"{draft} has no speeches", "begin each with the speaker: `VIVIE. Good morning.`")
+        words = sum(len(each.words) for each in own)
+        few = f"{words} words are too little to tell: {_FEWEST} and more are" if words < _FEWEST else ""
         voices, habits = self._voices(frozenset(each.speaker for each in own))
         heard = voices.hear([each.text for each in own])
         return {
+            "doubt": few,
             "characters": [_person(name, own, voices, heard) for name in dict.fromkeys(each.speaker for each in own)],
             "tics": [dataclasses.asdict(tic) for tic in habits.tics(own)],
             "speeches": [_speech(number, own[number], voices, heard, habits) for number in range(len(own))],

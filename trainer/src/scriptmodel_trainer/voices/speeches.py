@@ -1,7 +1,6 @@
 """The speeches of plays, each with who says it, in which play and by which author."""
 
 import dataclasses
-import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,10 +22,14 @@ SPEECHES = "speeches.json"
 _MOST_BYTES = 1 << 28
 _ASIDE = re.compile(r"[\[(][^\])]*[\])]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_MARK = re.compile(r"[^\w\s'’]+")
+_MARK = re.compile(r"(?<!\b[MDS][rt])(?<!\bMrs)[^\w\s'’]+")  # a title's full stop is none
 _LETTERS = re.compile(r"[^\W\d_]+")
-_STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "—": "-", "–": "-"})
-_BY = re.compile(r"\s*(?:author:|(?:written\s+)?by\b:?)\s+(?P<author>[^\W\d_][^,;(\d]{2,60}?)[\s.,]*", re.IGNORECASE)
+_STRAIGHT = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "′": "'", "“": '"', "”": '"', "—": "-", "–": "-"})
+_BY = re.compile(
+    r"^[^\S\n]*(?:author:|(?:written\s+)?by\b:?)\s+(?P<author>[^\W\d_][^,;(\d\n]{2,60}?)[^\S\n.,]*[.,]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_COPYRIGHT = re.compile(r".*copyright.*\n.*", re.IGNORECASE)
 _TEI_AUTHOR = re.compile(r"<author\b[^>]*>\s*(?:<[^>]*>\s*)*(?P<author>[^<]{3,60})")
 _HEAD = 120
 """Lines of a file that may name its author."""
@@ -64,6 +67,10 @@ def read_speeches(sources: Sequence[Source], layout: Layout | None, note: Callab
             note(f"{source.name} has no speeches that are recognised")
         found += own
     names = _full_names({each.author for each in found})
+    if unnamed := sorted({each.play for each in found if not each.author} if any(names) else ()):
+        note(
+            f"no author is known of {', '.join(unnamed)}: write `By NAME` above the play, or put it into a folder NAME"
+        )
     return [dataclasses.replace(each, author=names[each.author]) for each in found]
 
 
@@ -123,14 +130,10 @@ def _said(event: Event) -> str:
 
 
 def _author(source: Source) -> str:
-    """Return the author: the folder of a file below the given one, else whom its first lines name."""
-    folder = PurePath(source.name).parent.name
-    if folder:
-        return folder
-    head = reading.sample_lines(source)[:_HEAD]
-    lines = (line for above, line in itertools.pairwise(["", *head]) if "copyright" not in above.casefold())
-    found = _TEI_AUTHOR.search("\n".join(head)) or next(filter(None, map(_BY.fullmatch, lines)), None)
-    return " ".join(found["author"].split()).title() if found else ""
+    """Return the author: whom the first lines of a file name, else its folder below the given one."""
+    head = "\n".join(reading.sample_lines(source)[:_HEAD])
+    found = _TEI_AUTHOR.search(head) or _BY.search(_COPYRIGHT.sub("", head))
+    return " ".join(found["author"].split()).title() if found else PurePath(source.name).parent.name
 
 
 class Masked:

@@ -70,7 +70,9 @@ class Voices:
         known = {name: found for name, found in by_character.items() if said[name] >= LEAST_WORDS}
         if not known:
             most = max(said.values(), default=0)
-            problem = f"nobody in the corpus says {LEAST_WORDS} words, the most are {most}"
+            problem = (
+                f"no character of the plays says {LEAST_WORDS} words, by which a voice is known; the most are {most}"
+            )
             raise BadInputError(problem, "give more plays with --with")
         self.characters = tuple(known)
         self.authors = tuple(by_author) if len(by_author) > 1 else ()
