@@ -118,7 +118,6 @@ FLAGS: dict[str, dict[str, str]] = {
         "--top-p": "who compares with programs that have it",
         "--continue-text": "pipelines, whose jobs have no such file",
         "--takes": "who wants the words as `serve` streams them: 1",
-        "--together": "who writes many samples",
         "--format": "who continues in a screenplay program",
         "--record": "who has to know later what made a script",
         "--log": "whose program reads what was written",
@@ -138,12 +137,6 @@ FLAGS: dict[str, dict[str, str]] = {
         "--with": "everyone: they are what it is compared with",
         "--layout": _LAYOUT,
         "--all": "who revises a scene speech by speech",
-        "--json": _SCRIPTED,
-    },
-    "compare": {
-        "MODEL_DIR": "everyone: they are what is compared",
-        "--data": "everyone: it is what the models are measured on",
-        "--layout": _LAYOUT,
         "--json": _SCRIPTED,
     },
     "base": {

@@ -34,7 +34,6 @@ SECTIONS = {
     "Without a cluster": {
         "write": (f"{LOCAL}.write:write", "Train on a folder of plays and write a script."),
         "voice": (f"{LOCAL}.write:voice", "Say whose speech each speech of a draft sounds like."),
-        "compare": (f"{LOCAL}.write:compare", "Compare two models on the same text."),
         "judge": (f"{LOCAL}.write:judge", "Judge a script beside plays."),
         "export": (f"{LOCAL}.write:export", "Export a model for other programs."),
         "base": (f"{LOCAL}.write:base", "List, add or remove bases, from which write starts."),

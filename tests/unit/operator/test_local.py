@@ -186,7 +186,7 @@ def trainer_of(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=folder)
 
 
-@pytest.mark.parametrize("name", ["write", "voice", "compare", "judge", "export", "base"])
+@pytest.mark.parametrize("name", ["write", "voice", "judge", "export", "base"])
 def test_a_writers_command_runs_the_trainers_with_the_same_words(name: str, tmp_path: Path) -> None:
     words = [name, "plays/", "--cast", "ANNA,OLD BEN", "--continue", "-", "-h"]
     done = trainer_of(tmp_path, *words)

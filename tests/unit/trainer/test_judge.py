@@ -14,7 +14,6 @@ from running import run_trainer
 from samples import play
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
-from scriptmodel_trainer.commands.compare import better_of
 from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
@@ -221,42 +220,6 @@ def test_the_command_judges_a_script_and_a_model(learned: tuple[Path, Path], wri
     assert found[1] in SCALE
     copy = run_trainer(["judge", corpus / "play.md", "--data", corpus])
     assert copy.stdout.startswith("Form:  a copy (0.")
-
-
-def test_two_models_are_compared_on_the_same_text(learned: tuple[Path, Path], model: Path, tmp_path: Path) -> None:
-    (tmp_path / "other.md").write_text(play(40), "utf-8")
-    command = ["compare", learned[1], model, "--data", tmp_path / "other.md"]
-    compared = json.loads(run_trainer([*command, "--json"]).stdout)
-    found = compared["models"]
-    for each in found:
-        evaluated = json.loads(
-            run_trainer(["evaluate", each["model"], "--data", tmp_path / "other.md", "--json"]).stdout
-        )
-        assert each["nats_per_character"] == evaluated["nats_per_character"]
-        assert each["unknown"] == evaluated["oov"]
-    assert found[0]["vocabulary"] != found[1]["vocabulary"]
-    table = run_trainer(command).stdout
-    assert re.search(rf"^surprise at a letter +{found[0]['nats_per_character']:.3f} ", table, re.MULTILINE)
-    assert re.search(r"^\[ \w+ \]: .* \| .", table, re.MULTILINE), "a script of each, side by side"
-    assert f"{compared['better']} is better, by its surprise at a letter: " in table
-
-
-@pytest.mark.parametrize(
-    ("figures", "better"),
-    [
-        (((1.3, None), (1.2, None)), "b"),
-        (((1.2, None), (1.205, None)), None),
-        (((1.3, 1.1), (1.2, None)), "a"),
-    ],
-)
-def test_the_better_of_two_models_predicts_clearly_better_as_it_writes(
-    figures: Sequence[tuple[float, float | None]], better: str | None
-) -> None:
-    found = [
-        {"model": name, "nats_per_character": static, "nats_per_character_with_cache": cached}
-        for name, (static, cached) in zip("ab", figures, strict=True)
-    ]
-    assert better_of(found) == better
 
 
 def test_a_corpus_too_small_to_hold_text_out_is_answered_in_one_line(tmp_path: Path) -> None:

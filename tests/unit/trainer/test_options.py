@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running import run_trainer
 
 from scriptmodel_trainer.cli.commands import COMMANDS
 from scriptmodel_trainer.cli.options import LINE, add_options
@@ -35,3 +36,9 @@ def test_the_metavar_and_the_default_say_what_a_value_is(line: str, words: list[
     add_options(parser, line, ())
     (value,) = vars(parser.parse_args(words)).values()
     assert value == expected
+
+
+def test_an_option_is_spelled_out() -> None:
+    """A log in JSON is known before the words are parsed, by the whole name of its option."""
+    done = run_trainer(["generate", "model", "--lo", "json"])
+    assert (done.returncode, "unrecognized arguments: --lo json" in done.stderr) == (2, True)

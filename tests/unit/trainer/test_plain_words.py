@@ -13,7 +13,7 @@ from scriptmodel_trainer.reporting.report import render_report
 TEMPLATES = Path(reporting.__file__).parent / "templates"
 
 
-@pytest.mark.parametrize("command", ["write", "voice", "ui", "compare", "judge", "export", "base"])
+@pytest.mark.parametrize("command", ["write", "voice", "ui", "judge", "export", "base"])
 def test_the_help_of_a_writers_command_is_plain_and_spells_it_as_it_was_typed(command: str) -> None:
     text = run_trainer([command, "--help"], {"SCRIPTMODEL_PROGRAM": "scriptmodel"}).stdout
     assert not INTERNAL.findall(text.replace("--token-file", ""))
@@ -42,9 +42,3 @@ def test_a_page_of_a_writer_is_plain(page: Path) -> None:
 def test_the_report_is_plain(model: Path) -> None:
     page = render_report(load_model(model, judged=True))
     assert not INTERNAL.findall(page.replace("--preset", ""))
-
-
-def test_the_comparison_of_two_models_is_plain(model: Path, corpus: Path) -> None:
-    done = run_trainer(["compare", model, model, "--data", corpus])
-    assert "the two are equal, by its surprise at a letter" in done.stdout
-    assert not INTERNAL.findall(done.stdout + done.stderr)

@@ -93,6 +93,20 @@ def test_a_score_is_what_the_scene_adds(replies: Replies, trained: TrainedModel)
     assert [reply.score for reply in replies._scored(scene, "ANNA", texts, (1.0, 0))] == pytest.approx([0, 0], abs=1e-6)
 
 
+def test_a_scene_is_scored_with_as_many_tokens_as_the_cache_was_trained_to_remember() -> None:
+    net, random = network(SCRIPT, 3, 0.5), np.random.default_rng(1)
+    net.cache = ConstantCache(window=8, share=0.5)
+    target, counted = 7, np.ones(len(SCRIPT), np.bool_)
+    near = random.integers(0, 5, 40).astype(np.int32)
+    cue, text = np.array([1, 2], np.int32), [np.array([target], np.int32)]
+    far = np.concatenate([np.full(9, target, np.int32), near])
+    once, other = Heard(net, far), Heard(net, np.concatenate([near[:9], near]))
+    assert once.sums(cue, text, counted) == pytest.approx(other.sums(cue, text, counted), abs=1e-3)
+    parts = Heard(net, far[:20])
+    parts.read(far[20:])
+    assert parts.sums(cue, text, counted) == pytest.approx(once.sums(cue, text, counted))
+
+
 def test_a_model_without_speakers_has_no_replies() -> None:
     with pytest.raises(BadInputError, match="has no speakers"):
         Replies(network(PLAIN, 1), PLAIN, (), None).scene(Opening(text=SCENE))  # type: ignore[arg-type]

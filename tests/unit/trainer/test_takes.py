@@ -17,7 +17,7 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.page import Page
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.stage import Stage
-from scriptmodel_trainer.generation.takes import Take, best_take
+from scriptmodel_trainer.generation.takes import Take, best_take, ranks_of
 from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.readers import Reader
@@ -62,7 +62,7 @@ def kept(*written: tuple[list[str], float], stage: Stage | None = None) -> int:
     for words, likely in written:
         new = [WORDS.index(word) for word in words]
         takes.append(dataclasses.replace(first.copy(), new=new, likely=[likely] * (len(new) - 1)))
-    return takes.index(best_take(SCRIPT, takes))
+    return takes.index(best_take(SCRIPT, takes, np.arange(len(SCRIPT))))
 
 
 def test_the_likeliest_take_is_kept() -> None:
@@ -74,6 +74,13 @@ def test_a_rare_word_is_worth_some_likelihood() -> None:
     common, rare = ([*SPEECH, word, END] for word in ("the", WORDS[-2]))
     assert kept((common, -2.0), (rare, -2.1)) == 1
     assert kept((common, -2.0), (rare, -4.0)) == 0
+
+
+def test_a_new_word_beside_those_of_a_base_is_as_rare_as_the_plays_have_it() -> None:
+    net = network(SCRIPT, 1)
+    assert ranks_of(net).tolist() == list(range(len(SCRIPT)))
+    net.trigrams = count(np.array([2, 0, 2, 1, 2, 1], np.int32), len(SCRIPT), first=0)
+    assert ranks_of(net)[:4].tolist() == [2, 1, 0, 3]
 
 
 def test_a_take_with_a_fault_is_kept_only_without_another() -> None:

@@ -28,7 +28,6 @@ def _of_trainer(name: str, summary: str) -> click.Command:
 
 write = _of_trainer("write", "Write a script in the manner of a folder of plays")
 voice = _of_trainer("voice", "Say whose speech each speech of a draft sounds like")
-compare = _of_trainer("compare", "Compare two models on the same text")
 judge = _of_trainer("judge", "Judge a script beside plays")
 export = _of_trainer("export", "Export a model")
 base = _of_trainer("base", "List, add or remove bases")

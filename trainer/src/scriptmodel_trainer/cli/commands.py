@@ -212,7 +212,6 @@ model {_MODEL}
 {_REQUEST.format(seed=0)}
 --top-p P  sample from the smallest set of words whose total probability reaches P [default: 0.95]
 --takes N  write each sentence N times and keep the one that answers the scene best [default: 16]
---together  write samples 16 at a time, several times as fast; another rounding may now and then choose another word
 --out FILE  write the script to this file, in the format of its suffix {", ".join(SUFFIXES.values())} [default: standard
     output]
 --format {"|".join((*SUFFIXES, ALL))}  format of the script; all: each of them beside --out [default: that of the suffix
@@ -255,16 +254,6 @@ draft DRAFT  the scenes to look at, in any layout
 """,
         "draft.txt --with plays/",
         required=("--with",),
-    ),
-    Command(
-        "compare",
-        "compare two models on the same held-out text",
-        "Print one table of two models: how much texts that neither has learned from surprise them, and the judge's "
-        "verdict on their scripts; then a script of each, side by side. The vocabularies may differ: unknown words are "
-        "charged with their spelling.",
-        f"folders MODEL_DIR {_MODEL}\n{_TEXTS}\n{_JSON}",
-        "model/ model-2/ --data another_play.txt",
-        required=("--data",),
     ),
     Command(
         "report",

@@ -29,7 +29,10 @@ exit codes: 0 done, 2 bad input or usage, 3 could not write, 4 diverged (NaN), 1
 
 
 class _Parser(argparse.ArgumentParser):
-    """Parser that reports wrong usage as bad input."""
+    """Parser that reports wrong usage as bad input, and takes no option for another one that it begins."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         raise BadInputError(message, f"see {self.prog} --help")

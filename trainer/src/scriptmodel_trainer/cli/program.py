@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             with StopSignals() as signals:
                 options = parser().parse_args(words)
-                _limit_threads(options)
+                _limit_threads()
                 return (_run_job if options.command == "job" else _run)(options, words, signals)
         finally:
             sys.stdout.flush()  # what Python does at exit, where a failure could not be reported
@@ -104,11 +104,10 @@ def _open_streams() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
-def _limit_threads(options: argparse.Namespace) -> None:
+def _limit_threads() -> None:
     # NumPy's products of one script are too small for threads: where processors are busy, threads that wait for each
     # other take many times as long. TensorFlow has threads of its own.
-    if not vars(options).get("together"):
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals) -> int:

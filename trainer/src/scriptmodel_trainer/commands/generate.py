@@ -44,7 +44,6 @@ class GenerateOptions:
     samples: int
     out: Path | None
     record: Path | None = None
-    together: bool = False
     only_new: bool = False
     formats: tuple[str, ...] = (TEXT,)
     continued: str | None = None
@@ -143,8 +142,6 @@ def check(options: GenerateOptions) -> None:
 def _scripts(options: GenerateOptions, writer: BaseWriter) -> list[Script]:
     """Return all samples."""
     seeds = [(options.seed, sample) for sample in range(options.samples)]
-    if options.together:
-        return writer.write_together(options.words, options.sampling, seeds, options.opening)
     return [writer.write(options.words, options.sampling, seed, options.opening) for seed in seeds]
 
 

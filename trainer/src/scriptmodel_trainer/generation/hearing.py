@@ -8,9 +8,8 @@ import numpy.typing as npt
 from scriptmodel_trainer.model.network_numpy import Network, State
 from scriptmodel_trainer.storage.arrays import SMALLEST, Floats, Ids
 
-_REMEMBERED = 500  # tokens
 _RECENT = 60  # tokens whose next words are the topic
-_ECHO = 0.3  # share of the scene's own words in it
+_ECHO, _ECHOED = 0.3, 500  # share of the scene's own words in it; of the last so many, without a cache
 _SIDE_BY_SIDE = 64
 
 
@@ -19,12 +18,17 @@ class Heard:
 
     def __init__(self, network: Network, ids: Ids) -> None:
         self._network, self._state = network, network.initial_state()
-        self._features, self._tokens = network.read(self._state, ids), ids
+        self._features, self._tokens = np.zeros((0, 0), np.float32), ids[:0]
+        self.read(ids)
 
     def read(self, ids: Ids) -> None:
         """Read more tokens."""
-        self._features = np.concatenate([self._features, self._network.read(self._state, ids)])[-_REMEMBERED:]
-        self._tokens = np.concatenate([self._tokens, ids])[-_REMEMBERED:]
+        features = self._network.read(self._state, ids)
+        before = self._features.reshape(-1, features.shape[1])
+        # Of a cache, as it was trained: the token that each of the features is before is the next one.
+        remembered = 1 + (self._network.cache.window if self._network.cache else _ECHOED)
+        self._features = np.concatenate([before, features])[-remembered:]
+        self._tokens = np.concatenate([self._tokens, ids])[-remembered:]
 
     def next_after(self, ids: Ids) -> Floats:
         """Return the log probability of each token of the vocabulary after some more tokens, (V,)."""
@@ -63,7 +67,7 @@ class Heard:
         if not cache or not len(held):
             return likely
         keys, present = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (self._features, features))
-        cosines, ages = present @ keys[:-1].T, np.minimum(np.arange(len(held) - 1, -1, -1), cache.window - 1)
+        cosines, ages = present @ keys[:-1].T, np.arange(len(held) - 1, -1, -1)
         weights = np.array([cache.weights(*each, ages) for each in zip(features, cosines, strict=True)])
         copied = (weights * (held == targets[:, np.newaxis])).sum(axis=1)
         mixed: Floats = np.log((1 - np.minimum(weights.sum(axis=1), 0.99)) * np.exp(likely) + copied + SMALLEST)

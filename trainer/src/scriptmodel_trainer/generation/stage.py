@@ -125,9 +125,11 @@ class Stage:
         words = set(direction)
         named = frozenset(self._people[word] for word in words if word in self._people)
         if words & _ENTERS or {"comes", "in"} <= words:
-            self._off -= named
+            self._off = self._off - named if named else frozenset()  # anybody may be among `two lords`
             self._entered = named
         elif "exeunt" in words and not named:
             self._off = self._names
         elif words & _LEAVES or (words & _GOES and words & _AWAY):
             self._off |= named or {self._speaker}
+        elif self._headed:  # another scene
+            self._off = frozenset()

@@ -20,10 +20,10 @@ from scriptmodel_trainer.model.cache_numpy import COLD
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader, read_together
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.storage.arrays import Floats
+from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 _ANYWHERE = 0.4  # lambda
-_RANK = 10  # added to the number of a word: the commonest ones are nearly alike
+_RANK = 10  # added to the rank of a word: the commonest ones are nearly alike
 _LENGTH = 0.5  # what a take loses that is e times as long as the first one, or as short
 _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 
@@ -67,7 +67,18 @@ def _log_probability(logits: Floats, number: int) -> float:
     return float(logits[number] - highest - np.log(np.exp(logits - highest).sum()))
 
 
-def best_take(vocabulary: Vocabulary, takes: Sequence[Take]) -> Take:
+def ranks_of(network: Network) -> Ids:
+    """Return how many words are commoner than each of the vocabulary, (V,).
+
+    Words are in the order of their frequency, but for those that are new beside a base's: trigrams have counted them.
+    """
+    if network.trigrams is None:
+        return np.arange(network.vocabulary, dtype=np.int32)
+    order = np.argsort(-network.trigrams.counts, kind="stable")
+    return np.argsort(order).astype(np.int32)
+
+
+def best_take(vocabulary: Vocabulary, takes: Sequence[Take], ranks: Ids) -> Take:
     """Return the take with the fewest faults, and of these the one that answers the scene best; its stage moves on.
 
     The first take decides what follows, since likely sentences are short, and directions more than speeches.
@@ -77,7 +88,7 @@ def best_take(vocabulary: Vocabulary, takes: Sequence[Take]) -> Take:
     for take, tokens in zip(takes, written, strict=True):
         if _fits(tokens, written[0]):
             faults = take.stage.play(vocabulary.joined(tokens))
-            score = _answers(take, tokens) - _LENGTH * abs(np.log(len(tokens) / len(written[0])))
+            score = _answers(take, tokens, ranks) - _LENGTH * abs(np.log(len(tokens) / len(written[0])))
             if (-faults, score) > highest:
                 best, highest = take, (-faults, score)
     return best
@@ -89,12 +100,12 @@ def _fits(tokens: Sequence[str], first: Sequence[str]) -> bool:
     return begins == others and tokens.count(OPEN_BRACKET) <= first.count(OPEN_BRACKET)
 
 
-def _answers(take: Take, tokens: Sequence[str]) -> float:
+def _answers(take: Take, tokens: Sequence[str], ranks: Ids) -> float:
     """Return by how much the scene makes a sentence likelier than its words are anywhere, in nats of a token.
 
     Who speaks counts for nothing: that is always likelier in the scene.
     """
     said = tokens.index(CLOSE_NAME) if CLOSE_NAME in tokens else 0
-    anywhere = -np.log(np.array(take.new[said + 1 :]) + _RANK)  # Zipf's law: words are in the order of their frequency
+    anywhere = -np.log(ranks[take.new[said + 1 :]] + _RANK)  # Zipf's law
     gain = np.array(take.likely[said:]) - _ANYWHERE * anywhere
     return float(gain.sum() / max(1, len(gain)))

@@ -19,7 +19,7 @@ from scriptmodel_trainer.generation.page import Names, Page
 from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
-from scriptmodel_trainer.generation.takes import Take, best_take, run_takes
+from scriptmodel_trainer.generation.takes import Take, best_take, ranks_of, run_takes
 from scriptmodel_trainer.generation.typography import Typography, typography_of
 from scriptmodel_trainer.generation.verse import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.model.network_numpy import Network
@@ -142,6 +142,7 @@ class Writer(BaseWriter):
         lines: Lines | None = None,
     ) -> None:
         self._network = network
+        self._ranks = ranks_of(network)
         self._vocabulary = vocabulary
         self._casting = Casting(vocabulary, plays)
         kinds = list(map(kind_of_piece if vocabulary.spells else kind_of, vocabulary.words))
@@ -190,7 +191,7 @@ class Writer(BaseWriter):
                 self._sentence(each.page, words, sampling, own) for each, own in zip(takes, draws, strict=True)
             ]
             run_takes(self._network, takes, sentences, sampling.temperature)
-            kept = best_take(self._vocabulary, takes)
+            kept = best_take(self._vocabulary, takes, self._ranks)
         draft.pieces = kept.page.script
         return self.script(draft)
 
