@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 expect.set_options(timeout=60_000)
 PLAIN = "we must go to the bank and count the money before the clerk comes back from dinner"
 GRAND = "O radiant queen of heaven thy silver arrows pierce my wounded heart with sorrow evermore"
-KEEP = """from pathlib import Path; import sys; from scriptmodel_trainer.voices.speeches import keep_speeches
-keep_speeches(Path(sys.argv[1]), [Path(sys.argv[2])])"""
+KEEP = """from pathlib import Path; import sys; from scriptmodel_trainer.corpus.speeches import speeches_beside
+speeches_beside(Path(sys.argv[1]), [Path(sys.argv[2])])"""
 DRAFT = "JOHN: {}\n\nMARY: Telephone <b>the bank</b>, frankly."
 
 

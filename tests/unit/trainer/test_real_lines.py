@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.real_lines import RealLine, real_lines
+from scriptmodel_trainer.corpus.speeches import RealLine, read_speeches, real_lines
 from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.voices.speeches import read_speeches
 
 PLAY = """# The Pier
 
@@ -33,7 +32,7 @@ WORDS = Vocabulary(("the", "tide", "<eos>", "<unk>"))
 
 def test_lines_are_short_speeches_and_sentences_of_long_ones_each_once_with_its_source(tmp_path: Path) -> None:
     (tmp_path / "12_The-Pier_12.md").write_text(PLAY * 4)
-    found = list(real_lines(find_sources([tmp_path], lambda _: None)))
+    found = real_lines(read_speeches(find_sources([tmp_path], lambda _: None), None, print))
     assert [(line.text, line.speaker, line.speech) for line in found] == [
         ("The tide is early today, Mr. Bell.", "ANNA", 1),
         (PLAY.split("\n")[10].partition(" Has")[0], "BEN", 2),
@@ -65,7 +64,7 @@ def test_the_place_of_a_line_is_no_description_of_the_scene(tmp_path: Path) -> N
     scene = "SCENE: [A public-house, very rough and untidy. There is a counter on the right.]"
     talk = "ANNA. Is it early?\n\nBEN. It is early, and cold.\n\n" * 9
     (tmp_path / "play.txt").write_text(f"ACT I\n\n{scene}\n\n{talk}")
-    assert {line.source for line in real_lines(find_sources([tmp_path], print))} == {
+    assert {line.source for line in real_lines(read_speeches(find_sources([tmp_path], print), None, print))} == {
         "play, ACT I, ANNA",
         "play, ACT I, BEN",
     }
@@ -92,5 +91,5 @@ def test_a_play_is_called_as_its_edition_does_or_as_its_file(name: str, text: st
     talk = "ACT I\n\n" + "ANNA. Is it early?\n\nBEN. It is early, and cold.\n\n" * 9
     (tmp_path / name).write_text(text.format(talk=talk))
     sources = find_sources([tmp_path], print)
-    assert {line.play for line in real_lines(sources)} == {title}
+    assert {line.play for line in real_lines(read_speeches(sources, None, print))} == {title}
     assert {speech.play for speech in read_speeches(sources, None, print)} == {title}

@@ -9,7 +9,7 @@ from random_models import SCRIPT, network
 from dev.bench.trainer.constant_cache import ConstantCache
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.real_lines import real_lines
+from scriptmodel_trainer.corpus.speeches import read_speeches, real_lines
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.hearing import Heard
 from scriptmodel_trainer.generation.openings import Opening
@@ -35,7 +35,7 @@ def replies(trained: TrainedModel) -> Replies:
 
 @pytest.fixture(scope="module")
 def quotable(corpus: Path, trained: TrainedModel) -> Quotable:
-    return Quotable(list(real_lines(find_sources([corpus], lambda _: None))), trained.vocabulary)
+    return Quotable(real_lines(read_speeches(find_sources([corpus], lambda _: None), None, print)), trained.vocabulary)
 
 
 def test_ten_lines_differ_are_short_and_are_set_as_the_scene(replies: Replies) -> None:

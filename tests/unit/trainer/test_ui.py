@@ -24,7 +24,7 @@ from jinja2 import DictLoader, Environment
 from serving import TOKEN, Server, started
 
 from scriptmodel_trainer.artifacts.model_directory import MODEL
-from scriptmodel_trainer.corpus.real_lines import LINES, RealLine, StoredLines
+from scriptmodel_trainer.corpus.speeches import SPEECHES, Speech, StoredSpeeches
 from scriptmodel_trainer.serving import pages
 from scriptmodel_trainer.serving.model_folders import Folder
 from scriptmodel_trainer.serving.pages import Pages
@@ -167,8 +167,8 @@ def test_next_lines_of_a_scene_are_answered_and_real_ones_where_they_are_stored(
     assert all(each["words"] and not each["source"] for each in found["replies"])
     status, refused = replies(lines="real")
     assert (status, "real lines need the plays" in refused["error"]["message"]) == (400, True)
-    stored = StoredLines("", [RealLine(f"The lamp is {word}.", "BEN", n, "Pier", "") for n, word in enumerate("abcd")])
-    (server.folder / LINES).write_bytes(msgspec.json.encode(stored))
+    stored = StoredSpeeches("", [Speech("BEN", f"The lamp is {word}.", 1, "Pier") for word in "abcd"])
+    (server.folder / SPEECHES).write_bytes(msgspec.json.encode(stored))
     status, found = replies(lines="both")
     assert [each["source"] for each in found["replies"]] == ["Pier, BEN", "", "Pier, BEN"]
     for wrong in ({"n": 21}, {"words": 0}, {"lines": "any"}, {"speaker": "MIRRA"}):

@@ -10,9 +10,10 @@ import pytest
 from running import run_trainer
 
 from scriptmodel_trainer.corpus import reading
+from scriptmodel_trainer.corpus.speeches import Speech, read_speeches
 from scriptmodel_trainer.voices.habits import Habits
 from scriptmodel_trainer.voices.letters import ORDER, Alphabet, LetterModel
-from scriptmodel_trainer.voices.speeches import Masked, Speech, read_speeches
+from scriptmodel_trainer.voices.speeches import Masked
 from scriptmodel_trainer.voices.voices import Voices, likeness
 
 PLAIN = "we must go to the bank and count the money before the clerk comes back from dinner"

@@ -18,11 +18,10 @@ from samples import play
 
 from scriptmodel_trainer.artifacts.model_directory import load_model, save_model
 from scriptmodel_trainer.commands.write import _next_script, _Quiet
-from scriptmodel_trainer.corpus.real_lines import LINES
+from scriptmodel_trainer.corpus.speeches import SPEECHES
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.progress.events import Progressed, ProgressEvent
 from scriptmodel_trainer.training import auto
-from scriptmodel_trainer.voices.speeches import SPEECHES
 
 PACE = "scriptmodel_trainer.training.pace.pace_here"
 SCENE = "ANNA. The river will not leave. Who’s that?\n\nMIRA. A stranger waits for the last train.\n\nANNA. No.\n"
@@ -89,7 +88,7 @@ def test_another_run_writes_another_script_with_the_same_model(
     assert write(plays, "--speaker", "ANNIE").returncode == 2
     done = write(plays, "--words", "60", "--cast", "ANNA,MIRA")
     assert (done.returncode, done.stderr) == (0, "")
-    assert {path.name for path in folder.iterdir()} == FILES | {"model", "report.html", LINES, SPEECHES}
+    assert {path.name for path in folder.iterdir()} == FILES | {"model", "report.html", SPEECHES}
     assert "seed 2" in (folder / "script-2.fountain").read_text("utf-8")
 
 
@@ -103,7 +102,7 @@ def test_next_lines_are_numbered_and_set_as_the_scene_is_and_real_ones_have_thei
     assert [line[:10] for line in shown[:4]] == [f" {number}  MIRA. " for number in range(1, 5)]
     command = shlex.join(map(str, [plays, "--out", plays.parent / "written", *lines, "--by", "mira", "--seed", "2"]))
     assert shown[5] == f"Next: scriptmodel-trainer write {command}    # others"
-    (plays.parent / "written" / LINES).unlink()  # of a folder that a program made that did not store it
+    (plays.parent / "written" / SPEECHES).unlink()  # of a folder that a program made that did not store it
     real = write(plays, *lines, "--cento").stdout.splitlines()
     assert [line[:10] for line in real[:8:2]] == [f" {number}  MIRA. " for number in range(1, 5)]
     assert re.fullmatch(r"      -- train, ACT I, SCENE \d\. A room, [\w ]+", real[1])
@@ -260,7 +259,7 @@ def test_one_ctrl_c_after_the_training_ends_the_command_and_the_model_is_kept(
     stopped = "scriptmodel-trainer: stopped by Ctrl-C; the model is stored: the same command writes with it\n"
     assert (done.returncode, done.stderr.endswith(stopped)) == (ExitCode.INTERRUPTED, True), done.stderr
     assert load_model(tmp_path / "model").metrics.epochs
-    assert {path.name for path in tmp_path.iterdir()} == {"model", "report.html", LINES, SPEECHES}
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "report.html", SPEECHES}
 
 
 def test_a_folder_without_scripts_is_an_error(tmp_path: Path) -> None:

@@ -5,13 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, sample_paths
-from scriptmodel_trainer.corpus import reading
-from scriptmodel_trainer.corpus.real_lines import LINES, LONGEST, RealLine, StoredLines, real_lines, stored_lines
+from scriptmodel_trainer.corpus.speeches import LONGEST, RealLine, real_lines, speeches_beside
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.generation.replies import MOST, Replies, Reply
@@ -32,19 +30,9 @@ class Quoted:
     mixed: bool
 
 
-def lines_beside(folder: Path, plays: Sequence[Path]) -> list[RealLine]:
-    """Return the real lines of some plays; to read them takes seconds, so they are stored in the folder."""
-    sources = reading.find_sources(plays, lambda _: None)
-    digest, stored = reading.corpus_digest(sources), stored_lines(folder)
-    if stored is None or stored.digest != digest:
-        stored = StoredLines(digest, list(real_lines(sources)))
-        write_file(folder / LINES, msgspec.json.encode(stored))
-    return stored.lines
-
-
 def quoted_of(folder: Path, plays: Sequence[Path], *, mixed: bool) -> Quoted:
     """Return the real lines of some plays; BadInputError if they have none."""
-    if lines := lines_beside(folder, plays):
+    if lines := real_lines(speeches_beside(folder, plays)):
         return Quoted(lines, mixed)
     raise BadInputError("these plays have no lines to quote", "leave out --cento and --mix")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, LOG, TrainedModel
-from scriptmodel_trainer.corpus.stream import TokenStream
+from scriptmodel_trainer.corpus.stream import Keep, TokenStream
 from scriptmodel_trainer.errors import BadInputError, StoppedError, TrainerError
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -30,14 +30,16 @@ def train(
     signals: StopSignals,
     before: Callable[[Run], Run] | None = None,
     require: Callable[[TokenStream], None] | None = None,
+    keep: Keep | None = None,
 ) -> TrainedModel | None:
     """Train on a corpus, and store and return the model; None if the run pauses, or the very same model is there.
 
     `require` may refuse the corpus before anything is said of it; `before` may change or refuse the run.
+    `keep` is given the events of each file.
     """
     log = BoundedLog()
     logged = LoggedProgress(progress, log)
-    run = prepare(options, logged, require)
+    run = prepare(options, logged, require, keep)
     run = before(run) if before else run
     with locked(options.out):
         prepare_folder(options.out, (*model_directory.FILES, LOG))

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from scriptmodel_trainer.corpus import layouts, reading
+from scriptmodel_trainer.corpus.speeches import read_speeches
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.files import finite
 from scriptmodel_trainer.voices.report import VoiceCheck, is_striking, often, said
-from scriptmodel_trainer.voices.speeches import read_draft, read_speeches
+from scriptmodel_trainer.voices.speeches import read_draft
 
 _WIDTH = 100
 _MOST_SHOWN = 20

@@ -12,9 +12,10 @@ from pathlib import Path
 from scriptmodel_trainer.artifacts import bases, model_directory
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, check, generate
-from scriptmodel_trainer.commands.next_lines import Quoted, cento, check_lines, lines_beside, next_lines, quoted_of
+from scriptmodel_trainer.commands.next_lines import Quoted, cento, check_lines, next_lines, quoted_of
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.corpus import reading
+from scriptmodel_trainer.corpus.speeches import Speech, speeches_beside, speeches_of
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, printable, program_name
 from scriptmodel_trainer.generation.requests import Request
@@ -30,7 +31,6 @@ from scriptmodel_trainer.training import auto
 from scriptmodel_trainer.training.checkpoints import newest_in, paths_in
 from scriptmodel_trainer.training.fine_tuning import epochs_in
 from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
-from scriptmodel_trainer.voices.speeches import keep_speeches
 
 MODEL = "model"
 _SCRIPT = re.compile(r"script-(\d{1,9})\..*")
@@ -224,10 +224,10 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
     training = dataclasses.replace(
         options.training, resume=bool(unfinished), request=request, pace=pace, continuing=REPEAT
     )
-    train(training, quiet, signals, before, require)
+    found: list[Speech] = []
+    train(training, quiet, signals, before, require, lambda *file: found.extend(speeches_of(*file)))
     write_file(options.folder / model_directory.REPORT, read_bounded(folder / model_directory.REPORT, _MOST_REPORT))
-    lines_beside(options.folder, options.plays)  # for the page, too, which does not have the plays
-    keep_speeches(options.folder, options.plays)
+    speeches_beside(options.folder, options.plays, found)  # for the page, too, which does not have the plays
     signals.deferred, signals.hint = False, "the model is stored: the same command writes with it"
     signals.answer()
 

@@ -21,6 +21,9 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage.arrays import Flags, Ids
 from scriptmodel_trainer.storage.records import FILES, SCENES
 
+Keep = Callable[[Source, Iterable[Event]], object]
+"""What is given a file and its events as they are read."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenStream:
@@ -63,15 +66,19 @@ def events_of(source: Source, layout: Layout | None) -> tuple[Layout, float, Ite
 
 
 def read_corpus(
-    sources: Sequence[Source], layout: Layout | None, note: Callable[[str], None], split: str | None = SCENES
+    sources: Sequence[Source],
+    layout: Layout | None,
+    note: Callable[[str], None],
+    split: str | None = SCENES,
+    keep: Keep | None = None,
 ) -> TokenStream:
-    """Read, normalise and split all files, by SCENES or by whole FILES.
+    """Read, normalise and split all files, by SCENES or by whole FILES; `keep` is given the events of each, too.
 
     Without a `split` it is FILES where so many files hold words that a whole one is no more than a share, else SCENES.
     Raises BadInputError if they hold no words, or a file that is named for a split holds none.
     """
     lexicon = _new_lexicon()
-    files = _read_files(sources, layout, lexicon)
+    files = _read_files(sources, layout, lexicon, keep)
     without_words = _notes_on_empty(files)
     split = split or _split_for(files)
     parts, gaps = _split(files, split)
@@ -127,11 +134,13 @@ class _File:
     tally: Tally
 
 
-def _read_files(sources: Sequence[Source], layout: Layout | None, lexicon: dict[str, int]) -> list[_File]:
+def _read_files(
+    sources: Sequence[Source], layout: Layout | None, lexicon: dict[str, int], keep: Keep | None = None
+) -> list[_File]:
     files = []
     for source in sources:
         with reading.naming(source):
-            files.append(_read_file(source, layout, lexicon))
+            files.append(_read_file(source, layout, lexicon, keep))
     _require_words(lexicon, files, layout)
     return files
 
@@ -142,8 +151,12 @@ def _require_words(lexicon: Iterable[str], files: Iterable[_File], layout: Layou
         raise understood.nothing_found((file.tally for file in files), requested=layout is not None)
 
 
-def _read_file(source: Source, layout: Layout | None, lexicon: dict[str, int]) -> _File:
+def _read_file(source: Source, layout: Layout | None, lexicon: dict[str, int], keep: Keep | None) -> _File:
     chosen, confidence, events = events_of(source, layout)
+    if keep:
+        kept = list(events)
+        keep(source, kept)
+        events = iter(kept)
     tally = Tally(chosen.name, confidence)
     ids, lengths, scenes, lines = array("i"), array("i"), array("b"), array("i")
     plays = [PlayCounts()]

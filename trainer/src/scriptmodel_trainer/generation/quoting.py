@@ -17,7 +17,7 @@ from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 if TYPE_CHECKING:
-    from scriptmodel_trainer.corpus.real_lines import RealLine  # loads all layouts
+    from scriptmodel_trainer.corpus.speeches import RealLine  # loads all layouts
 
 _TITLE_WORDS = "mr mrs miss lady lord sir dr doctor mme aunt uncle judge captain major general colonel old young the"
 TITLES = frozenset(_TITLE_WORDS.split())

@@ -54,14 +54,20 @@ class Run:
 
 
 def prepare(
-    options: TrainOptions, progress: Progress, require: Callable[[stream.TokenStream], None] | None = None
+    options: TrainOptions,
+    progress: Progress,
+    require: Callable[[stream.TokenStream], None] | None = None,
+    keep: stream.Keep | None = None,
 ) -> Run:
-    """Read the corpus; returns the run with these options on this machine. `require` may refuse the corpus."""
+    """Read the corpus; returns the run with these options on this machine.
+
+    `require` may refuse the corpus; `keep` is given the events of each file.
+    """
     started = time.monotonic()
     layout = layouts.layout_named(options.layout)
     _look_for_gpu(options, progress)
     sources = reading.find_sources(options.data, progress.note)
-    corpus = stream.read_corpus(sources, layout, lambda _: None, options.split)
+    corpus = stream.read_corpus(sources, layout, lambda _: None, options.split, keep)
     if require:
         require(corpus)
     for note in corpus.notes:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import MODEL, TrainedModel
-from scriptmodel_trainer.corpus.real_lines import LINES
+from scriptmodel_trainer.corpus.speeches import SPEECHES
 from scriptmodel_trainer.serving.completions import Completions, Limits
 from scriptmodel_trainer.serving.next_lines import NextLines
 from scriptmodel_trainer.serving.voices import VoicePage
-from scriptmodel_trainer.voices.speeches import SPEECHES
 
 _SCRIPTS = ("script-*.txt", "new_script*.txt", "script/*.txt")
 """What `write`, `generate` and `scriptmodel local` call the scripts beside a model."""
@@ -55,11 +54,6 @@ class Folder:
         if self._next_lines is None or self._next_lines.model is not model:
             self._next_lines = NextLines(model, self._beside)
         return self._next_lines
-
-    @property
-    def quotes(self) -> bool:
-        """True where real lines of the corpus are stored beside the model."""
-        return (self._beside / LINES).is_file()
 
     @property
     def hears(self) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
-from scriptmodel_trainer.corpus.real_lines import LINES, stored_lines
+from scriptmodel_trainer.corpus.speeches import SPEECHES, real_lines, stored_speeches
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.quoting import Quotable
@@ -70,10 +70,12 @@ class NextLines:
 
     def _lines(self) -> Quotable:
         if self._quotable is None:
-            stored = stored_lines(self._folder)
-            if stored is None or not stored.lines:
+            stored = stored_speeches(self._folder)
+            lines = real_lines(stored.speeches) if stored else []
+            if not lines:
                 raise Refused(
-                    400, f"real lines need the plays: `scriptmodel write PLAYS --cento` stores {LINES} beside the model"
+                    400,
+                    f"real lines need the plays: `scriptmodel write PLAYS --cento` stores {SPEECHES} beside the model",
                 )
-            self._quotable = Quotable(stored.lines, self.model.vocabulary)
+            self._quotable = Quotable(lines, self.model.vocabulary)
         return self._quotable

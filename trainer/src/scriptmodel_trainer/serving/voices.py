@@ -5,9 +5,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scriptmodel_trainer.corpus import reading
+from scriptmodel_trainer.corpus.speeches import stored_speeches
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.voices.report import Report, VoiceCheck
-from scriptmodel_trainer.voices.speeches import kept_speeches, read_draft
+from scriptmodel_trainer.voices.speeches import read_draft
 
 
 class VoicePage:
@@ -24,7 +25,8 @@ class VoicePage:
             return await asyncio.to_thread(self._report, content, suffix)
 
     def _report(self, content: bytes, suffix: str) -> Report:
-        check = self._check = self._check or VoiceCheck(kept_speeches(self._folder))
+        stored = None if self._check else stored_speeches(self._folder)
+        check = self._check = self._check or VoiceCheck(stored.speeches if stored else ())
         if not check.names:
             raise BadInputError("the plays are not stored beside this model", "`scriptmodel write PLAYS` stores them")
         with TemporaryDirectory() as folder:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from scriptmodel_trainer.voices.speeches import Masked, Speech
+from scriptmodel_trainer.corpus.speeches import Speech
+from scriptmodel_trainer.voices.speeches import Masked
 
 _LEAST_EXPECTED = 5.0
 """How often chance alone would bring two words together in a corpus that never has them together."""

@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from scriptmodel_trainer.corpus.speeches import Speech
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.voices.habits import Habits
-from scriptmodel_trainer.voices.speeches import Masked, Speech
+from scriptmodel_trainer.voices.speeches import Masked, straightened
 from scriptmodel_trainer.voices.voices import Comparison, Likeness, Voices, likeness
 
 Report = dict[str, Any]
@@ -18,7 +19,7 @@ class VoiceCheck:
     """Reports on drafts beside the speeches of a corpus."""
 
     def __init__(self, corpus: Sequence[Speech]) -> None:
-        self._corpus = corpus
+        self._corpus = straightened(corpus)
         self.names = frozenset(each.speaker.casefold() for each in corpus)
         self._drafted = frozenset[str]()
         self._built: tuple[Voices, Habits] | None = None

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scriptmodel_trainer.corpus.speeches import Speech
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.voices.letters import ORDER, Alphabet, Codes, Doubles, LetterModel
-from scriptmodel_trainer.voices.speeches import Masked, Speech
+from scriptmodel_trainer.voices.speeches import Masked
 
 LEAST_WORDS = 500
 """Words that a character must have said to be known by the voice."""
