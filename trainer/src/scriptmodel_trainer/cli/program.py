@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import dataclasses
 import inspect
 import io
 import itertools
@@ -24,6 +23,7 @@ from scriptmodel_trainer.reporting.suffixes import ALL, formats_for
 from scriptmodel_trainer.training.stopping import StopSignals
 
 T = TypeVar("T")
+_SAMPLING = "scriptmodel_trainer.generation.sampling"
 _REPEAT = "repeat the command to continue"
 _CONTINUING = {"train": "use --resume to continue", "trial": _REPEAT, "write": _REPEAT, "job": _REPEAT}
 
@@ -150,31 +150,23 @@ def _module(command: str) -> Any:
 
 def _called(function: Callable[..., T], parsed: argparse.Namespace, **given: Any) -> T:
     """Call a function, or make a record, with what is `given` and with options of the command line, by their names."""
-    names = inspect.signature(function).parameters
-    return function(**{name: given[name] if name in given else getattr(parsed, name) for name in names})
+    known = vars(parsed) | given
+    return function(**{name: known[name] for name in inspect.signature(function).parameters if name in known})
 
 
 def _run_write(options: argparse.Namespace, given: Sequence[str], progress: Progress, signals: StopSignals) -> None:
     write = _module("write")
     folder = write.folder_for(options.plays, options.out)
-    bases = import_module("scriptmodel_trainer.artifacts.bases")
-    named = options.base not in (None, bases.NONE)
-    kind = ["--base", options.base] if named else []
-    kind += ["--minutes", options.minutes] if options.minutes else []
-    model = str(folder / write.MODEL)
-    train = ["train", "--out", model, *kind, "--data", *map(str, options.plays)]
-    training = import_module("scriptmodel_trainer.runs.options").options_from(parser().parse_args(train))
-    installed = () if options.base else tuple(bases.installed())
-    training = dataclasses.replace(training, usual=10.0, installed=installed)
-    usual = vars(parser().parse_args(["generate", model]))
+    training = write.training_of(options.plays, folder / write.MODEL, options.base, options.minutes)
     words = options.words if options.words is not None else 600 if options.lines is None else 20
-    script = {"seed": options.seed or 0, "out": folder / "script-1.txt", "kind": ALL, "words": words}
+    asked = argparse.Namespace(**vars(options) | {"out": folder / "script-1.txt", "seed": options.seed or 0})
+    request = _request(asked, progress, model=training.out, words=words, takes=import_module(_SAMPLING).TAKES, kind=ALL)
     chosen = _called(
         write.WriteOptions,
         options,
         folder=folder,
         training=training,
-        request=_request(argparse.Namespace(**usual | vars(options) | script), progress),
+        request=request,
         minutes=training.minutes,
         others=[word for last, word in itertools.pairwise(["", *given]) if "--seed" not in (last, word.split("=")[0])],
         repeat=[*map(str, options.plays), *(["--out", str(folder)] if options.out else [])],
@@ -190,11 +182,11 @@ def _run_generate(options: argparse.Namespace, log: str, progress: Progress) -> 
         print("\n".join(sheet.text for sheet in sheets), end="")
 
 
-def _request(options: argparse.Namespace, progress: Progress) -> Any:
+def _request(parsed: argparse.Namespace, progress: Progress, **given: Any) -> Any:
     from scriptmodel_trainer.corpus.given import given_text  # noqa: PLC0415  # these load NumPy
     from scriptmodel_trainer.generation.openings import Opening  # noqa: PLC0415
-    from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
 
+    options = argparse.Namespace(**{"text": None, "record": None} | vars(parsed) | given)
     for_pipeline = _is_output_of_pipeline(options.out)
     usual_record = options.out.with_name("generation.json") if for_pipeline else None  # its consumer reads it
     text = options.text or ""
@@ -203,8 +195,8 @@ def _request(options: argparse.Namespace, progress: Progress) -> Any:
     return _called(
         _module("generate").GenerateOptions,
         options,
-        sampling=Sampling(options.temperature, options.top_p, options.takes),
-        opening=Opening(options.speaker, options.prompt, options.scene, text, options.cast),
+        sampling=_called(import_module(_SAMPLING).Sampling, options),
+        opening=_called(Opening, options, text=text),
         record=options.record or usual_record,
         formats=formats_for(options.kind, options.out, ALL if for_pipeline else None),
     )

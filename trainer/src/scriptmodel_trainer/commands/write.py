@@ -29,7 +29,7 @@ from scriptmodel_trainer.storage.files import as_write_error, read_bounded, writ
 from scriptmodel_trainer.storage.records import Choice
 from scriptmodel_trainer.training import auto
 from scriptmodel_trainer.training.checkpoints import newest_in, paths_in
-from scriptmodel_trainer.training.fine_tuning import epochs_in
+from scriptmodel_trainer.training.fine_tuning import epochs_in, load_base
 from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
 
 MODEL = "model"
@@ -84,6 +84,20 @@ def folder_for(plays: Sequence[Path], out: Path | None) -> Path:
     if out.resolve() in (path.resolve() for path in plays):
         raise BadInputError(f"--out {out} has the plays", "name another folder: a script in it would be read as a play")
     return out
+
+
+def training_of(plays: Sequence[Path], out: Path, base: str | None, minutes: str | None) -> TrainOptions:
+    """Return what trains the model of some plays, from the base of that name, for so many minutes."""
+    named = load_base(bases.found_as(base, plays)) if base and base != bases.NONE else None
+    return TrainOptions(
+        plays,
+        out,
+        base=named,
+        split=named.model.origin.corpus.split if named else None,
+        minutes=auto.minutes_from(minutes, None),
+        usual=10.0,
+        installed=() if base else tuple(bases.installed()),
+    )
 
 
 def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> str:

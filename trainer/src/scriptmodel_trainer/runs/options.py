@@ -17,7 +17,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.requests import Request, request_from
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.hardware import load_tensorflow
-from scriptmodel_trainer.model.presets import AUTO, Preset
+from scriptmodel_trainer.model.presets import AUTO, PRESETS, Preset
 from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.storage.records import SCENES, Choice
 from scriptmodel_trainer.training.auto import choose, minutes_from, preset_of
@@ -38,12 +38,13 @@ class TrainOptions:
 
     data: Sequence[Path]
     out: Path
-    layout: str
-    preset_name: str
-    preset: Preset
-    seed: int
-    resume: bool
-    checkpoint_seconds: float
+    layout: str = "auto"
+    preset_name: str = AUTO
+    preset: Preset = PRESETS["tuned"]
+    """What is trained; of `auto` until the corpus is read what overrides are checked with."""
+    seed: int = 0
+    resume: bool = False
+    checkpoint_seconds: float = 30.0
     state: Path | None = None
     budget: float = math.inf
     gpu_requested: bool = False
