@@ -28,7 +28,6 @@ QUERIES = {**{rule["alert"]: rule["expr"] for rule in RULES}, **PANELS}
 STATUS = {
     "conditions": [{"type": "Ready", "status": "False"}, {"type": "Stalled", "status": "True"}],
     "training": {"perplexity": {"best": "88.1"}, "progressPercent": 40, "gpuSeconds": 12, "restarts": 1},
-    "promotion": {"decision": "HeldBack"},
     "search": {
         "round": 2,
         "trials": {"total": 8, "complete": 3, "failed": 1},

@@ -77,7 +77,6 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "model": {"overrides": {"learningRate": "0"}}}, "must be above 0"),
         ({"corpus": REPO, "model": {"overrides": {"learningRate": "0e-3"}}}, "must be above 0"),
         ({"corpus": REPO, "model": {"overrides": {"learningRate": "1e-320"}}}, "must be a number in quotes"),
-        ({"corpus": REPO, "promotion": {"minImprovement": "-0.1"}}, 'must be a number in quotes such as "0.8"'),
         ({"corpus": REPO, "model": {"preset": "demo", "minutes": 30}}, "minutes needs preset: auto"),
         ({"corpus": REPO, "model": {"preset": "auto", "minutes": 0}}, "spec.model.minutes"),
         ({"corpus": REPO, "model": {"seed": -1}}, "spec.model.seed"),

@@ -102,7 +102,6 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "continue": {"configMap": {"name": "wall", "key": "scene.txt"}, "onlyNew": True},
             "samples": 2,
         },
-        "promotion": {"minImprovement": "0.01"},
         "pachyderm": {"project": "team"},
         "deletionPolicy": "Retain",
         "suspend": True,

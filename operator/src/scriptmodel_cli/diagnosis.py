@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from scriptmodel_cli.features import FEATURES
 from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, table
 from scriptmodel_operator.api.conditions import conditions_of, one_line
@@ -38,7 +37,6 @@ NEXT: Mapping[str, str] = {
         _WATCH,
     ),
     Reason.GENERATED: "scriptmodel script {name} -n {namespace}",
-    **{reason: step for feature in FEATURES for reason, step in feature.next_steps.items()},
     Reason.WAITING_FOR_WORKER: "check the pods: kubectl get pods -A -l suite=pachyderm,pipelineName={train}",
     Reason.WAITING_FOR_QUOTA: "check the pods: kubectl describe pods -A -l suite=pachyderm,pipelineName={train}",
     Reason.CORPUS_NOT_FOUND: _PUSH + " --create -n {namespace}",

@@ -15,7 +15,7 @@ SECTIONS = {
     "Inspect": {
         "list": (f"{COMMANDS}.listing:list_", "List ScriptModels."),
         "status": (f"{COMMANDS}.status:status", "Show the full status of a ScriptModel (-w to watch)."),
-        "search": ("scriptmodel_cli.search.command:search", "Show the trials of a search, best first (-w to watch)."),
+        "search": (f"{COMMANDS}.search:search", "Show the trials of a search, best first (-w to watch)."),
         "why": (f"{COMMANDS}.why:why", "Explain a ScriptModel's state and suggest the next step."),
         "script": (f"{COMMANDS}.script:script", "Print the newest script."),
         "report": (f"{COMMANDS}.report:report", "Print the HTML report of the newest model (--open for a browser)."),
@@ -27,7 +27,6 @@ SECTIONS = {
         "plan": (f"{COMMANDS}.plan:plan", "Show what would change in Pachyderm, without changing it."),
         "push": (f"{COMMANDS}.push:push", "Upload a corpus to a Pachyderm repo as one commit."),
         "retrain": (f"{COMMANDS}.lifecycle:retrain", "Train again with the same spec."),
-        "promote": ("scriptmodel_cli.promotion.command:promote", "Promote a model that spec.promotion holds back."),
         "suspend": (f"{COMMANDS}.lifecycle:suspend", "Stop the pipelines of a ScriptModel."),
         "resume": (f"{COMMANDS}.lifecycle:resume", "Restart the pipelines of a suspended ScriptModel."),
     },

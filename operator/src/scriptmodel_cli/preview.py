@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from scriptmodel_cli.changes import Change, Preview, field_changes
-from scriptmodel_cli.features import FEATURES
+from scriptmodel_cli.trial_changes import changes_of_trials
 from scriptmodel_operator.act.actions import (
     Action,
     ApplyPipelines,
@@ -24,7 +24,6 @@ from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import BranchRef, CommitInfo, Copies, PipelineRef
-from scriptmodel_operator.features import observe_runs, start
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
@@ -51,7 +50,7 @@ def preview(
 
     `image` is the operator's default, empty if unknown; `base` the object in spec.model.from.
     """
-    observer = Observer(gateway, cluster, find=lambda _key: base, start=start, runs=observe_runs)
+    observer = Observer(gateway, cluster, find=lambda _key: base)
     observer.logs = LogFollower(gateway, limit=0)  # one snapshot: logs are not followed
     snapshot = take_snapshot(gateway, {model.spec.pachyderm.project})
     view = observer.view(model, snapshot)
@@ -74,8 +73,8 @@ def preview(
     changes = [change for action in state.actions for change in _of_action(action, view)]
     changes += _later_changes(observed, state)
     if not isinstance(state, Suspended | Blocked):
-        changes += (change for feature in FEATURES for change in feature.changes(state, view))
-    return Preview(str(model), tuple(changes), problem, tuple(_notes(model, state, view, image)))
+        changes += changes_of_trials(state, view)
+    return Preview(str(model), tuple(changes), problem, tuple(_notes(model, state)))
 
 
 def _later_changes(observed: Observed, state: ModelState) -> Iterator[Change]:
@@ -185,29 +184,13 @@ def _later(change: PipelineChange, view: ModelView) -> Change:
     )
 
 
-def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -> Iterator[str]:
+def _notes(model: ScriptModel, state: ModelState) -> Iterator[str]:
     if isinstance(state, Applied) and not state.stages.first_unfinished and state.chosen.held_back:
         yield state.chosen.held_back
-    difference = state.difference
-    training, corpus = model.spec.training, model.spec.corpus
-    if not training.image and not image and difference.now:
-        yield "the operator's default image is assumed to be unchanged; --trainer-image names another"
-    claim = view.train.mark.claim if view.train and view.train.mark else ""
-    if claim and not training.checkpoints.claim_name and (difference.now or difference.deferred):
-        yield f"the operator's default checkpoint claim is assumed to be {claim}"
-    secrets = (each.name for each in training.image_pull_secrets)
-    classes = (training.priority_class_name, training.runtime_class_name, training.queue_name)
-    named = (training.image, *classes, training.checkpoints.claim_name, *secrets)
-    restricted = [name for name in named if name]
-    if corpus.http:
-        restricted += [f"URLs of {host}" for host in corpus.http.hosts]
-    if corpus.bucket:
-        restricted.append(f"the host of {corpus.bucket}")
+    training = model.spec.training
     budget = training.budget.duration
     if budget and parse_duration(budget) >= parse_duration(training.active_deadline):
         yield (
             f"training.budget.duration {budget} is no less than training.activeDeadline {training.active_deadline}, "
             "which stops the job without a model: raise activeDeadline"
         )
-    if restricted:
-        yield f"whether the operator's configuration allows {', '.join(restricted)} is not checked here"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from scriptmodel_cli.charts import bar, sparkline
-from scriptmodel_cli.features import COLUMNS, FEATURES
+from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.output import style
 from scriptmodel_cli.scripts import verdict
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, parse_time, table
@@ -32,10 +32,9 @@ def screen_of(found: Object, now: datetime, epochs: Sequence[float] = ()) -> lis
         *_perplexity(training.get("perplexity") or {}, epochs),
         *([("sample", one_line(training["sample"], _WIDEST_SAMPLE))] if training.get("sample") else []),
         *_lineage(status.get("lineage") or {}),
-        *(fact for feature in FEATURES for fact in feature.facts(status)),
     ]
     lines += ["", *table(facts)] if facts else []
-    lines += (line for feature in FEATURES for line in feature.lines(status))
+    lines += _search(status.get("search") or {})
     lines += _history(status.get("history") or [], now)
     lines += _script(status.get("script") or {})
     return lines
@@ -123,18 +122,23 @@ def _lineage(lineage: Object) -> list[tuple[str, str]]:
     return [(kind, f"{repo}@{short_id(commit)}" if repo.name else commit) for kind, (repo, commit) in found]
 
 
+def _search(search: Object) -> list[str]:
+    if not search:
+        return []
+    top = search.get("top") or []
+    return ["", f"search {progress_of(search)}", *(["", *table(rows_of(top))] if top else [])]
+
+
 def _history(history: Sequence[Object], now: datetime) -> list[str]:
     if len(history) < 2:
         return []
-    columns = [column for column in COLUMNS if any(entry.get(column) for entry in history)]
-    rows = [("MODEL", "GENERATION", "PERPLEXITY", "FINISHED", *map(str.upper, columns))]
+    rows = [("MODEL", "GENERATION", "PERPLEXITY", "FINISHED")]
     for entry in history:
         finished = entry.get("finished")
         ago = f"{age(finished, now)} ago" if finished else ""
         generation = str(entry.get("generation", ""))
-        more = (str(entry.get(column, "")) for column in columns)
         commit = short_id(str(entry.get("modelCommit")))
-        rows.append((commit, generation, str(entry.get("perplexity", "")), ago, *more))
+        rows.append((commit, generation, str(entry.get("perplexity", "")), ago))
     return ["", *table(rows)]
 
 

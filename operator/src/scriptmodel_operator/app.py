@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from scriptmodel_operator import features
 from scriptmodel_operator.api.identity import JOBS
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import Key
@@ -307,7 +306,7 @@ def compose(
             return parse_object(stored.raw) if stored else None
         return None
 
-    observer = Observer(gateway, cluster, clock.now, lambda: len(store), find, features.start, features.observe_runs)
+    observer = Observer(gateway, cluster, clock.now, lambda: len(store), find)
     snapshots = SnapshotPoller(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     events = EventRecorder(kube, metrics.events_left_out.inc)

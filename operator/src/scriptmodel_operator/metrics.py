@@ -13,9 +13,9 @@ from prometheus_client.registry import Collector
 
 from scriptmodel_operator.api.conditions import conditions_of
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.features import FEATURES
 from scriptmodel_operator.jobs.runs import AttemptState
 from scriptmodel_operator.kube.object_store import Store
+from scriptmodel_operator.search.declared import best_trial
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -24,14 +24,19 @@ _FIGURES = {
     "scriptmodel_progress_percent": "training.progressPercent",
     "scriptmodel_gpu_seconds": "training.gpuSeconds",
     "scriptmodel_training_restarts": "training.restarts",
+    "scriptmodel_search_round": "search.round",
+    "scriptmodel_search_trials": "search.trials.total",
+    "scriptmodel_search_trials_complete": "search.trials.complete",
+    "scriptmodel_search_trials_failed": "search.trials.failed",
 }
 """Gauges of an object by the path of their figure in its status."""
+_BEST = "scriptmodel_search_best_perplexity"
 _OBJECT_GAUGES = {
     "scriptmodel_ready": "1 if the Ready condition of the ScriptModel is True, else 0",
     "scriptmodel_stalled": "1 if the Stalled condition of the ScriptModel is True, else 0",
     **{name: f"status.{path} of the ScriptModel" for name, path in _FIGURES.items()},
     "scriptmodel_other_engine": "1 if the ScriptModel's pipelines are on another Pachyderm than the operator's, else 0",
-    **{name: text for feature in FEATURES for name, text in feature.gauges.items()},
+    _BEST: "Perplexity of the best trial in status.search.top of the ScriptModel",
 }
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library does not annotate it
@@ -107,8 +112,8 @@ def _gauges(status: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for kind in ("Ready", "Stalled"):
         yield f"scriptmodel_{kind.lower()}", float(conditions.get(kind, {}).get("status") == "True")
     yield "scriptmodel_other_engine", float(conditions.get("Ready", {}).get("reason") == Reason.OTHER_ENGINE)
-    for feature in FEATURES:
-        yield from feature.measure(status)
+    if best := best_trial(status.get("search") or {}).get("perplexity"):
+        yield _BEST, float(best)
     for name, path in _FIGURES.items():
         value: Any = status
         for key in path.split("."):

@@ -34,7 +34,6 @@ RAW = {
             "trials": {"total": 8, "complete": 3, "failed": 0},
             "top": [{"state": "paused", "perplexity": "88.1"}],
         },
-        "promotion": {"decision": "HeldBack"},
     },
 }
 

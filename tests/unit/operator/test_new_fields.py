@@ -83,7 +83,7 @@ ELSEWHERE = {
     "training.pendingDeadline": "the operator stops the job",
     "training.activeDeadline": "the operator stops the job",
     "search": "the operator writes its trials into a repo, which the train pipeline reads",
-    "promotion.minImprovement": "the operator keeps the last script in the status: see test_life_promotion.py",
+    "training.onlyIfBetter": "the operator keeps the last script in the status: see test_life_worse_model.py",
     "pachyderm.project": "part of the pipelines' names; it cannot be changed",
     "deletionPolicy": "the operator deletes",
     "suspend": "the operator stops the pipelines",

@@ -67,7 +67,6 @@ def test_another_preset_is_one_field_and_trains_again() -> None:
     assert f"~ update pipeline {world.train} to version 2 (the spec changed)" in text
     assert "--preset            test → small" in text
     assert "--set epochs        (none) → 2" in text
-    assert "--trainer-image names another" in text
 
 
 def test_another_generation_writes_a_new_script_and_does_not_train() -> None:
@@ -164,21 +163,6 @@ def test_suspension_stops_and_deletion_removes() -> None:
     assert "is being deleted (Delete)" in found.title
     world.want({"deletionPolicy": "Orphan"})
     assert "Nothing would change." in reported(planned(world))
-
-
-def test_settings_of_the_operator_are_shown_as_unknown() -> None:
-    world = World(model=scriptmodel({"training": {"image": "mine:1", "runtimeClassName": "kata"}}))
-    world.pachyderm.put(world.corpus, PLAYS)
-    assert "Note: whether the operator's configuration allows mine:1, kata is not checked here" in reported(
-        planned(world)
-    )
-    urls = ["https://example.com/plays.zip", "http://localhost:80/lear.txt"]
-    found = reported(planned(World(model=scriptmodel({"corpus": {"http": {"urls": urls}}}))))
-    hosts = "URLs of example.com, URLs of localhost"
-    assert f"Note: whether the operator's configuration allows {hosts} is not checked here" in found
-    bucket = {"url": "s3://plays/shaw", "secretRef": {"name": "plays"}}
-    found = reported(planned(World(model=scriptmodel({"corpus": {"bucket": bucket}}))))
-    assert "Note: whether the operator's configuration allows the host of s3://plays/shaw is not checked" in found
 
 
 def test_raising_the_budget_that_ended_training_continues_it_and_a_deadline_before_a_budget_is_noted() -> None:

@@ -17,7 +17,6 @@ from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef
-from scriptmodel_operator.features import observe_runs, start
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
@@ -71,7 +70,7 @@ class World:
     """What the pods of a waiting job with a queue say; None where they are not listed."""
 
     def __post_init__(self) -> None:
-        self.observer = Observer(self.pachyderm, self.cluster, find=self.find, start=start, runs=observe_runs)
+        self.observer = Observer(self.pachyderm, self.cluster, find=self.find)
         MADE.append(self)
 
     def elapsed(self, since: datetime) -> timedelta:

@@ -149,7 +149,7 @@ def _result(found: dict[str, Any], session: Session, suffix: str, folder: Path) 
     if ready["status"] != "True":
         raise click.ClickException(f"the ScriptModel is stalled ({ready['reason']}): {ready['message']}")
     if ready["reason"] == Reason.HELD_BACK:
-        note(f"{ready['message']} (here: the same annotation in the file)")
+        note(f"{ready['message']} (here: the same field in the file)")
     lineage, script = found["status"]["lineage"], found["status"]["script"]
     with session.engine("the script") as gateway:
         copy_results(gateway, lineage, folder)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from scriptmodel_cli.features import COLUMNS
 from scriptmodel_cli.options import now
 from scriptmodel_cli.screen import FIGURES, facts, preset_of
 from scriptmodel_cli.scripts import ASPECTS
@@ -37,7 +36,6 @@ class Model:
         self.message = str(ready.get("message", "The operator has not observed this object yet."))
         self.training, self.script = (self.status.get(part) or {} for part in ("training", "script"))
         self.history = {str(each.get("modelCommit", "")): each for each in self.status.get("history") or []}
-        self.columns = COLUMNS
         self.trains = bool(self.training.get("startTime")) and not self.training.get("completionTime")
 
     @property

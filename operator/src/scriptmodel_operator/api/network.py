@@ -69,7 +69,7 @@ class Base(ApiModel):
     model_config = ConfigDict(json_schema_extra=rules(_ONE_BASE))
 
     script_model: DnsName | None = None
-    """Another ScriptModel of the namespace and of the same Pachyderm project; its promoted model is copied."""
+    """Another ScriptModel of the namespace and of the same Pachyderm project; the model in use is copied."""
     repo: ModelRepo | None = None
     """A branch of a Pachyderm repo that holds a model directory. The operator only reads it."""
     follow: bool = False

@@ -50,7 +50,7 @@ class Reason(StrEnum):
     GENERATED = "Generated", "A script of the newest spec and the newest corpus commit exists."
     HELD_BACK = (
         "HeldBack",
-        "A retrained model does not improve by spec.promotion.minImprovement, so the last script stays.",
+        "A retrained model is worse than the last, and training.onlyIfBetter is true: the last script stays.",
     )
     CORPUS_FOUND = "CorpusFound", "The corpus has a finished commit with files."
     INGESTING = (

@@ -16,7 +16,6 @@ from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.names import MAX_PROJECT_NAME
 from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.api.training import ManyRuns, Training
-from scriptmodel_operator.promotion.declared import Promotion
 from scriptmodel_operator.search.declared import SEARCH_RULES, Search
 
 _ONE_START = (
@@ -63,8 +62,6 @@ class ScriptModelSpec(ApiModel):
     """Train many models with different hyperparameters; the best one writes the script. Absent: train one."""
     generation: Generation = Field(default_factory=Generation)
     """The script to generate."""
-    promotion: Promotion = Field(default_factory=Promotion)
-    """When the script of a retrained model replaces the last one."""
     pachyderm: Pachyderm = Field(default_factory=Pachyderm)
     """Location of the pipelines in Pachyderm."""
     deletion_policy: Literal["Delete", "Retain", "Orphan"] = "Delete"

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from scriptmodel_operator.api.fields import ApiModel
 from scriptmodel_operator.api.safe_text import without_controls, without_surrogates
-from scriptmodel_operator.promotion.declared import PromotionStatus
 from scriptmodel_operator.search.declared import SearchStatus
 
 _ACKNOWLEDGED = ("lastHandledReconcileAt", "lastHandledRetrainAt")
@@ -151,7 +150,7 @@ class ScriptScore(ApiModel):
 
 
 class ScriptStatus(ApiModel):
-    """The newest script that is promoted."""
+    """The script in use."""
 
     path: str | None = None
     """Path in the repo of lineage.script."""
@@ -180,7 +179,7 @@ class Lineage(ApiModel):
     """Commit of the model that training started from, without its repo if the spec no longer names it; or the name of
     the base (model.base)."""
     held_back: str | None = None
-    """Commit of the newest script, if spec.promotion holds its model back (the one in promotion.model)."""
+    """Commit of the newest script, if training.onlyIfBetter holds it back."""
 
 
 class UrlError(ApiModel):
@@ -238,8 +237,6 @@ class HistoryEntry(ApiModel):
     """When its training ended."""
     gpu_seconds: int | None = None
     """GPU seconds of its training."""
-    promotion: str | None = None
-    """What spec.promotion decided: Promoted, PromotedByAnnotation, NotComparable or HeldBack."""
 
 
 class ScriptModelStatus(ApiModel):
@@ -275,11 +272,9 @@ class ScriptModelStatus(ApiModel):
     generation: GenerationStatus = Field(default_factory=GenerationStatus)
     """The generate job."""
     script: ScriptStatus | None = None
-    """The newest script that is promoted; any script is, unless spec.promotion holds its model back."""
+    """The script in use: the newest one, unless training.onlyIfBetter holds it back."""
     lineage: Lineage = Field(default_factory=Lineage)
     """Commits that the script was made from, each as project/repo@commit."""
-    promotion: PromotionStatus | None = None
-    """The newest comparison of a retrained model with the one before, if spec.promotion.minImprovement is set."""
     source: SourceStatus | None = None
     """Corpus by URL: its newest check and commit."""
     pipelines: list[PipelineStatus] = Field(default_factory=list)

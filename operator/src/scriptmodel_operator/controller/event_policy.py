@@ -32,7 +32,7 @@ class _Seen:
         self.pipelines = [each.get("state") for each in status.get("pipelines") or ()]
         lineage = status.get("lineage") or {}
         self.commit = str(lineage.get("heldBack") or lineage.get("script") or "")
-        """Commit of the newest script, promoted or not."""
+        """Commit of the newest script, in use or not."""
         self.ready, self.reason = self.of("Ready")
         self.stalled = self.of("Stalled")[0] == "True"
 

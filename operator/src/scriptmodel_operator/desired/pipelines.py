@@ -25,7 +25,7 @@ from scriptmodel_operator.engine.values import (
 
 SHARED = frozenset({"node_selector", "tolerations", "priority_class_name", "image_pull_secrets", "backoff_limit"})
 """Fields of spec.training that reach all pipelines. All others reach `train` only, or no pipeline."""
-OPERATORS_OWN = frozenset({"pending_deadline", "active_deadline"})
+OPERATORS_OWN = frozenset({"pending_deadline", "active_deadline", "only_if_better"})
 """Fields of spec.training that the operator enforces itself: they reach no pipeline."""
 _DECIDE_THE_MODEL = frozenset({"early_stopping", "warm_start"})
 """Fields of spec.training that are in the digest of what decides the model, where they have an effect."""

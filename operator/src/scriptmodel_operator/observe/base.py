@@ -45,8 +45,6 @@ class Bases:
     pipeline: Callable[[PipelineRef, Snapshot], PipelineView | None]
     find: Callable[[Key], ScriptModel | None]
     """Returns another object, if it exists and is valid."""
-    start: Callable[[ScriptModel], str]
-    """Returns the commit of the model of an object that trainings start from; empty if it is the newest one."""
 
     def view(self, model: ScriptModel, owner: Owner, observed: ModelView, snapshot: Snapshot) -> BaseView:
         """Return the base model of an object observed without it. Raises EngineError where a read fails."""
@@ -99,7 +97,7 @@ class Bases:
         if repo is not None:
             return replace(view, source=self._in_repo(repo, snapshot))
         other = self.find((model.namespace, base.script_model or "")) if base else None
-        start = self.start(other) if other else ""
+        start = _in_use(other) if other else ""
         return replace(view, source=self._of_pipeline(train, snapshot, view, copies, start))
 
     def _of_pipeline(
@@ -133,7 +131,7 @@ class Bases:
         train, reported, good = observed.train, observed.models.reported, observed.models.good
         if train is None or reported is None or good is None:
             return None
-        newest, start = train.newest, _start(train, self.start(model))
+        newest, start = train.newest, _start(train, _in_use(model))
         learned = good.corpus == reported.corpus or newest is None or newest.ref.id != reported.model
         if learned or start is None or not self._is_of_network(model, start, train, refs):
             return None
@@ -198,6 +196,12 @@ def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, s
         return False
     by_name = mark.owner.namespace == model.namespace and is_copy_of(read.name, origin_of_object(model.name))
     return by_name or is_copy_of(read.name, origin_of_branch(refs.model))
+
+
+def _in_use(model: ScriptModel) -> str:
+    """Return the commit of the model in use; empty before the first one, and where that is the newest."""
+    used = model.previous.lineage.model if model.spec.training.only_if_better else None
+    return used.partition("@")[2] if used else ""
 
 
 def _start(train: PipelineView, commit: str) -> JobInfo | None:

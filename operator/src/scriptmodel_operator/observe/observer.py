@@ -27,6 +27,7 @@ from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.lineage import Lineages, mark_of_job
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Results
+from scriptmodel_operator.observe.search import search_view
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
 from scriptmodel_operator.observe.view import (
     BaseView,
@@ -40,15 +41,10 @@ from scriptmodel_operator.observe.view import (
     PipelineView,
     QueueView,
     ReposView,
-    RunsView,
     ScriptsView,
 )
 
 _LOGS_REPORTED = (JobState.FAILURE, JobState.KILLED)
-ObserveRuns = Callable[[Lineages, ScriptModel, ModelView], RunsView | None]
-"""Returns the runs of an object that was observed without them; None if its training is one run. Blocking; raises
-EngineError where a read fails.
-"""
 _IMPRECISION = timedelta(minutes=1)
 """An upper bound of the error in the estimate of pachd's clock."""
 
@@ -63,20 +59,14 @@ class Observer:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         objects: Callable[[], int] = lambda: 1,
         find: Callable[[Key], ScriptModel | None] = lambda _key: None,
-        start: Callable[[ScriptModel], str] = lambda _model: "",
-        runs: ObserveRuns = lambda _lineages, _model, _view: None,
     ) -> None:
-        """Return an observer; `now` returns the time on pachd's clock, `objects` how many are observed, `find` one of
-        them, `start` the commit of its model that trainings start from, empty if it is the newest one, and `runs` the
-        runs of its training.
-        """
+        """Return an observer; `now` returns the time on pachd's clock, `objects` how many are observed, `find` one."""
         self._gateway = gateway
         self._now = now
         self._cluster = cluster
         self.logs = LogFollower(gateway)
         self._results = Results(gateway, objects)
-        self._runs = runs
-        self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline, find, start)
+        self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline, find)
         self._heads: tuple[float, dict[BranchRef, CorpusView]] = (0.0, {})
         """The start of a snapshot, and the corpora that were read since."""
 
@@ -160,7 +150,7 @@ class Observer:
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
         observed = replace(observed, refs=refs, base=base)
-        runs = self._runs(made, model, observed)
+        runs = search_view(made, model, observed)
         selected = (runs.selection if runs else ()) or (select.selection if select else ())
         return replace(observed, runs=runs, refs=replace(refs, selection=selected))
 

@@ -192,7 +192,7 @@ class WrittenScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsView:
-    """The runs of a training, as the feature that plans them observes them. Texts are parts of messages."""
+    """The runs of a training, as a search plans and observes them. Texts are parts of messages."""
 
     newest: ModelCommits | None = None
     """The commits of the newest train job."""

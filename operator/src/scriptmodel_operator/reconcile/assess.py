@@ -10,16 +10,17 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.desired.pipelines import Desired
-from scriptmodel_operator.feature import Chosen, RunsProgress
-from scriptmodel_operator.features import choose, next_runs, progress
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.view import CorpusView, ModelView
 from scriptmodel_operator.reconcile.base import COPYING, base_to_copy
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker, missing_project
+from scriptmodel_operator.reconcile.chosen import Chosen, choose
 from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos, unused_select
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import difference
+from scriptmodel_operator.reconcile.search import runs_to_put
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
+from scriptmodel_operator.reconcile.standings import SearchProgress, search_progress
 from scriptmodel_operator.reconcile.state import (
     NOT_STARTED,
     Applied,
@@ -78,11 +79,11 @@ def assess(observed: Observed) -> Planned:
     """Return the first state that applies once everything is observed, in the order of `_state`."""
     view = observed.view
     given = observed.given
-    running, chosen = progress(given.model, view, given.elapsed), choose(given.model, view)
+    running, chosen = search_progress(given.model, view, given.elapsed), choose(given.model, view)
     return Planned(view, replace(_state(observed, running, chosen), chosen=chosen, runs_progress=running))
 
 
-def _state(observed: Observed, running: RunsProgress | None, chosen: Chosen) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung
+def _state(observed: Observed, running: SearchProgress | None, chosen: Chosen) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung
     given, view, desired = observed.given, observed.view, observed.desired
     model = given.model
     stages, owner, recorded = (
@@ -117,7 +118,7 @@ def _state(observed: Observed, running: RunsProgress | None, chosen: Chosen) -> 
         problem = Problem(found.reason, found.message, stalled=found.stalled)
         return blocked(stages=stages, source=source, problem=problem)
     stages = _with_unchecked(_stages(given, view, running, creating=True) if differs.now else stages, source.unchecked)
-    runs = next_runs(model, owner, view)
+    runs = runs_to_put(model, owner, view)
     if isinstance(runs, Problem):
         return blocked(stages=stages, source=source, problem=runs)
     if differs.now:
@@ -145,7 +146,7 @@ def _starts(model: ScriptModel, view: ModelView) -> tuple[Action, ...]:
     return tuple(StartPipeline(seen.info.ref, seen.jobs[0].ref.id if seen.jobs else "none") for seen in view.stopped)
 
 
-def _stages(given: Given, view: ModelView, running: RunsProgress | None, *, creating: bool = False) -> Stages:
+def _stages(given: Given, view: ModelView, running: SearchProgress | None, *, creating: bool = False) -> Stages:
     """Return the observed stages. A pipeline that does not exist is being created only if nothing prevents that."""
     previous = given.model.previous
     base = given.model.spec.model.base if view.refs.base is None else ""

@@ -16,10 +16,11 @@ from scriptmodel_operator.api.status import (
 )
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.engine.values import JobInfo, JobState
-from scriptmodel_operator.feature import Chosen, RunsProgress
 from scriptmodel_operator.observe.progress import LogDigest, Progress
 from scriptmodel_operator.observe.trainer_files import ModelMetrics
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
+from scriptmodel_operator.reconcile.chosen import Chosen
+from scriptmodel_operator.reconcile.standings import SearchProgress
 from scriptmodel_operator.reconcile.training import (
     if_worker_is_lost,
     restarts_in_log,
@@ -35,7 +36,9 @@ _PAST_MODELS = 5
 _STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyStopping"}
 
 
-def training_status(model: ScriptModel, view: ModelView, elapsed: Elapsed, runs: RunsProgress | None) -> TrainingStatus:
+def training_status(
+    model: ScriptModel, view: ModelView, elapsed: Elapsed, runs: SearchProgress | None
+) -> TrainingStatus:
     """Describe the running train job, else the newest one, or the job whose result the newest one repeats.
 
     Empty before the first job.
@@ -51,7 +54,7 @@ def training_status(model: ScriptModel, view: ModelView, elapsed: Elapsed, runs:
     found = TrainingStatus(
         start_time=start,
         completion_time=end,
-        gpu_seconds=runs.gpu_seconds if runs else _gpu_seconds(model, train, trained, elapsed),
+        gpu_seconds=runs.status.gpu_seconds if runs else _gpu_seconds(model, train, trained, elapsed),
         preset=preset,
         warnings=_warnings(view, log, kept),
         device=log.device or kept.device,
@@ -64,8 +67,8 @@ def training_status(model: ScriptModel, view: ModelView, elapsed: Elapsed, runs:
         if metrics:
             return found.model_copy(update=_finished(metrics, found))
     if runs:
-        known = {"progress_percent": runs.percent, "perplexity": Perplexity(best=runs.perplexity)}
-        return found.model_copy(update=known | {"eta": _eta(None if job.state.final else runs.eta_seconds)})
+        known = {"progress_percent": runs.status.progress_percent, "perplexity": Perplexity(best=runs.perplexity)}
+        return found.model_copy(update=known | {"eta": _eta(None if job.state.final else runs.status.eta_seconds)})
     if job.state is JobState.SUCCESS:
         return found
     if view.logs.training and not log.progress.epochs and end and end == last.completion_time:
@@ -189,9 +192,8 @@ def pipeline_statuses(view: ModelView) -> list[PipelineStatus]:
 def history(
     model: ScriptModel,
     view: ModelView,
-    chosen: Chosen,
     elapsed: Elapsed,
-    runs: RunsProgress | None,
+    runs: SearchProgress | None,
 ) -> list[HistoryEntry]:
     """Put the newest model in front of the previous history, with the generation of its first entry."""
     entries, maker, made = model.previous.history, view.maker, view.models.good
@@ -201,7 +203,7 @@ def history(
     before = model.previous.history_of(job.ref.id)
     gpu_seconds = before.gpu_seconds if view.runs else _gpu_seconds(model, maker, job, elapsed)
     if runs and view.runs and made and made.trained == view.runs.commit:
-        gpu_seconds = runs.gpu_seconds
+        gpu_seconds = runs.status.gpu_seconds
     figures = {
         "generation": before.generation or view.models.trained_for or model.generation,
         "model_commit": job.ref.id,
@@ -210,7 +212,7 @@ def history(
         "finished": _time(job.finished),
         "gpu_seconds": gpu_seconds,
     }
-    newest = before.model_copy(update={**figures, **chosen.history.get(job.ref.id, {})})
+    newest = before.model_copy(update=figures)
     others = [entry for entry in entries if entry.model_commit != newest.model_commit]
     return [newest, *others][:_PAST_MODELS]
 

@@ -7,10 +7,11 @@ from scriptmodel_operator.act.actions import Action
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
-from scriptmodel_operator.feature import NO_SCRIPT, Chosen, RunsProgress
 from scriptmodel_operator.ingest.download_state import Download
 from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.reconcile.chosen import NO_SCRIPT, Chosen
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
+from scriptmodel_operator.reconcile.standings import SearchProgress
 
 NOT_STARTED = Condition(Reason.NOT_STARTED, "an earlier stage comes first")
 
@@ -66,7 +67,7 @@ class _Observed:
     """Between the desired and the observed pipelines, as far as the two were compared."""
     chosen: Chosen = NO_SCRIPT
     """Decided once, by `assess`."""
-    runs_progress: RunsProgress | None = None
+    runs_progress: SearchProgress | None = None
     """How far the runs are, if training is many."""
     actions: tuple[Action, ...] = ()
     """What is done now. After it the object is observed again."""

@@ -38,13 +38,12 @@ def status_of(
         generation=details.generation_status(view, model.previous.generation),
         script=script.script.status if script and script.script else None,
         lineage=details.lineage(model, view, state.chosen),
+        search=state.runs_progress.status if state.runs_progress else None,
         source=_source(model, state.source),
         pipelines=details.pipeline_statuses(view),
-        history=details.history(model, view, state.chosen, elapsed, state.runs_progress),
+        history=details.history(model, view, elapsed, state.runs_progress),
     )
-    wire = to_wire(
-        status.model_copy(update={**(state.runs_progress.status if state.runs_progress else {}), **state.chosen.status})
-    )
+    wire = to_wire(status)
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)
     return wire
 

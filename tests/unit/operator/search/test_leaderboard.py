@@ -6,8 +6,8 @@ import click
 import pytest
 
 from scriptmodel_cli.errors import InputError
+from scriptmodel_cli.leaderboard import best_of, csv_of, ordered, progress_of, rows_of
 from scriptmodel_cli.screen import screen_of
-from scriptmodel_cli.search.leaderboard import best_of, csv_of, ordered, progress_of, rows_of
 from scriptmodel_cli.text import table
 from tests.unit.operator.terminal import CREATED, as_object, plain
 from tests.unit.operator.world import trained_world

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.engine.values import LogLine, RepoRef
+from scriptmodel_operator.observe.outcomes import outcomes
 from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.observe.results import Results
+from scriptmodel_operator.observe.search import SearchView
+from scriptmodel_operator.reconcile.standings import with_logs
 from scriptmodel_operator.search.declared import Search
-from scriptmodel_operator.search.observed import SearchView
-from scriptmodel_operator.search.outcomes import outcomes
-from scriptmodel_operator.search.standings import with_logs
 from scriptmodel_operator.search.trials import Plan, RunResult, State, plan, rounds, standings, trials
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 

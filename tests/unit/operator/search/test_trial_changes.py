@@ -5,10 +5,10 @@ import json
 import pytest
 
 from scriptmodel_cli.changes import Preview, render
+from scriptmodel_cli.commands.search import _read
 from scriptmodel_cli.live import Live
-from scriptmodel_cli.search.command import _read
-from scriptmodel_cli.search.trial_changes import trial_changes
-from scriptmodel_cli.search.trials import TrialReader
+from scriptmodel_cli.trial_changes import trial_changes
+from scriptmodel_cli.trials import TrialReader
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.search.trials import Plan, RunInput, plan
 from tests.unit.operator.search.test_plan import UNITS, halving, search, trained

@@ -6,9 +6,9 @@ from pydantic.alias_generators import to_camel
 
 from scriptmodel_cli.changes import Change, FieldChange
 from scriptmodel_operator.act.actions import ReplaceFiles
+from scriptmodel_operator.observe.search import SearchView
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.state import ModelState
-from scriptmodel_operator.search.observed import SearchView
 from scriptmodel_operator.search.trials import Plan, RunInput
 
 _MOST_SHOWN = 20

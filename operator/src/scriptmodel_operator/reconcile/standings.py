@@ -9,12 +9,11 @@ from fractions import Fraction
 
 from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.feature import RunsProgress
+from scriptmodel_operator.observe.outcomes import ended
 from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.observe.search import SearchView
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.search.declared import TOP_TRIALS, SearchStatus, TrialStatus, best_trial
-from scriptmodel_operator.search.observed import SearchView
-from scriptmodel_operator.search.outcomes import ended
 from scriptmodel_operator.search.trials import STATES, RunResult, Standing, rounds, standings
 
 _LEAST_WORK = 0.02
@@ -22,9 +21,14 @@ _LEAST_WORK = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class SearchProgress(RunsProgress):
-    """The progress of a search."""
+class SearchProgress:
+    """How far a search is, in place of what the log of a single training says."""
 
+    status: SearchStatus
+    message: str
+    """What the running job has done, such as `3 of 8 runs done, best 88.1 (trial 7)`."""
+    perplexity: str | None = None
+    """That of the best run."""
     standings: tuple[Standing, ...] = ()
     """The trials, best first."""
 
@@ -66,11 +70,8 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Se
     text = (f"round {plan.round} of {plan.rounds}: " if plan.rounds > 1 else "") + f"{done} of {len(todo)} runs done"
     return SearchProgress(
         message=text + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else ""),
-        status={"search": status},
-        percent=status.progress_percent,
+        status=status,
         perplexity=best_trial(status.model_dump()).get("perplexity"),
-        eta_seconds=status.eta_seconds,
-        gpu_seconds=status.gpu_seconds,
         standings=trials,
     )
 

@@ -12,8 +12,8 @@ from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.engine.values import Copies
+from scriptmodel_operator.observe.search import SearchView
 from scriptmodel_operator.observe.view import ModelView
-from scriptmodel_operator.search.observed import SearchView
 from scriptmodel_operator.search.trials import CHECKPOINT_FILE, TRIAL_FILE, rounds
 
 

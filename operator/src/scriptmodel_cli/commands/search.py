@@ -5,15 +5,15 @@ import time
 import click
 
 from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.leaderboard import best_of, csv_of, ordered, progress_of, rows_of
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.options import check_ready, name_argument, now, output_option
 from scriptmodel_cli.output import emit, say, say_value
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.screen import head
-from scriptmodel_cli.search.leaderboard import best_of, csv_of, ordered, progress_of, rows_of
-from scriptmodel_cli.search.trials import TrialReader
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_cli.text import Object, is_settled, table
+from scriptmodel_cli.trials import TrialReader
 from scriptmodel_operator.engine.errors import UnavailableError
 
 _READ_SECONDS = 2.0

@@ -11,8 +11,7 @@ from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
-from scriptmodel_operator.search.observed import search_view
-from scriptmodel_operator.search.standings import search_progress
+from scriptmodel_operator.reconcile.standings import search_progress
 
 
 class TrialReader:
@@ -29,11 +28,11 @@ class TrialReader:
         train = snapshot.pipelines.get(references(model).train)
         mark = mark_of(train.spec.annotations) if train else None
         if self._observer is None and mark:  # not everybody may read the uid of the cluster; the pipeline names it
-            self._observer = Observer(self._gateway, mark.owner.cluster, runs=search_view)
+            self._observer = Observer(self._gateway, mark.owner.cluster)
             self._observer.logs = LogFollower(self._gateway, limit=int(self._follow))
         view = self._observer.view(model, snapshot) if self._observer else None
         progress = search_progress(model, view, lambda since: datetime.now(UTC) - since) if view else None
         if progress is None:
             return {}
         top = (each.model_dump(by_alias=True, exclude={"runs"}) for each in progress.standings)
-        return {**to_wire(progress.status["search"]), "top": [{"trial": 0, **each} for each in top]}  # its number first
+        return {**to_wire(progress.status), "top": [{"trial": 0, **each} for each in top]}  # its number first

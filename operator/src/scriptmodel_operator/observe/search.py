@@ -9,8 +9,8 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.digest import digest
 from scriptmodel_operator.desired.pipelines import retraining, train_compute
 from scriptmodel_operator.observe.lineage import Lineages, mark_of_job
+from scriptmodel_operator.observe.outcomes import inputs, outcomes
 from scriptmodel_operator.observe.view import ModelView, RunsView
-from scriptmodel_operator.search.outcomes import inputs, outcomes
 from scriptmodel_operator.search.trials import Plan, RunInput, RunResult, plan
 
 

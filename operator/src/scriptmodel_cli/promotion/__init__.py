@@ -1,1 +1,0 @@
-"""What the command shows and changes of promotion."""

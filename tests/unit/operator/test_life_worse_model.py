@@ -1,0 +1,198 @@
+"""With training.onlyIfBetter, a retrained model that is worse than the last one does not replace its script."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from scriptmodel_operator.controller.event_policy import record_status
+from scriptmodel_operator.kube.events import EventRecorder
+from tests.unit.operator.recording import Recorder
+from tests.unit.operator.world import PLAYS, World, scriptmodel
+
+GATE: dict[str, Any] = {"training": {"onlyIfBetter": True}}
+
+
+def measured(world: World, figure: object, text: object = "text-1") -> None:
+    """The next model has this figure on the validation text of that digest."""
+    world.pachyderm.metrics |= {"validation": {"digest": text, "nats_per_character": figure}}
+
+
+def retrained(world: World) -> None:
+    """A new corpus commit is trained on, and its script written."""
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+
+
+def gated_world(spec: dict[str, Any]) -> World:
+    world = World(model=scriptmodel(spec))
+    measured(world, 1.5)
+    retrained(world)
+    assert world.ready == ("True", "Generated")
+    return world
+
+
+def held_back_world() -> World:
+    """A world whose second model is worse than the first one."""
+    world = gated_world(GATE)
+    measured(world, 1.6)
+    retrained(world)
+    return world
+
+
+def commits(world: World) -> tuple[str, str]:
+    """The model and the script of the status."""
+    lineage = world.model.status["lineage"]
+    return lineage["model"].partition("@")[2], lineage["script"].partition("@")[2]
+
+
+def newest(world: World) -> str:
+    return str(world.model.status["history"][0]["modelCommit"])
+
+
+def test_a_worse_model_is_held_back_and_the_object_is_ready_with_the_last_script() -> None:
+    world = gated_world(GATE)
+    before, script = commits(world), world.model.status["script"]
+    measured(world, 1.6)
+    retrained(world)
+    status = world.model.status
+    assert world.ready == ("True", "HeldBack")
+    assert (commits(world), status["script"]) == (before, script)
+    repo, _, held_back = status["lineage"]["heldBack"].partition("@")
+    assert (repo, held_back in before) == (str(world.generate.output), False)
+    message = world.condition("Ready")["message"]
+    assert (
+        f"model {newest(world)[:8]} is held back, since it is worse than the last one: 1.6000 after 1.5000" in message
+    )
+    assert '"onlyIfBetter":false' in message
+    world.reconcile()
+    assert world.model.status == status
+
+
+@pytest.mark.parametrize(
+    ("figure", "text", "used"),
+    [
+        (1.5, "text-1", True),
+        (1.4, "text-1", True),
+        (1.51, "text-1", False),
+        (1.9, "text-2", True),
+        (1.9, "", True),
+        (1.9, 7, True),
+        (None, "text-1", True),
+        ("high", "text-1", True),
+        (-1.0, "text-1", True),
+        (float("nan"), "text-1", True),
+    ],
+)
+def test_a_model_is_used_unless_it_is_known_to_be_worse(figure: object, text: object, *, used: bool) -> None:
+    world = gated_world(GATE)
+    before = commits(world)
+    measured(world, figure, text)
+    retrained(world)
+    assert (commits(world) != before) == used
+    assert world.ready == ("True", "Generated" if used else "HeldBack")
+
+
+def test_the_next_model_is_compared_with_the_one_in_use_not_with_the_one_held_back() -> None:
+    world = gated_world(GATE)
+    first = commits(world)
+    for figure in (1.9, 1.7):
+        measured(world, figure)
+        retrained(world)
+        assert commits(world) == first
+    measured(world, 1.4)
+    retrained(world)
+    assert commits(world)[0] == newest(world)
+
+
+def test_without_the_gate_the_newest_script_is_used() -> None:
+    world = held_back_world()
+    world.apply({})
+    assert (world.ready, commits(world)[0]) == (("True", "Generated"), newest(world))
+    before = commits(world)
+    measured(world, 9.0)
+    retrained(world)
+    assert not set(before) & set(commits(world))
+
+
+def test_another_script_of_a_model_that_is_held_back_is_held_back_too() -> None:
+    world = gated_world(GATE)
+    before = commits(world)
+    measured(world, 1.6)
+    retrained(world)
+    script = world.model.status["lineage"]["heldBack"]
+    world.apply({**GATE, "generation": {"seed": 2}})
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert (world.ready[1], commits(world)) == ("HeldBack", before)
+    assert world.model.status["lineage"]["heldBack"] != script
+
+
+@pytest.mark.parametrize("lost", ["script", "status"])
+def test_without_the_last_script_the_newest_one_is_used(lost: str) -> None:
+    world = held_back_world()
+    if lost == "script":
+        world.pachyderm.drop(commits(world)[1])
+    else:
+        world.model = replace(world.model, status={})
+    world.apply(GATE, reconcile_at="now")
+    assert (world.ready, commits(world)[0]) == (("True", "Generated"), newest(world))
+
+
+def test_while_the_next_model_trains_the_kept_script_stays() -> None:
+    world = held_back_world()
+    before = commits(world)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    assert (world.ready[0], commits(world)) == ("False", before)
+
+
+def test_holding_a_model_back_is_one_warning_and_each_model_has_its_own() -> None:
+    recorder, world = Recorder(), gated_world(GATE)
+    events = cast(EventRecorder, recorder)
+    for figure in (1.6, 1.7):
+        measured(world, figure)
+        before = world.model
+        retrained(world)
+        record_status(events, before, world.model.status)
+        again = world.model
+        world.reconcile()
+        record_status(events, again, world.model.status)
+    assert recorder.reasons == ["HeldBack", "HeldBack"]
+    assert len(set(recorder.events.values())) == 2
+
+
+def test_a_follower_starts_from_the_model_in_use_of_its_base() -> None:
+    base = World(model=scriptmodel(GATE, name="shakespeare", uid="uid-2"))
+    measured(base, 1.5)
+    retrained(base)
+    start = {
+        "corpus": {"repo": {"name": "poems"}},
+        "model": {"preset": "test", "from": {"scriptModel": "shakespeare", "follow": True}},
+    }
+    world = World(model=scriptmodel(start), pachyderm=base.pachyderm, find=lambda _key: base.model)
+    retrained(world)
+    assert world.model.status["lineage"]["base"].partition("@")[2] == commits(base)[0]
+    measured(base, 1.9)
+    retrained(base)
+    world.written()
+    world.reconcile()
+    assert world.written() == [], "the newest model is held back"
+    base.apply({})
+    retrained(world)
+    assert world.model.status["lineage"]["base"].partition("@")[2] == newest(base)
+
+
+def test_a_warm_start_is_from_the_model_in_use() -> None:
+    world = gated_world({"training": {"onlyIfBetter": True, "warmStart": True}})
+    first = commits(world)[0]
+    measured(world, 1.6)
+    retrained(world)
+    retrained(world)
+    assert world.model.status["lineage"]["model"].partition("@")[2] == first
+    read = world.pachyderm.pipelines[world.train][-1].spec.input.base
+    assert read is not None
+    assert read.name.startswith(first)
