@@ -11,8 +11,6 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 68, 16, 34
 _APART = 18  # units between two values at the ends of lines
 _MOST_POINTS = 240  # of a line
 _SPARK = (126, 28)  # units of a sparkline, besides its margin
-BACKGROUND = "faint"
-"""Style of lines and points beside which others stand out; their last values are not written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +22,6 @@ class Series:
     values: Sequence[float]
     places: Sequence[float] = ()
     dots: bool = True
-    kind: str = ""
-    """What all lines of its style are, if there are many."""
 
 
 class Chart:
@@ -36,8 +32,6 @@ class Chart:
     """
 
     left, top = _LEFT, _TOP
-    axis, joined = "epoch", True
-    """What the horizontal axis counts, and whether the values of a series are joined by a line or each have a name."""
 
     def __init__(
         self,
@@ -65,12 +59,8 @@ class Chart:
 
     @property
     def keys(self) -> Sequence[Series]:
-        """What the colours stand for; nothing with one line, or where each value has a name."""
-        drawn = [line for line in self.series if self.points(line)] if self.joined and len(self.series) > 1 else []
-        return list({(line.kind or line.name, line.style): line for line in drawn}.values())
-
-    def title_of(self, line: Series, place: float) -> str:
-        return f"{line.name}, epoch {place:.0f}" if self.joined else line.name
+        """What the colours stand for; nothing with one line."""
+        return [line for line in self.series if self.points(line)] if len(self.series) > 1 else []
 
     def points(self, line: Series) -> list[tuple[float, float]]:
         """Return the epochs and values of a line that can be drawn, at most some hundreds, the last one among them."""
@@ -89,8 +79,7 @@ class Chart:
 
     def ends(self) -> Iterator[tuple[float, float, str, float]]:
         """Yield the place, style and last value of each line from the top, none over another."""
-        shown = (line for line in self.series if line.style != BACKGROUND)
-        lasts = [(*points[-1], line.style) for line in shown if (points := self.points(line))]
+        lasts = [(*points[-1], line.style) for line in self.series if (points := self.points(line))]
         free = 0.0
         for y, x, style, value in sorted((self.y(value), self.x(epoch), style, value) for epoch, value, style in lasts):
             yield x, max(y, free), style, value
