@@ -24,6 +24,7 @@ from scriptmodel_trainer.training.stopping import StopSignals
 
 T = TypeVar("T")
 _SAMPLING = "scriptmodel_trainer.generation.sampling"
+_BESIDE = {"report": "export", "ui": "serve"}  # commands that share a module
 _REPEAT = "repeat the command to continue"
 _CONTINUING = {"train": "use --resume to continue", "trial": _REPEAT, "write": _REPEAT, "job": _REPEAT}
 
@@ -123,10 +124,8 @@ def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals
             module.train(import_module("scriptmodel_trainer.runs.options").options_from(options), progress, signals)
         case "trial":
             return ExitCode(module.trial(options, words, signals))
-        case "serve":
-            module.serve(_called(module.ServeOptions, options))
-        case "ui":
-            module.ui(_called(module.UiOptions, options))
+        case "serve" | "ui":
+            _called(getattr(module, command), options, address=_called(module.Address, options))
         case "normalize" | "export" | "report":
             _called(getattr(module, command), options, progress=progress)
             if command != "normalize":
@@ -145,7 +144,7 @@ def _run_job(options: argparse.Namespace, words: Sequence[str], signals: StopSig
 
 def _module(command: str) -> Any:
     """Import what runs a command. Each loads only what it needs: generate must start at once, TensorFlow is slow."""
-    return import_module(f"scriptmodel_trainer.commands.{'export' if command == 'report' else command}")
+    return import_module(f"scriptmodel_trainer.commands.{_BESIDE.get(command, command)}")
 
 
 def _called(function: Callable[..., T], parsed: argparse.Namespace, **given: Any) -> T:

@@ -1,39 +1,59 @@
-"""The serve command: completions of one model over HTTP."""
+"""The commands serve and ui: one server, with completions of a model for programs, or with pages for the browser."""
 
 import sys
-from contextlib import closing
-from dataclasses import dataclass
+import webbrowser
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from scriptmodel_trainer.artifacts import model_directory
+from scriptmodel_trainer.artifacts.model_directory import name_of
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.serving import server
 from scriptmodel_trainer.serving.completions import Completions, Limits
+from scriptmodel_trainer.serving.pages import Pages
+from scriptmodel_trainer.serving.server import Address, run
+from scriptmodel_trainer.web.entrance import Entrance
 
 
-@dataclass(frozen=True, slots=True)
-class ServeOptions(server.Address):
-    """The serve command's options."""
-
-    model: Path
-    max_tokens: int
-    queue: int
-
-
-def serve(options: ServeOptions) -> None:
-    """Serve a model until the command is stopped."""
-    token = options.token()
-    for name, value in (("max-tokens", options.max_tokens), ("queue", options.queue)):
+def serve(address: Address, model: Path, max_tokens: int, queue: int) -> None:
+    """Serve completions of a model until the command is stopped."""
+    token = address.token()
+    for name, value in (("max-tokens", max_tokens), ("queue", queue)):
         if value < 1:
             raise BadInputError(f"--{name} {value} must be at least 1")
-    limits = Limits(words=options.max_tokens, scripts=options.queue)
-    model = model_directory.load_model(options.model)
-    name, digest = model_directory.name_of(options.model), model_directory.content_digest(options.model)
-    with closing(Completions(name, digest, model, limits)) as completions:
-        server.run(options, completions.routes(options.base_path), token, ready)
+    loaded, digest = model_directory.load_model(model), model_directory.content_digest(model)
+
+    def ready(url: str) -> None:
+        print(url, flush=True)
+        _note(f"base_url of OpenAI's clients is {url}v1; end with Ctrl-C")
+
+    limits = Limits(words=max_tokens, scripts=queue)
+    with closing(Completions(name_of(model), digest, loaded, limits)) as completions:
+        run(address, completions.routes(address.base_path), token, ready)
 
 
-def ready(url: str) -> None:
-    """Print where the server listens."""
-    print(url, flush=True)
-    print(f"note: base_url of OpenAI's clients is {url}v1; end with Ctrl-C", file=sys.stderr, flush=True)
+def ui(address: Address, models: list[Path], name: str, home: str, no_browser: bool) -> None:
+    """Show model directories until the command is stopped."""
+    missing = [folder for folder in models if not folder.is_dir()]
+    if missing:
+        raise BadInputError(f"no such folder: {missing[0]}", "give the --out of a train command")
+    if name and len(models) > 1:
+        raise BadInputError("--name names one model", "leave it out: several are called as their folders")
+    token, entrance = address.token(), Entrance(address.base_path, _note)
+
+    def ready(url: str) -> None:
+        """Print an address that lets a browser in, and open one."""
+        entrance.origin = url.removesuffix(f"{address.base_path}/")
+        print(entrance.address(), flush=True)
+        if not no_browser and sys.stdout.isatty() and webbrowser.open(entrance.file().as_uri()):
+            _note("opened in the browser; end with Ctrl-C")
+
+    folders = [(name or name_of(folder), folder) for folder in models]
+    bases = [entrance.pages, *([address.base_path] if token else [])]  # a program's requests have no cookie
+    with ExitStack() as stack:
+        stack.callback(entrance.close)
+        pages = [stack.enter_context(closing(Pages(folders, base, home))) for base in bases]
+        run(address, [route for each in pages for route in each.routes()], token, ready, entrance)
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr, flush=True)
