@@ -153,7 +153,7 @@ def speeches_of(source: Source, events: Iterable[Event]) -> Iterator[Speech]:
 
 def said(event: Event) -> str:
     """Return the words of a speech without what is in brackets; "" if it has none."""
-    text = _LEFT.sub("", " ".join(_ASIDE.sub(" ", event.text.translate(_MARKS)).split()))
+    text = _LEFT.sub("", " ".join(_ASIDE.sub(" ", event.text).split()))
     return text if _WORD.search(text) else ""
 
 
@@ -168,6 +168,7 @@ def real_lines(speeches: Iterable[Speech]) -> list[RealLine]:
 
 def _lines(text: str) -> Iterator[str]:
     """Yield short speeches and sentences of longer ones, whose quotes are closed."""
+    text = text.translate(_MARKS)
     for line in [text] if len(text.split()) <= _SPEECH else _ENDS.split(text):
         counts, words = Counter(line), len(line.split())
         closed = counts["“"] == counts["”"] and counts['"'] % 2 == 0 and not counts.keys() & set("[]()")

@@ -18,6 +18,7 @@ _STRAIGHT = str.maketrans("‘’“”", "''\"\"")
 _OPENING = re.compile(r"(?<![^\s([—-])(['\"])(?=\S)")
 _BESIDE = re.compile(r"\s*[(\[][^()\[\]\n]*[)\]](?!:)")
 _SPEECH, _DIRECTION = re.compile(r"\[ (.*?) \]:(.*)"), re.compile(r"\{\{ (.*) \}\}")  # as a writer writes them
+_NAMED = re.compile(r"^\[ (.*?) \]:", re.MULTILINE)
 _BRACKETS = re.compile(r"[()\[\]]")
 _ASIDE = re.compile(r"\[([^\[\]]*)\]")
 
@@ -76,7 +77,7 @@ class Typography:
 
     def named(self, text: str) -> str:
         """Return a text as a writer writes it, with the names as the scene prints them."""
-        return re.sub(r"^\[ (.*?) \]:", lambda cue: f"[ {self.name(cue[1])} ]:", text, flags=re.MULTILINE)
+        return _NAMED.sub(lambda cue: f"[ {self.name(cue[1])} ]:", text)
 
     def cue(self, name: str) -> str:
         return self.open_cue or f"{self.gap}{self.before}{self.name(name)}{self.between}"
