@@ -12,8 +12,10 @@ from pathlib import Path
 from scriptmodel_trainer.artifacts import bases, model_directory
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus import layouts, reading, stream
+from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.model.vocabulary import build_vocabulary, with_documents
+from scriptmodel_trainer.model import subwords
+from scriptmodel_trainer.model.vocabulary import counts_of, frequent_words, speakers_of, with_documents, with_names
 from scriptmodel_trainer.storage.records import FILES
 from scriptmodel_trainer.training.fine_tuning import vocabulary_after, weights_after
 
@@ -25,10 +27,14 @@ def start(name: str, texts: Path, out: Path) -> None:
     sources = reading.find_sources([texts], lambda _: None)
     corpus = stream.read_corpus(sources, layouts.layout_named("normalized"), lambda _: None, FILES)
     train, lexicon = corpus.splits["train"], corpus.lexicon
-    own = with_documents(build_vocabulary(train, lexicon, preset.vocabulary_size))
     both = vocabulary_after(base.vocabulary, train, lexicon, preset)
-    weights = weights_after(base, both, both.translated(train, lexicon))
-    rows = both.encode(own.words)
+    weights = weights_after(base, both)
+    words = frequent_words(counts_of(train, lexicon), preset.vocabulary_size)
+    pieces = [piece for piece in base.vocabulary.words if piece not in words and not base.vocabulary.is_word(piece)]
+    known = (*words, *pieces)
+    begin = (number for number, piece in enumerate(known) if number >= len(words) and not subwords.continues(piece))
+    own = with_documents(with_names(known, speakers_of(train, lexicon), frozenset(begin)))
+    rows = [both.id_of(word if word in both else EOS) for word in own.words]
     weights |= {name: weights[name][rows] for name in ("embedding", "output/bias")}
     model = TrainedModel(base.origin, own, weights, base.metrics, base.reference)
     model_directory.save_model(out, model, "")

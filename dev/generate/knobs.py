@@ -185,39 +185,12 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
         "`192`: -0.4 %",
         "who searches for a better network",
     ),
-    "steps": ("Truncated BPTT length, in tokens", "`20`: -0.4 %", "who searches for a better network"),
     "batch_size": ("Parallel streams of tokens", "`32`: +1.5 %", "who searches for a better network"),
     "epochs": ("Passes over the corpus, and the length of the schedule", "`10`: -1.8 %", "who has more or less time"),
     "learning_rate": ("Highest learning rate", "`0.3`: +0.8 %", "whose training diverges"),
     "dropout": ("Dropout of word vectors and of layers' outputs", "`0`: -0.9 %", "whose model overfits"),
-    "word_dropout": ("Dropout of whole words", "`0`: -0.3 %", "whose model overfits"),
-    "output_dropout": ("Dropout of what the softmax reads", "`0`: -0.7 %", "whose model overfits"),
-    "clip_norm": ("Largest gradient norm", "`3`: +1.8 %", "whose training diverges"),
-    "vocabulary_size": ("Words; others are unknown, or spelled", "`10000`: -4.0 %", "who compares with another figure"),
-    "optimizer": ("sgd or adam", "`adam`: +0.1 %", "who searches for a better network"),
-    "precision": ("Of matrix products", "`float32`: 0.0 %", "who repeats a figure in float32"),
+    "vocabulary_size": ("Words; sub-words spell the others", "`10000`: -4.0 %", "who compares with another figure"),
     "patience": ("Epochs without improvement that end training; 0: none", "ends nothing", "whose model overfits early"),
-    "subwords": (
-        "Spell words outside the vocabulary",
-        "1.067 → 1.074 nats per character, with `auto`",
-        "who needs every name and word",
-    ),
-    "unknown_discount": (
-        "Part of a word's count that is read as unknown",
-        "81.2 → 72.5",
-        "who compares with perplexities of papers",
-    ),
-    "cache_window": (
-        "Tokens in the neural cache; 0: none",
-        "72.5 → 55.0, both together",
-        "who compares with figures without a cache",
-    ),
-    "letter_ngrams": (
-        "Character n-grams that words share; 0: none",
-        "72.5 → 55.0, both together",
-        "who compares with figures of a network alone",
-    ),
-    "trigrams": ("Mix with a trigram model", "72.4 → 70.1", "who compares with figures of a network alone"),
 }
 """What a setting means, what it did on eight plays (docs/results/presets.md), and who would miss it."""
 

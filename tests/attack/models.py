@@ -70,7 +70,7 @@ def _real() -> Path:
         "tokens": {"train": 90, "valid": 5, "test": 5},
         "best_epoch": 1,
         "seconds": 1.5,
-        "test": {"perplexity": 5.0, "tokens": 5, "oov": 0, "by_class": {"word": {"tokens": 5, "perplexity": 5.0}}},
+        "test": {"perplexity": 5.0, "tokens": 5, "by_class": {"word": {"tokens": 5, "perplexity": 5.0}}},
     }
     summary = {"speeches": 2, "expositions": 1, "speakers": 2}
     summary |= {"frequent_words": [["early", 3]], "frequent_speakers": [["ANNA", 2]]}

@@ -20,8 +20,9 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.readers import Reader
+from scriptmodel_trainer.model.subwords import LETTERS
 from scriptmodel_trainer.model.trigrams import count
-from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.model.vocabulary import Vocabulary, with_names
 from scriptmodel_trainer.reporting.standalone import Cover, page_of, quantised
 from scriptmodel_trainer.storage.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
 
@@ -30,8 +31,10 @@ TEMPERATURE, WORDS, SEEDS, STEPS = 0.9, 60, 6, 60
 _WORDS = (
     *("the", "The", "lamp", "waits", "he", "He", "She", "she", "Anna", "Ben", "Mrs.", "an", "a", "apple", "I", "do"),
     *("ANNA", "BEN", "LADY_BELL", "DORA", "CARL", "Carl", "n't", "'re", "'tis", ",", ";", "--"),
-    *(*sorted(tokens.MARKERS), "<unk>", tokens.DOCUMENT),
+    *(*sorted(tokens.MARKERS), tokens.DOCUMENT),
+    *(letter for letter in LETTERS if letter not in "aI,;"),
 )
+_PARTS = frozenset(at for at, word in enumerate(_WORDS) if word in LETTERS[:94] and word not in "aI,;")
 _SPEAKERS = ("ANNA", "BEN", "LADY_BELL", "DORA", "CARL")
 _LINES = Lines(
     openings=frozenset({"The"}),
@@ -43,7 +46,7 @@ _LINES = Lines(
 
 def model() -> TrainedModel:
     """Return a model of two layers with a projection, a tail, a cache and trigrams."""
-    vocabulary = Vocabulary(_WORDS, frozenset(map(_WORDS.index, _SPEAKERS)))
+    vocabulary = Vocabulary(_WORDS, frozenset(map(_WORDS.index, _SPEAKERS)), parts=_PARTS)
     preset = Preset(hidden_units=10, embedding_units=6, tied_embeddings=True, cache_window=20, softmax_cutoff=20)
     random = np.random.default_rng(1)
     shapes = preset.shapes(len(vocabulary))
@@ -71,7 +74,7 @@ def bare() -> TrainedModel:
     preset, random = Preset(hidden_units=8, layers=1), np.random.default_rng(3)
     return replace(
         model(),
-        vocabulary=Vocabulary(words, frozenset(map(words.index, _SPEAKERS))),
+        vocabulary=with_names(words, _SPEAKERS, frozenset(words.index(_WORDS[at]) for at in _PARTS)),
         weights={
             name: random.normal(0, 0.7, shape).astype(np.float32) for name, shape in preset.shapes(len(words)).items()
         },

@@ -113,10 +113,6 @@ REFUSED = pytest.mark.parametrize(
             searching({"name": "layers", "uniform": {"min": "1", "max": "1.5"}}),
             "layers must be whole numbers from 1 to 8",
         ),
-        (
-            searching({"name": "subwords", "categorical": {"values": ["yes"]}}),
-            'values of subwords are "true" and "false"',
-        ),
         (searching(LAYERS, LAYERS), "each parameter must have a name of its own"),
         (searching(LAYERS, overrides={"layers": 1}), "a parameter of search must not be in model.overrides, too"),
         (searching(LAYERS, numTrials=3), "numTrials must not be more than the combinations of all values"),

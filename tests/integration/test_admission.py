@@ -66,7 +66,6 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
                 "learningRate": "0.5",
                 "dropout": "0.25",
                 "vocabularySize": 100,
-                "subwords": True,
             },
             "seed": 7,
         },

@@ -15,7 +15,7 @@ from dev.bench.trainer.timing import seconds_of, timed
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.normalizing import write_normalized
-from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
+from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.streams import ROWS
@@ -87,7 +87,7 @@ def _bench_together(rounds: int, units: int) -> None:
 
 def vocabulary_of(size: int) -> Vocabulary:
     """Return a vocabulary of so many words, with markers and 50 speakers."""
-    known = (UNKNOWN, *sorted(MARKERS - {UNKNOWN}), ",")
+    known = (*sorted(MARKERS), ",")
     words = (*known, *(f"word{number}" for number in range(size - len(known))))
     return Vocabulary(words, frozenset(range(len(known), len(known) + 50)))
 

@@ -38,7 +38,6 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "model.overrides.learningRate": ("1e-3", TRAIN),
     "model.overrides.dropout": ("0.5", TRAIN),
     "model.overrides.vocabularySize": (300, TRAIN),
-    "model.overrides.subwords": (True, TRAIN),
     "model.seed": (3, TRAIN),
     "model.base": ("drama-en", TRAIN),
     "training.image": ("other:1", BOTH),

@@ -6,7 +6,7 @@ from typing import Any
 
 from scriptmodel_trainer.training.task import TrainingTask
 
-_PARTS = ("vocabulary", "train", "valid", "first", "seed", "start", "document", "discount", "letter_ngrams")
+_PARTS = ("vocabulary", "train", "valid", "first", "seed", "start", "document", "letter_ngrams")
 _kept: dict[bytes, tuple[Any, dict[str, Any]]] = {}
 
 

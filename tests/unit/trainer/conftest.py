@@ -48,10 +48,12 @@ def compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scriptmodel_trainer.training.loop.compiled", compiled.reused)
 
 
-@pytest.fixture
-def all_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def all_fields() -> Iterator[None]:
     """Let `--set` take every field of a preset, as the benchmarks do."""
-    monkeypatch.setattr(presets, "KEYS", list(presets.Preset.__dataclass_fields__))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(presets, "KEYS", list(presets.Preset.__dataclass_fields__))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,10 @@ from tests.seed import run_seed
 _PROGRAM = """
 import os, signal, sys, threading, time
 from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.training import checkpointer
 
+presets.KEYS[:] = presets.Preset.__dataclass_fields__
 saves, number, delay = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 save = checkpointer.Checkpointer.save
 

@@ -1,18 +1,28 @@
 """Networks of random weights, the worst case for the grammar, and what is wrong with the scripts that they write."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.generation.detokenizing import count_pieces
 from scriptmodel_trainer.model.network_numpy import Network
-from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.model.subwords import LETTERS, continues
+from scriptmodel_trainer.model.vocabulary import Vocabulary, with_names
 from scriptmodel_trainer.storage.arrays import Floats
 
-WORDS = ["the", "lamp", "waits", "ANNA", "BEN", "'s", "'tis", ",", ";", ":", "--", *sorted(tokens.MARKERS), "<unk>"]
-SCRIPT = Vocabulary(tuple(WORDS), frozenset((WORDS.index("ANNA"), WORDS.index("BEN"))))
-PLAIN = Vocabulary(("the", "lamp", "waits", "n't", "<eos>", "<unk>"))
+
+def spelling(words: Sequence[str], *names: str) -> Vocabulary:
+    """Return the vocabulary of some words, which spells all others by letters."""
+    known = (*words, *(letter for letter in LETTERS if letter not in words))
+    parts = (number for number in range(len(words), len(known)) if not continues(known[number]))
+    return with_names(known, names, frozenset(parts))
+
+
+WORDS = ["the", "lamp", "waits", "ANNA", "BEN", "'s", "'tis", ",", ";", ":", "--", *sorted(tokens.MARKERS)]
+SCRIPT = spelling(WORDS, "ANNA", "BEN")
+PLAIN = spelling(("the", "lamp", "waits", "n't", "<eos>"))
 
 
 def network(vocabulary: Vocabulary, seed: int, scale: float = 3.0) -> Network:

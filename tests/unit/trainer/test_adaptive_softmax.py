@@ -15,7 +15,6 @@ from scriptmodel_trainer.corpus.stream import read_corpus
 SETTINGS = ["--set", "hidden_units=16", "embedding_units=12", "batch_size=8", "steps=5", "softmax_cutoff=30"]
 
 
-@pytest.mark.usefixtures("all_fields")
 def test_a_model_predicts_as_it_did_in_training(tmp_path: Path) -> None:
     plays, out = tmp_path / "plays", tmp_path / "model"
     plays.mkdir()

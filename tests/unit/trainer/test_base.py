@@ -19,9 +19,6 @@ from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
 from scriptmodel_trainer.generation.writer import Script, Writer
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams
 from scriptmodel_trainer.judging.reference import Reference, reference_of
-from scriptmodel_trainer.model.discounting import Discount
-from scriptmodel_trainer.model.network_numpy import Network
-from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.training.fine_tuning import load_base, preset_after, weights_after
 
 pytestmark = pytest.mark.slow
@@ -91,42 +88,18 @@ def test_a_first_epoch_from_a_base_model_is_better_than_one_from_scratch(
     assert warm.metrics.epochs[0].valid_perplexity < 0.8 * alone
 
 
-def test_new_words_start_where_unknown_words_were_and_share_their_probability(model: Path) -> None:
-    base = load_model(model)
-    known, unknown = len(base.vocabulary), base.vocabulary.unknown
-    larger = Vocabulary((*base.vocabulary.words, "zeppelin", "zoologist"))
-    stream = np.array([known] * 6 + [known + 1] * 2 + [unknown], np.int32)
-    weights = weights_after(base, larger, stream)
-    assert {name: array.shape for name, array in weights.items()} == base.origin.preset.shapes(known + 2)
-    assert np.array_equal(weights["embedding"][known], base.weights["embedding"][unknown])
-    assert np.array_equal(weights["embedding"][:known], base.weights["embedding"])
-    before, after = base.weights["output/bias"], weights["output/bias"]
-    shares = np.exp(after[[unknown, known, known + 1]] - before[unknown])
-    assert shares == pytest.approx(np.array([2, 7, 3]) / 12, rel=1e-5)
-    assert np.array_equal(np.delete(after[:known], unknown), np.delete(before, unknown))
-    assert len(base.weights["output/bias"]) == known  # the base itself is unchanged
-    discount = Discount(unknown, np.array([0.0] * known + [0.5, 0.5], np.float32))
-    discounted = weights_after(base, larger, stream, discount)["output/bias"]
-    shares = np.exp(discounted[[unknown, known, known + 1]] - before[unknown])
-    assert shares == pytest.approx(np.array([6, 4, 2]) / 12, rel=1e-5)
-
-
-def test_a_softmax_that_gets_a_tail_for_new_words_expects_them_as_it_did_unknown_ones(model: Path) -> None:
+def test_new_words_start_as_the_mean_of_the_pieces_that_spelled_them(model: Path) -> None:
     trained = load_model(model)
-    known, unknown = len(trained.vocabulary), trained.vocabulary.unknown
+    known = len(trained.vocabulary)
     preset = dataclasses.replace(trained.origin.preset, softmax_cutoff=known + 1)
     base = dataclasses.replace(trained, origin=dataclasses.replace(trained.origin, preset=preset))
-    larger = Vocabulary((*base.vocabulary.words, "zeppelin", "zoologist", "zither"))
-    weights = weights_after(base, larger, np.array([known] * 6 + [known + 1] * 2 + [unknown], np.int32))
-    assert {name: np.shape(array) for name, array in weights.items()} == preset.shapes(known + 3)
-    before, after = (
-        np.exp(logits) / np.exp(logits).sum()
-        for network in (base.network(), Network(weights, cutoff=known + 1))
-        for logits in [network.logits(network.step(network.initial_state(), 0))]
-    )
-    assert after[[unknown, known, known + 1, known + 2]] == pytest.approx(
-        before[unknown] * np.array([2, 7, 3, 1]) / 13, rel=1e-4
-    )
+    larger = dataclasses.replace(base.vocabulary, words=(*base.vocabulary.words, "zeppelin", "zoologist"))
+    weights, pieces = weights_after(base, larger), base.vocabulary.encode(["zeppelin"])
+    assert {name: np.shape(array) for name, array in weights.items()} == preset.shapes(known + 2)
+    assert weights["embedding"][known] == pytest.approx(base.weights["embedding"][pieces].mean(axis=0))
+    assert weights["output/bias"][known] == base.weights["output/bias"][pieces].min()
+    assert np.array_equal(weights["embedding"][:known], base.weights["embedding"])
+    assert len(base.weights["output/bias"]) == known  # the base itself is unchanged
 
 
 def test_a_schedule_of_steps_is_run_in_a_quarter_of_the_epochs(model: Path) -> None:

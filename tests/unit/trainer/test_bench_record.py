@@ -36,7 +36,6 @@ def test_a_figure_holds_unless_its_seeds_are_significantly_worse(figure: float, 
     assert said in verdict(figure, found)
 
 
-@pytest.mark.usefixtures("all_fields")
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

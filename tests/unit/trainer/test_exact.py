@@ -12,7 +12,6 @@ from scriptmodel_trainer.corpus.exact import ERRORS, exact_text, exact_tokens
 from scriptmodel_trainer.corpus.layouts import EXACT, LAYOUTS, detect
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_whole
-from scriptmodel_trainer.corpus.tokens import UNKNOWN
 from scriptmodel_trainer.model.subwords import LETTERS, continues, learn_pieces, pieces_of, words_of
 
 PIECES = [
@@ -67,7 +66,6 @@ def test_any_text_comes_back_from_the_sub_words_of_another(training: str, text: 
     vocabulary = vocabulary_of(training.encode("utf-8", "replace").decode())
     content = text.encode("utf-8", "replace")
     numbers = vocabulary.encode(exact_tokens(content.decode()))
-    assert vocabulary.unknown not in numbers
     words = list(words_of(vocabulary.words[number] for number in numbers.tolist()))
     assert exact_text(words).encode() == content
 
@@ -124,7 +122,7 @@ def test_a_word_is_written_with_the_longest_pieces_and_bytes_where_none_fits() -
 
 
 def test_sub_words_come_from_the_training_text_and_all_letters_and_bytes_are_in() -> None:
-    assert {*LETTERS, *exact.MARKERS, UNKNOWN} <= set(VOCABULARY.words)
+    assert {*LETTERS, *exact.MARKERS} <= set(VOCABULARY.words)
     assert VOCABULARY.exact
     learned = set(VOCABULARY.words) - {*LETTERS, *exact.MARKERS}
     assert all(word.removeprefix("##") in SCRIPT.lower() for word in learned if word.lstrip("#").isalpha())

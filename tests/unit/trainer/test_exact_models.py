@@ -51,7 +51,6 @@ def test_each_next_token_has_a_proper_distribution_and_the_text_is_charged_in_fu
     network, vocabulary = Network(model.weights), model.vocabulary
     numbers = vocabulary.encode([*exact_tokens(content), EOS])
     losses = negative_log_likelihoods(network, numbers, vocabulary.first)
-    assert found["oov"] == 0
     assert found["nats_per_character"] == pytest.approx(losses.sum() / len(content), rel=1e-6)
     for place in (0, 20):
         mass = 0.0
@@ -66,7 +65,7 @@ def test_tokens_that_training_never_read_do_not_derail_the_network(exact_model: 
     network, vocabulary = Network(model.weights), model.vocabulary
     text = vocabulary.encode(exact_tokens(play(30, 2)))
     usual = negative_log_likelihoods(network, text, vocabulary.first).mean()
-    for unseen in ("<0x07>", "##<0xFF>", "<unk>", "~"):
+    for unseen in ("<0x07>", "##<0xFF>", "~"):
         number = vocabulary.id_of(unseen)
         assert negative_log_likelihoods(network, text, number)[1:].mean() < usual + 0.1
 
@@ -78,7 +77,7 @@ def test_tokens_that_training_never_read_are_as_improbable_as_rare_ones(exact_mo
     logits = network.logits(network.read(network.initial_state(), text))
     likely = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares = (likely / likely.sum(axis=1, keepdims=True)).mean(axis=0)
-    unseen = [vocabulary.id_of(token) for token in ("<0x07>", "##<0xFF>", "<unk>", "~")]
+    unseen = [vocabulary.id_of(token) for token in ("<0x07>", "##<0xFF>", "~")]
     assert shares[unseen].max() < 2 * shares[text].min()
 
 
@@ -167,7 +166,7 @@ def test_a_prompt_that_does_not_fit_is_refused() -> None:
 
 @pytest.mark.parametrize("more", [(), ("a b", "\x1b[2J", "<0x1B>", "##<0x1B>", ",")])
 def test_a_forged_vocabulary_without_words_writes_nothing(more: tuple[str, ...]) -> None:
-    vocabulary = Vocabulary(("<unk>", "<eos>", "<newline>", "<0x00>", *more))
+    vocabulary = Vocabulary(("<eos>", "<newline>", "<0x00>", *more))
     assert vocabulary.exact
     with pytest.raises(BadInputError, match="knows no words"):
         ExactWriter(Network(weights_of(vocabulary, 1)), vocabulary).write(9, Sampling(), (1,), Opening())

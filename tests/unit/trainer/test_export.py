@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,9 @@ from running import run_trainer
 from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
-from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation.perplexity import score_of
 from scriptmodel_trainer.model.network_numpy import Network
-from scriptmodel_trainer.model.subwords import LETTERS
-from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.reporting.standalone import Cover, page_of, quantised
+from scriptmodel_trainer.reporting.standalone import quantised
 
 
 def perplexity(arrays: dict[str, np.ndarray[Any, Any]], stream: list[int], first: int) -> float:
@@ -78,12 +74,6 @@ def test_each_weight_of_a_page_is_within_half_a_step_of_the_model(model: Path) -
             scales = arrays[f"{name}/scales"][:, np.newaxis]
             assert arrays[name].dtype == np.int8
             assert (np.abs(arrays[name] * scales - rows) <= 0.501 * scales).all()
-
-
-def test_a_model_that_spells_words_is_no_page(model: Path) -> None:
-    spelling = Vocabulary((*LETTERS, "<unk>", "<eos>", "<boname>", "<eoname>", "ANNA"), frozenset({len(LETTERS) + 4}))
-    with pytest.raises(BadInputError, match="speeches in whole words"):
-        page_of(replace(load_model(model), vocabulary=spelling), Cover("A page"))
 
 
 @pytest.mark.parametrize(

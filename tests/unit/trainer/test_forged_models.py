@@ -113,7 +113,7 @@ FORGED: dict[str, Forge] = {
     "a word left out": words(lambda names: names.pop()),
     "an empty word": words(lambda names: names.__setitem__(4, "")),
     "a word that is a number": words(lambda names: names.__setitem__(4, 4)),
-    "no unknown word": words(lambda names: names.__setitem__(names.index("<unk>"), "known")),
+    "no end of a sentence": words(lambda names: names.__setitem__(names.index("<eos>"), "known")),
     "half a surrogate": words(lambda names: names.__setitem__(4, "\ud800")),
     "no words": words(lambda names: names.clear()),
     "an array left out": weights(lambda arrays: arrays.pop("output/bias")),

@@ -123,7 +123,19 @@ def test_every_format_of_every_sample_is_stored_beside_the_script(model: Path, t
 @pytest.mark.parametrize("form", ["fountain", "fdx"])
 @pytest.mark.parametrize(("scene", "cue"), [("ANNA: The lamp waits", "ANNA: "), ("(The lamp waits.)", "")])
 def test_what_continues_a_speech_is_set_as_one(scene: str, cue: str, form: str, model: Path, tmp_path: Path) -> None:
-    options = ["--words", "90", "--continue-text", scene, "--only-new", "--format", "all", "--out", tmp_path / "a.txt"]
+    options = [
+        "--words",
+        "60",
+        "--temperature",
+        "0.5",
+        "--continue-text",
+        scene,
+        "--only-new",
+        "--format",
+        "all",
+        "--out",
+        tmp_path / "a.txt",
+    ]
     assert run_trainer(["generate", model, *options]).returncode == 0
     text = (tmp_path / "a.txt").read_text("utf-8")
     assert (re.match(r"[A-Z ]+: |\(", text) is not None) is (cue == "")

@@ -146,8 +146,12 @@ def test_evaluate_repeats_the_test_perplexity_of_the_training_run(corpus: Path, 
     named.mkdir()
     done = run_trainer(["evaluate", model, "--data", corpus, "--json"])
     result = json.loads(done.stdout)
-    assert {"perplexity", "tokens", "oov", "by_class"} <= result.keys()
-    assert result["tokens"] == sum(trained.metrics.tokens.values())
+    assert {"perplexity", "tokens", "by_class"} <= result.keys()
+    read = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
+    whole = {name: len(trained.vocabulary.translated(ids, read.lexicon)) for name, ids in read.splits.items()}
+    assert result["tokens"] == sum(whole.values())
+    assert {**whole, "train": 0} == {**trained.metrics.tokens, "train": 0}
+    assert trained.metrics.tokens["train"] > whole["train"], "training reads some words spelled"
     assert sum(part["tokens"] for part in result["by_class"].values()) == result["tokens"]
     losses = [np.log(part["perplexity"]) * part["tokens"] for part in result["by_class"].values()]
     assert np.exp(sum(losses) / result["tokens"]) == pytest.approx(result["perplexity"], rel=1e-9)

@@ -3,6 +3,7 @@
 import pytest
 
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.presets import KEYS, PRESETS, preset_named, require_key, with_overrides
 from scriptmodel_trainer.training.optimizers import learning_rate
 
@@ -71,9 +72,9 @@ def test_warm_up_is_the_share_of_one_cycle_in_which_the_rate_rises() -> None:
 
 
 def test_settings_replace_fields_of_their_kind() -> None:
-    settings = {"hidden_units": "64", "dropout": "0.25", "subwords": "true", "optimizer": "adam"}
+    settings = {"hidden_units": "64", "dropout": "0.25", "trigrams": "true", "optimizer": "adam"}
     changed = with_overrides(PRESETS["small"], settings)
-    assert (changed.hidden_units, changed.dropout, changed.subwords) == (64, 0.25, True)
+    assert (changed.hidden_units, changed.dropout, changed.trigrams) == (64, 0.25, True)
     assert changed.optimizer == "adam"
     assert changed.steps == PRESETS["small"].steps
 
@@ -85,7 +86,7 @@ def test_settings_replace_fields_of_their_kind() -> None:
         ("hidden_units", "0", "between 1 and"),
         ("dropout", "nan", "between 0 and"),
         ("dropout", "high", "not a number"),
-        ("subwords", "maybe", "true or false"),
+        ("trigrams", "maybe", "true or false"),
         ("optimizer", "magic", "sgd, adam"),
     ],
 )
@@ -107,14 +108,15 @@ def test_a_mistyped_setting_is_answered_with_the_nearest() -> None:
     assert "did you mean 'hidden_units'? " in caught.value.hint
 
 
-def test_a_field_that_only_presets_set_is_no_setting() -> None:
+def test_a_field_that_only_presets_set_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presets, "KEYS", KEYS)
+    assert len(KEYS) == 9
     with pytest.raises(BadInputError) as caught:
         require_key("warm_up")
     assert (
         caught.value.line()
         == "warm_up is fixed by the preset and cannot be set; leave it out, or choose another --preset"
     )
-    assert len(KEYS) == 20
 
 
 def test_a_mistyped_preset_is_answered_with_the_nearest() -> None:

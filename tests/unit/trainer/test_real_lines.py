@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from random_models import spelling
 
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.speeches import RealLine, read_speeches, real_lines
 from scriptmodel_trainer.generation.quoting import Quotable
-from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 PLAY = """# The Pier
 
@@ -27,7 +27,7 @@ Yes.
 **ANNA**  
 The tide is early today, Mr. Bell.  
 """  # noqa: W291  # a line of verse ends so in Markdown
-WORDS = Vocabulary(("the", "tide", "<eos>", "<unk>"))
+WORDS = spelling(("the", "tide", "<eos>"))
 
 
 def test_lines_are_short_speeches_and_sentences_of_long_ones_each_once_with_its_source(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_models import SCRIPT, network
+from random_models import SCRIPT, network, spelling
 
 from dev.bench.trainer.constant_cache import ConstantCache
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
@@ -17,10 +17,9 @@ from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.generation.replies import Replies
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.model.readers import Mixers, Reader
-from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 SCENE = "ANNA: The river will not leave. Who waits for the harbour?\nMIRA: A stranger waits for the last train.\n"
-PLAIN = Vocabulary(("the", "lamp", "waits", "n't", "<eos>", "<unk>"))
+PLAIN = spelling(("the", "lamp", "waits", "n't", "<eos>"))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +87,7 @@ def test_a_score_is_what_the_scene_adds(replies: Replies, trained: TrainedModel)
     scene = replies.scene(Opening(text=SCENE))
     texts = ["The harbour waits for the last train.", "My brother asks about her garden."]
     added = [reply.score for reply in replies._scored(scene, "ANNA", texts, (1.0, 0))]
-    assert all(score != pytest.approx(0, abs=1e-3) for score in added)
+    assert all(score != pytest.approx(0, abs=1e-5) for score in added)
     scene.heard = Heard(trained.network(), np.array([trained.vocabulary.first], np.int32))
     assert [reply.score for reply in replies._scored(scene, "ANNA", texts, (1.0, 0))] == pytest.approx([0, 0], abs=1e-6)
 

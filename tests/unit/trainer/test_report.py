@@ -90,7 +90,7 @@ def test_the_recipe_names_a_layout_that_was_forced(model: Path) -> None:
 
 def test_the_recipe_of_a_model_whose_preset_was_chosen_lets_auto_choose_again(model: Path) -> None:
     trained = load_model(model)
-    settings = {"hidden_units": 24, "softmax_cutoff": 2000, "cache_window": 500}
+    settings = {"hidden_units": 24, "softmax_cutoff": 2000, "dropout": 0.5}
     metrics = msgspec.structs.replace(trained.metrics, auto=Choice("demo", 9000, 10.0, settings, pace=2.5))
     text = render_report(dataclasses.replace(trained, metrics=metrics))
     recipe = re.search(r"--preset auto --seed 3 --minutes 4 --set ([^<]*)<", text)
@@ -98,7 +98,7 @@ def test_the_recipe_of_a_model_whose_preset_was_chosen_lets_auto_choose_again(mo
     changed = dict(word.split("=") for word in recipe[1].split())
     assert "hidden_units" not in changed
     assert "softmax_cutoff" not in changed
-    assert changed["cache_window"] == "0", "settings of one's own replace those that auto chose"
+    assert changed["dropout"] == "0.0", "settings of one's own replace those that auto chose"
 
 
 def drawn(*series: Series, logarithmic: bool = False) -> str:

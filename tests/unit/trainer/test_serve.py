@@ -112,7 +112,7 @@ def test_no_part_of_a_stop_is_returned_while_the_script_is_written() -> None:
 
 @pytest.mark.parametrize(("cue", "before"), [("ANNA:", " "), ("ANNA: ", ""), ("ANNA", "\n"), ("ANNA\n", "")])
 def test_words_of_a_name_at_the_end_are_beside_its_mark_or_below_it(cue: str, before: str) -> None:
-    writer, given = Writer(network(SCRIPT, 1), SCRIPT), f"ANNA: The lamp.\n\nBEN: No.\n\n{cue}"
+    writer, given = Writer(network(SCRIPT, 2), SCRIPT), f"ANNA: The lamp.\n\nBEN: No.\n\n{cue}"
     written = writer.write(40, Sampling(), (1, 0), Opening(text=given))
     text = Continuation(writer, given).rest(written)
     assert text.startswith(before)

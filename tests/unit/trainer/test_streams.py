@@ -71,7 +71,7 @@ def test_the_scripts_of_fixed_weights_and_seeds_do_not_change() -> None:
     )
     assert (
         hashlib.sha256(written.encode()).hexdigest()
-        == "9d3d8613a9607c66df39abc18759a24e52809e8b77893662b608b741ef1fb86f"
+        == "bbf0a2e6b1aacaff1069d82e372bd88468935b27991eaa6a8e9eae2f90058622"
     )
 
 

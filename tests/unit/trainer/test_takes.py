@@ -71,7 +71,7 @@ def test_the_likeliest_take_is_kept() -> None:
 
 
 def test_a_rare_word_is_worth_some_likelihood() -> None:
-    common, rare = ([*SPEECH, word, END] for word in ("the", WORDS[-2]))
+    common, rare = ([*SPEECH, word, END] for word in ("the", WORDS[-1]))
     assert kept((common, -2.0), (rare, -2.1)) == 1
     assert kept((common, -2.0), (rare, -4.0)) == 0
 

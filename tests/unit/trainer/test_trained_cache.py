@@ -35,6 +35,7 @@ from scriptmodel_trainer.model.network_numpy import Network  # noqa: E402  # as 
 from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
 from scriptmodel_trainer.model.readers import Reader  # noqa: E402  # as above
+from scriptmodel_trainer.model.subwords import continues  # noqa: E402  # as above
 from scriptmodel_trainer.model.vocabulary import Vocabulary  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
@@ -200,6 +201,7 @@ def cached_network(vocabulary: Vocabulary, seed: int) -> Network:
     """A network that likes short speeches and directions without brackets, and a cache that has about half a say."""
     cache = {"cache/gate": np.zeros(8), "cache/bias": np.array(3), "cache/sharpness": np.array(1)}
     weights = {**weights_of(vocabulary, seed, 0.1), **cache, "cache/age": np.zeros(99)}
+    weights["output/bias"][[*vocabulary.parts, *map(vocabulary.id_of, filter(continues, vocabulary.words))]] -= 9
     for token in (EOS, OPEN_NAME, OPEN_EXPOSITION, CLOSE_EXPOSITION):
         weights["output/bias"][vocabulary.id_of(token)] += 3
     for token in (OPEN_BRACKET, OPEN_QUOTE):

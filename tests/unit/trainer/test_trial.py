@@ -23,7 +23,7 @@ from scriptmodel_trainer.runs.watch import watch
 from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingTask
 
-SETTINGS = ["--preset", "demo", "--set", "hidden_units=8", "embedding_units=8", "steps=5", "batch_size=32", "epochs=3"]
+SETTINGS = ["--preset", "demo", "--set", "hidden_units=8", "embedding_units=8", "batch_size=32", "epochs=3"]
 WORKER = {"SCRIPTMODEL_TRIAL_WORKER": "0"}
 
 
@@ -154,7 +154,7 @@ def test_a_state_in_the_folder_of_the_model_is_refused(tmp_path: Path) -> None:
     [
         ({"dropout": "2"}, [], "dropout=2 is out of range"),
         ({"epochs": "0"}, ["--epochs", "1"], "epochs=0 is out of range"),
-        ({"warm_up": "0.1"}, [], "warm_up is fixed by the preset"),
+        ({"warm": "0.1"}, [], "unknown setting"),
     ],
 )
 def test_settings_that_no_network_has_are_a_result_and_an_option_is_not(

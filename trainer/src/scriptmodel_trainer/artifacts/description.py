@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE, PARAGRAPH
-from scriptmodel_trainer.corpus.tokens import EOS, PAIRS, UNKNOWN
+from scriptmodel_trainer.corpus.tokens import EOS, PAIRS
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.storage.records import SCHEMA, Base, Card, CorpusFacts, Count, Metrics, Name, Text
@@ -29,6 +29,7 @@ class Description(Struct, frozen=True, kw_only=True):
     weights: Count
     speakers: tuple[Count, ...]
     spelled_names: tuple[Name, ...] = ()
+    parts: tuple[Count, ...] = ()
     seed: Annotated[int, Meta(ge=0, lt=1 << 31)]
     corpus: CorpusFacts
     versions: Mapping[Text, Text]
@@ -46,9 +47,9 @@ class Description(Struct, frozen=True, kw_only=True):
         if len(held) < len(self.words):
             raise ValueError("a word is in the vocabulary twice")
         paired = all((opener in held) is (closer in held) for opener, closer in PAIRS.items())
-        if not (paired and {UNKNOWN, EOS} <= held) or ({NEWLINE, BYTES[0]} <= held and PARAGRAPH not in held):
+        if not (paired and EOS in held) or ({NEWLINE, BYTES[0]} <= held and PARAGRAPH not in held):
             raise ValueError("the vocabulary lacks markers")
         if len(self.lines.widths) not in (0, 3):
             raise ValueError("lines of verse have three widths")
-        if any(number >= len(self.words) for number in self.speakers):
-            raise ValueError("a speaker is not in the vocabulary")
+        if any(number >= len(self.words) for number in (*self.speakers, *self.parts)):
+            raise ValueError("a speaker or a sub-word is not in the vocabulary")

@@ -152,6 +152,7 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         weights=model.size,
         speakers=tuple(sorted(model.vocabulary.speakers)),
         spelled_names=model.vocabulary.spelled_names,
+        parts=tuple(sorted(model.vocabulary.parts)),
         seed=model.origin.seed,
         corpus=model.origin.corpus,
         versions=model.origin.versions,
@@ -215,7 +216,8 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
     try:
         described = _description(folder)
         preset = presets.preset_from(described.parameters)
-        vocabulary = Vocabulary(described.words, frozenset(described.speakers), described.spelled_names)
+        names = frozenset(described.speakers), described.spelled_names
+        vocabulary = Vocabulary(described.words, *names, frozenset(described.parts))
         held_out, reference = described.metrics.held_out, None
         if judged and NGRAMS in described.files and held_out is not None:
             reference = reference_from(held_out, _arrays(folder, NGRAMS, described, LARGEST))

@@ -15,7 +15,7 @@ from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.plays import PlayCounts, PlayFacts, line_starts
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events, split_of_name
-from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN, event_tokens
+from scriptmodel_trainer.corpus.tokens import MARKERS, event_tokens
 from scriptmodel_trainer.corpus.understood import Tally
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage.arrays import Flags, Ids
@@ -146,7 +146,7 @@ def _read_files(
 
 
 def _require_words(lexicon: Iterable[str], files: Iterable[_File], layout: Layout | None) -> None:
-    words = (token for token in lexicon if token not in MARKERS and token not in exact.MARKERS and token != UNKNOWN)
+    words = (token for token in lexicon if token not in MARKERS and token not in exact.MARKERS)
     if not any(character.isalnum() for word in words for character in word):
         raise understood.nothing_found((file.tally for file in files), requested=layout is not None)
 

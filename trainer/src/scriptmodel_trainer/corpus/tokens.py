@@ -11,7 +11,6 @@ from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.storage.controls import without_controls
 
-UNKNOWN = "<unk>"
 EOS = "<eos>"
 QUESTION = "<question>"
 EXCLAMATION = "<exclamation>"

@@ -31,7 +31,7 @@ _PART = 64  # tokens of each row that are read at once
 _SAME = 1e-4  # of each number of a state, of a large cell as a share: a trained network has some of twenty and more
 _CHUNK = 512  # tokens whose logits are held at once
 
-CLASSES = ("word", "name", "punctuation", "ender", "marker", "unknown")
+CLASSES = ("word", "name", "punctuation", "ender", "marker")
 
 Losses = npt.NDArray[np.float64]
 
@@ -137,7 +137,7 @@ def score_of(
 ) -> Score:
     """Return perplexity, whole and by class of token, of a stream whose tokens have these losses.
 
-    Given the `words` of the text, unknown ones too, the score has its nats per character. The stream must not be empty.
+    Given the `words` of the text, the score has its nats per character. The stream must not be empty.
     """
     classes = token_classes(vocabulary, stream)
     by_class = {
@@ -147,7 +147,7 @@ def score_of(
     }
     perplexity = perplexity_of(float(losses.mean()))
     figure = None if words is None else per_character(perplexity, len(stream), words, vocabulary)
-    return Score(perplexity, len(stream), int((stream == vocabulary.unknown).sum()), by_class, figure)
+    return Score(perplexity, len(stream), by_class, figure)
 
 
 def token_classes(vocabulary: Vocabulary, stream: Ids) -> npt.NDArray[np.int8]:
@@ -156,15 +156,12 @@ def token_classes(vocabulary: Vocabulary, stream: Ids) -> npt.NDArray[np.int8]:
     Sub-words that continue a word have its class.
     """
     of_word = np.fromiter((_class_of(word) for word in vocabulary.words), np.int8, len(vocabulary))
-    of_word[vocabulary.unknown] = CLASSES.index("unknown")
     classes = of_word[stream]
     if OPEN_NAME in vocabulary and CLOSE_NAME in vocabulary and len(stream) > 1:
         after = np.concatenate([[False], stream[:-1] == vocabulary.id_of(OPEN_NAME)])
-        classes[after & (classes != CLASSES.index("unknown"))] = CLASSES.index("name")
-    if vocabulary.spells:
-        starts = ~np.fromiter(map(continues, vocabulary.words), np.bool_, len(vocabulary))[stream]
-        classes = classes[np.maximum.accumulate(np.where(starts, np.arange(len(stream)), 0))]
-    return classes
+        classes[after] = CLASSES.index("name")
+    starts = ~np.fromiter(map(continues, vocabulary.words), np.bool_, len(vocabulary))[stream]
+    return classes[np.maximum.accumulate(np.where(starts, np.arange(len(stream)), 0))]
 
 
 def _class_of(word: str) -> int:

@@ -20,7 +20,7 @@ ANY: tuple[str, ...] = ()
 """The cast of a script in which all speakers of the model may speak."""
 _MOST_PLAYS, _MOST_SPEAKERS = 2000, 100
 _FEW = 3  # plays that have a name in common; of a few plays a third
-_ALIKE = 0.8  # of 1: names that differ by a slip
+_ALIKE, _NEAR = 0.8, 0.6  # of 1: names that differ by a slip, and by more
 _DRAW = 0xCA57  # casts are drawn apart from words
 
 
@@ -111,23 +111,18 @@ class Casting:
         self.verse = any(play.verse for play in plays)
 
     def find(self, name: str) -> str | None:
-        """Return the speaker of that name as the model spells it, None if the model knows none."""
+        """Return the speaker of that name as the model knows it, None if the model knows none."""
         token = name_token(name)
         alike = [speaker for speaker in self.speakers if speaker.casefold() == token.casefold()]
         return token if token in alike else next(iter(alike), None)
 
     def require(self, name: str, heard: Sequence[str] = ()) -> str:
-        """Return the speaker of that name, one that is `heard` in a text, or a new one that sub-words spell.
-
-        Raises BadInputError with the closest others if there is none, or sub-words would spell what is nearly a name.
-        """
+        """Return the speaker of that name, or one that is `heard` in a text; BadInputError with the closest others."""
         token = name_token(name)
         folded = {each.casefold(): each for each in (*reversed(self.speakers), *heard)}
         if token.casefold() in folded:
             return self.find(name) or folded[token.casefold()]
-        meant = self.meant(name, heard, cutoff=_ALIKE if self._vocabulary.spells else 0.6)
-        if self._vocabulary.spells and token and not meant:
-            return token
+        meant = self.meant(name, heard, cutoff=_NEAR)
         more = " ..." if len(self.speakers) > 12 else ""
         raise BadInputError(
             f'unknown speaker "{name}"{meant}',
@@ -198,7 +193,5 @@ class Casting:
     def _voices(self, names: Sequence[str], play: Play | None) -> dict[str, str]:
         """Return a speaker of the model for each name that it does not know, those of the play first."""
         unknown = [name for name in dict.fromkeys(names) if self.find(name) is None]
-        if self._vocabulary.spells or not unknown:
-            return {}
         free = [name for name in dict.fromkeys((*(play.speakers if play else ()), *self.speakers)) if name not in names]
         return dict(zip(unknown, free, strict=False))

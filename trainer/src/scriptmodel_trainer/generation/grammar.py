@@ -11,9 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from scriptmodel_trainer.corpus import tokens
-from scriptmodel_trainer.corpus.exact import BYTES
 from scriptmodel_trainer.corpus.words import APHAERESIS
-from scriptmodel_trainer.model.subwords import CONTINUES, continues
 
 
 class Kind(enum.IntEnum):
@@ -33,8 +31,8 @@ class Kind(enum.IntEnum):
     OPEN_EXPOSITION = 11
     CLOSE_EXPOSITION = 12
     NAME = 13  # a word in the place of a name
-    UNWRITTEN = 14  # `<unk>`, and what a text that is taken as it is uses for ends of sentences, brackets and quotes
-    CONTINUATION = 15  # a sub-word that continues a word or a name
+    UNWRITTEN = 14  # sub-words, and what a text in tokens uses for ends of sentences, brackets and quotes
+    CONTINUATION = 15  # a sub-word that continues a given word or name, and changes no state
 
 
 _KINDS = {
@@ -49,7 +47,6 @@ _KINDS = {
     tokens.CLOSE_NAME: Kind.CLOSE_NAME,
     tokens.OPEN_EXPOSITION: Kind.OPEN_EXPOSITION,
     tokens.CLOSE_EXPOSITION: Kind.CLOSE_EXPOSITION,
-    tokens.UNKNOWN: Kind.UNWRITTEN,
     tokens.DOCUMENT: Kind.UNWRITTEN,
 }
 
@@ -67,28 +64,13 @@ def kind_of(word: str) -> Kind:
     kind = _KINDS.get(word)
     if kind is not None:
         return kind
-    if not word.isprintable() or not without_brackets(word).strip(".?!…,;:"):  # a terminal would obey an escape
+    written = word.isprintable() and not word.startswith("<")  # a terminal would obey an escape
+    if not written or not without_brackets(word).strip(".?!…,;:"):
         return Kind.UNWRITTEN
     if word == "n't" or (word[0] == "'" and word.lower() not in APHAERESIS_ALONE):
         return Kind.CLITIC
     return Kind.WORD
 
-
-def kind_of_piece(piece: str) -> Kind:
-    """Return the kind of a word or sub-word of an open vocabulary outside the place of a name.
-
-    Bytes may be half a character and are not written, nor are marks that could make a marker.
-    """
-    if piece in _UNSAFE or piece.removeprefix(CONTINUES) in _UNSAFE:
-        return Kind.UNWRITTEN
-    if not continues(piece):
-        return kind_of(piece)
-    text = piece.removeprefix(CONTINUES)
-    written = text.isprintable() and without_brackets(text) and _UNSAFE.isdisjoint(text)
-    return Kind.CONTINUATION if written else Kind.UNWRITTEN
-
-
-_UNSAFE = frozenset((*BYTES, "<", ">"))
 
 # Clitics among the words that lose their first letters attach all the same.
 APHAERESIS_ALONE = APHAERESIS - frozenset(["'d", "'ll", "'s", "'re", "'ve", "'t", "'ud", "'er"])
@@ -210,13 +192,10 @@ class Grammar:
 def cost(at: GrammarState, kind: Kind) -> int:
     """Return pieces of rendered text (as `wc -w` counts) that a token begins at most.
 
-    A word after a dash attaches to it and yet counts, so that no endless script is free of cost. A clitic that is
-    continued may become a word that does not attach, such as `'twas`.
+    A word after a dash attaches to it and yet counts, so that no endless script is free of cost.
     """
     if kind is Kind.WORD:
         return 0 if at.last is Last.OPENER else 1
-    if kind is Kind.CONTINUATION:
-        return 1 if at.last is Last.CLITIC else 0
     return 0 if kind in ATTACHED else 1
 
 
@@ -228,7 +207,7 @@ def _may_follow(at: GrammarState, kind: Kind, has_names: bool) -> bool:
     if at.place is Place.NAME:
         return kind is Kind.NAME
     if at.place is Place.NAMED:
-        return kind in (Kind.CLOSE_NAME, Kind.CONTINUATION)
+        return kind is Kind.CLOSE_NAME
     if kind is Kind.OPEN_NAME:
         return has_names and at.at_boundary
     if kind is Kind.OPEN_EXPOSITION:
@@ -255,7 +234,6 @@ def _innermost(at: GrammarState) -> Kind | None:
 _RULES: dict[Kind, Callable[[GrammarState], bool]] = {
     Kind.WORD: lambda _: True,
     Kind.CLITIC: lambda at: at.last is Last.WORD,
-    Kind.CONTINUATION: lambda at: at.last in (Last.WORD, Last.CLITIC),
     Kind.COMMA: lambda at: at.sentence and _spoken(at),
     Kind.DASH: lambda at: at.sentence and _spoken(at),
     Kind.ENDER: lambda at: at.sentence and (_spoken(at) or at.last is Last.DASH),
@@ -270,7 +248,6 @@ _RULES: dict[Kind, Callable[[GrammarState], bool]] = {
 _MOVES: dict[Kind, Callable[[GrammarState], GrammarState]] = {
     Kind.WORD: lambda at: replace(at, last=Last.WORD, sentence=True, ended=False),
     Kind.CLITIC: lambda at: replace(at, last=Last.CLITIC, sentence=True, ended=False),
-    Kind.CONTINUATION: lambda at: at if at.place is Place.NAMED else replace(at, last=Last.WORD),
     Kind.COMMA: lambda at: replace(at, last=Last.COMMA, ended=False),
     Kind.DASH: lambda at: replace(at, last=Last.DASH, ended=False),
     # A sentence that breaks off with a dash has no full stop to end a script with.

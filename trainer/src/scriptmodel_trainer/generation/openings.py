@@ -19,7 +19,6 @@ from scriptmodel_trainer.corpus.tokens import (
 from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Casting
-from scriptmodel_trainer.generation.grammar import Kind, kind_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 
@@ -96,13 +95,9 @@ class Openings:
             found.append(PAIRS[CLOSERS[mark]] if mark in CLOSERS else OPENERS.get(mark, mark))
         return found
 
-    def unknown(self, opening: Opening) -> tuple[list[str], list[str]]:
-        """Return the words and the names of the opening that the model neither knows nor spells, each once."""
-        if self._vocabulary.spells:
-            return [], []
+    def unknown(self, opening: Opening) -> list[str]:
+        """Return the names of the opening that the model does not know, each once."""
         start = self.start(opening)
-        tokens = without_names([*start.text, *start.scene, *start.prompt])
-        words = [token for token in tokens if kind_of(token) in (Kind.WORD, Kind.CLITIC)]
         heard = [name.casefold() for name in start.speakers]
         asked = [name for name in opening.cast or () if name_token(name).casefold() not in heard]
         names = (*asked, *start.speakers)
@@ -110,7 +105,4 @@ class Openings:
         def hint(name: str) -> str:
             return self._casting.meant(name, start.speakers) if name in asked else ""
 
-        return (
-            [word for word in dict.fromkeys(words) if self._vocabulary.known_form(word) not in self._vocabulary],
-            [f"{name}{hint(name)}" for name in dict.fromkeys(names) if self._casting.find(name) is None],
-        )
+        return [f"{name}{hint(name)}" for name in dict.fromkeys(names) if self._casting.find(name) is None]

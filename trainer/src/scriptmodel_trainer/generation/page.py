@@ -8,6 +8,7 @@ import numpy as np
 from scriptmodel_trainer.corpus.tokens import CLOSE_BRACKET, MARKERS, OPEN_BRACKET
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost
 from scriptmodel_trainer.generation.verse import Lines, LineStart, width_of
+from scriptmodel_trainer.model.subwords import CONTINUES
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats
 
@@ -30,7 +31,6 @@ class Page:
         self.given = 0  # tokens of the text that the script continues
         self.last = 0  # number of the last token
         self.used = 0
-        self.pieces = 0  # of the present word
         self.speaker: int | None = None  # of the last speech, unless a direction followed
         self.width = 0  # characters of the present line
         self.bracketed = False
@@ -38,6 +38,7 @@ class Page:
         self.silent = False  # nothing but asides has been said in the present speech
         self._mark, self._outer = "", ""  # the last marker; the one before the bracket that is open
         self.names = names
+        self.printed: dict[str, str] = {}  # names in place of the voices of others
         self._cast = names
         self.strangers: list[int] = []
         self.proper: list[int] = []
@@ -85,8 +86,13 @@ class Page:
         number = self._vocabulary.id_of(self._vocabulary.known_form(token))
         named = self.position.place in (Place.NAME, Place.NAMED)
         self.names = self.names.get(number, {}) if named and kind is not Kind.CLOSE_NAME else self._cast
-        self.used += cost(self.position, kind) + (token.count("_") if named else 0)
-        self.pieces = self.pieces + 1 if kind is Kind.CONTINUATION else 1
+        self.used += self.printed.get(token, token).count("_") if named else 0
+        self.last = number
+        if kind is Kind.CONTINUATION:
+            self.width += len(token.removeprefix(CONTINUES))
+            self.script.append(token)
+            return number
+        self.used += cost(self.position, kind)
         self.position = self._grammar.advance(self.position, kind)
         start = self._lines.start_of(self.script[-1], token) if self.script and not self.bracketed else None
         if token == OPEN_BRACKET:
@@ -99,7 +105,6 @@ class Page:
         ends = named or (start is not None and self._lines.end_at(self.width, start))
         self.width = (0 if ends else self.width) + width_of(token)
         self.script.append(token)
-        self.last = number
         if kind is Kind.NAME:
             self.speaker = number
         elif kind is Kind.OPEN_EXPOSITION:

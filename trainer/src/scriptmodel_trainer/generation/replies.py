@@ -231,7 +231,6 @@ class Replies:
         cue, ids = self._cue(scene, name), [tokens_of(text, self._vocabulary) for text in texts]
         names = {part for each in scene.speakers for part in name_parts(each)}
         counted = np.array([word.casefold() not in names for word in self._vocabulary.words])
-        counted[self._vocabulary.unknown] = False
         scores = scene.heard.sums(cue, ids, counted) - less * self._anywhere.sums(cue, ids, counted)
         scores /= [max(1, counted[each].sum()) + added for each in ids]
         for text, score in zip(texts, scores.tolist(), strict=True):

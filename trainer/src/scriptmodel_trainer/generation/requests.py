@@ -60,12 +60,8 @@ def check_request(request: Request, vocabulary: Vocabulary, progress: Progress) 
 
 
 def note_unknown(writer: BaseWriter, opening: Opening, progress: Progress) -> None:
-    """Warn of words and names of the opening that the model does not know."""
-    words, names = writer.unknown(opening)
-    for unknown, never, then in (
-        (words, "use", "they stay in your text; the model cannot react to them"),
-        (names, "have", "they speak with the words of others"),
-    ):
-        if unknown:
-            named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
-            progress.report(Warned("unknown_words", f"your plays never {never}: {named}; {then}"))
+    """Warn of names of the opening that the model does not know."""
+    if unknown := writer.unknown(opening):
+        named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
+        text = f"your plays never have: {named}; they speak with the words of others"
+        progress.report(Warned("unknown_names", text))

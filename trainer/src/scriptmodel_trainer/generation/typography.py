@@ -8,6 +8,7 @@ from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.given import HEADING, given_events
 from scriptmodel_trainer.corpus.tokens import name_token
 
+_NAMED = re.compile(r"^\[ (.*?) \]:", re.MULTILINE)
 _FIRST_WORD = re.compile(r"[\w'’]+")
 _OPENS = "‘“'\"«¿¡"  # what is said
 _BLANK_ABOVE = re.compile(r"\n[^\S\n]*\n\s*\Z")

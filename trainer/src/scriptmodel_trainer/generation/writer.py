@@ -13,7 +13,7 @@ from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts, one_form
 from scriptmodel_trainer.generation.detokenizing import detokenize
-from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
+from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.page import Names, Page
 from scriptmodel_trainer.generation.sampling import Sampling, choose
@@ -28,7 +28,6 @@ from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 _CONTEXT = 64  # given tokens that are rendered with new ones, so that these attach to them as in one text
-_LONGEST_WORD = 8  # sub-words
 _LONGEST_ASIDE = 60  # tokens; a network forgets that a bracket, a quote or a direction is open
 _CLOSERS = (Kind.CLOSE_QUOTE, Kind.CLOSE_BRACKET, Kind.CLOSE_EXPOSITION)
 _SPEECH_ENDS = (Kind.OPEN_NAME, Kind.OPEN_EXPOSITION)
@@ -122,13 +121,10 @@ class BaseWriter(abc.ABC):
         streams = [self.stream(words, *each, opening) for each in zip(samplings, seeds, strict=True)]
         return run_together(self._network, streams, [each.temperature for each in samplings])
 
-    def unknown(self, opening: Opening) -> tuple[list[str], list[str]]:
-        """Return the words and the names of the opening that the model neither knows nor spells, each once.
-
-        Other speakers lend such names their voices.
-        """
+    def unknown(self, opening: Opening) -> list[str]:
+        """Return the names of the opening that the model does not know, each once; other speakers lend their voices."""
         del opening
-        return [], []
+        return []
 
 
 class Writer(BaseWriter):
@@ -145,17 +141,17 @@ class Writer(BaseWriter):
         self._ranks = ranks_of(network)
         self._vocabulary = vocabulary
         self._casting = Casting(vocabulary, plays)
-        kinds = list(map(kind_of_piece if vocabulary.spells else kind_of, vocabulary.words))
+        # Only whole words of the corpus are written: sub-words might form words that nobody wrote.
+        kinds = [kind_of(word) if vocabulary.is_word(word) else Kind.UNWRITTEN for word in vocabulary.words]
         self._kinds = kinds
         numbered = np.array(kinds)
         self._members = {kind: np.flatnonzero(numbered == kind) for kind in Kind}
-        names = [number for number in sorted(vocabulary.name_starts) if kinds[number] is not Kind.UNWRITTEN]
-        if not vocabulary.spells:  # in ascending order the most frequent names are first
-            names = [vocabulary.id_of(name) for name in one_form(vocabulary.words[number] for number in names)]
+        # In ascending order the most frequent names are first.
+        whole = (vocabulary.words[number] for number in sorted(vocabulary.speakers) if kinds[number] != Kind.UNWRITTEN)
+        names = [vocabulary.id_of(name) for name in one_form(whole)]
         self._members[Kind.NAME] = np.array(names, np.int64)
         self._lines = lines or Lines()
-        openings = () if vocabulary.spells else self._lines.openings  # part of a word may be no opening
-        self._openings = np.array(self._numbers(openings), np.int64)
+        self._openings = np.array(self._numbers(self._lines.openings), np.int64)
         words = self._members[Kind.WORD].tolist()
         small = [number for number in words if is_small(vocabulary.words[number])]
         self._small = np.array(small if len(small) < len(words) else [], np.int64)
@@ -167,11 +163,11 @@ class Writer(BaseWriter):
         self._masks: dict[frozenset[Kind], Floats] = {}
         self._never: dict[int, Ids] = {}  # after each token
         # A speech is followed by one of another speaker, unless a direction comes between.
-        self._changes_speakers = not vocabulary.spells and len(names) > 1
-        folded = () if vocabulary.spells else {name.casefold() for name in vocabulary.names}
+        self._changes_speakers = len(names) > 1
+        folded = {name.casefold() for name in vocabulary.names}
         named = Counter(part for name in folded for part in set(name_parts(name)))
         self._shared = {part for part, count in named.items() if count > 1}  # `lady`
-        in_plays = Counter(name for play in plays for name in play.speakers if name in vocabulary)
+        in_plays = Counter(name for play in plays for name in play.speakers if vocabulary.is_word(name))
         # The network knows how often `ALL` speaks in all plays; a cast is that of one of them.
         self._elsewhere = np.zeros(len(vocabulary), np.float32)
         self._elsewhere[[vocabulary.id_of(name) for name in in_plays]] = np.log([*in_plays.values()])
@@ -247,11 +243,13 @@ class Writer(BaseWriter):
         lines = self._lines if cast.verse else replace(self._lines, widths=())
         page = Page(self._vocabulary, self._grammar, words, self._names_of(cast), lines)
         page.strangers = self._numbers(cast.strangers.difference(start.text, start.scene, start.prompt))
-        names = map(cast.voice, cast.names) if page.names else self._vocabulary.names
+        page.printed = {voice: name for name, voice in cast.voices.items()}
+        names = cast.names if page.names else self._vocabulary.names
         page.longest_name = max((name.count("_") for name in names), default=0)
         titles = {word.casefold() for word in lines.capitals}  # none follows another, as `Mrs. LORD`
-        proper = () if self._vocabulary.spells else cast.proper
-        page.proper = self._numbers(word for word in proper if word.casefold() not in titles and not word.isupper())
+        page.proper = self._numbers(
+            word for word in cast.proper if word.casefold() not in titles and not word.isupper()
+        )
         draft.pieces, draft.cast = page.script, cast
         least, _ = self._grammar.to_end(page.position)
         if Kind.OPEN_EXPOSITION not in self._grammar.kinds:
@@ -283,7 +281,7 @@ class Writer(BaseWriter):
             return None
         return typography_of(given, lambda name: self._casting.find(name) is not None)
 
-    def unknown(self, opening: Opening) -> tuple[list[str], list[str]]:
+    def unknown(self, opening: Opening) -> list[str]:
         return self._starts.unknown(opening)
 
     def _force(self, page: Page, tokens: Sequence[str], counted: bool = True) -> Stream[None]:
@@ -299,7 +297,8 @@ class Writer(BaseWriter):
                 kind = Kind.WORD
             if kind not in allowed:
                 continue
-            for piece in self._vocabulary.pieces(token):
+            known = self._vocabulary.known_form(token) in self._vocabulary
+            for piece in (token,) if known else self._vocabulary.pieces(token):
                 placed = page.put(piece, kind)
                 if number >= unread:
                     page.logits = yield placed
@@ -313,16 +312,14 @@ class Writer(BaseWriter):
     def _allowed(self, page: Page) -> frozenset[Kind]:
         """Return kinds that may come next and leave enough of the budget to close everything."""
         allowed = self._grammar.allowed(page.position)
-        if page.pieces >= _LONGEST_WORD:
-            allowed -= {Kind.CONTINUATION}
         if page.left <= 16 + page.longest_name:
             allowed = frozenset(kind for kind in allowed if self._affordable(page, kind))
         if page.aside >= _LONGEST_ASIDE and not allowed.isdisjoint(_CLOSERS):
-            return allowed & {*_CLOSERS, Kind.CONTINUATION, Kind.CLITIC}
+            return allowed & {*_CLOSERS, Kind.CLITIC}
         if page.turns and Kind.OPEN_NAME in allowed:
             return allowed.intersection(_SPEECH_ENDS)
         if page.titled and Kind.WORD in allowed:
-            return allowed & {Kind.WORD, Kind.CONTINUATION}
+            return allowed & {Kind.WORD}
         if page.silent:  # one aside before the first word; the corpus may have two, and two lead to ten
             more = () if page.script[-1] == CLOSE_NAME else (Kind.OPEN_BRACKET,)
             return allowed.difference(_SPEECH_ENDS, more) or allowed
@@ -334,8 +331,8 @@ class Writer(BaseWriter):
         need = cost(page.position, kind) + pieces + (page.longest_name if kind is Kind.OPEN_NAME else 0)
         if page.left > need:
             return True
-        # With nothing to spare, only the rest of a word or a step on a shortest way to the end.
-        return page.left == need and (kind is Kind.CONTINUATION or steps < self._grammar.to_end(page.position)[1])
+        # With nothing to spare, only a step on a shortest way to the end.
+        return page.left == need and steps < self._grammar.to_end(page.position)[1]
 
     def _next(self, page: Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
         in_name = page.position.place is Place.NAME
@@ -382,17 +379,15 @@ class Writer(BaseWriter):
 
     def _numbers(self, words: Iterable[str]) -> list[int]:
         """Return the numbers of those words that the model knows."""
-        return [self._vocabulary.id_of(word) for word in words if word in self._vocabulary]
+        return [self._vocabulary.id_of(word) for word in words if self._vocabulary.is_word(word)]
 
     def _names_of(self, cast: Cast) -> Names:
         """Return the names of a cast as the numbers that spell them and the closing marker."""
         names: Names = {}
         for name in cast.names:
-            pieces = [*self._vocabulary.pieces(cast.voice(name)), CLOSE_NAME]
-            if all(piece in self._vocabulary for piece in pieces):
-                node = names
-                for piece in pieces:
-                    node = node.setdefault(self._vocabulary.id_of(piece), {})
+            node = names
+            for piece in (*self._vocabulary.pieces(cast.voice(name)), CLOSE_NAME):
+                node = node.setdefault(self._vocabulary.id_of(piece), {})
         return names
 
     def _only(self, numbers: Iterable[int]) -> Floats:

@@ -9,11 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from scriptmodel_trainer.model.discounting import Discount
 from scriptmodel_trainer.model.presets import Preset
 
 _WEIGHTS = 32  # place of the first layer's weights
-_TOKENS, _WORDS, _OUTPUT = 61, 62, 63  # places of the draws that are not a layer's; a layer's is its number
+_WORDS, _OUTPUT = 62, 63  # places of the draws that are not a layer's; a layer's is its number
 _PLACES = 64
 
 
@@ -24,11 +23,6 @@ class Dropout:
         self._preset = preset
         self._seed = seed
         self._step = step
-
-    def of_tokens(self, tokens: Any, discount: Discount) -> Any:
-        """Token numbers (B, T), those of some words replaced by that of `<unk>`."""
-        drawn = tf.random.stateless_uniform(tf.shape(tokens), self._key(_TOKENS))
-        return tf.where(drawn < tf.gather(discount.shares, tokens), discount.unknown, tokens)
 
     def of_words(self, vectors: Any, inputs: Any, vocabulary: int) -> Any:
         """Word vectors (B, T, E) of the token numbers `inputs` (B, T), those of some words zero."""

@@ -57,8 +57,6 @@ class Preset:
     recurrent_dropout: float = _limited(0.0, 0.0, 0.95)  # of the weights between the steps of a layer (DropConnect)
     patience: int = _limited(0, 0, 10_000)  # epochs without a better validation perplexity that end training; 0: never
     document_starts: bool = False  # a token before each file, at which the LSTM's state is cleared
-    subwords: bool = False  # spell words outside the vocabulary; the layout exact always does
-    unknown_discount: float = _limited(0.0, 0.0, 1.0)  # part of each word's count that is read as <unk>
     subword_discount: float = _limited(0.0, 0.0, 10.0)  # occurrences of each word that are read spelled
     cache_window: int = _limited(0, 0, 10_000)  # recent tokens in the neural cache that is trained; 0: no cache
     letter_ngrams: int = _limited(0, 0, 1_000_000)  # n-grams whose vectors words share during training; 0: none
@@ -147,6 +145,7 @@ PRESETS: dict[str, Preset] = {
         initial_range=0.2,
         clip_norm=1.0,
         vocabulary_size=5_000,
+        subword_discount=1.0,
         tied_embeddings=True,
         optimizer="adam",
         schedule="one-cycle",
@@ -163,6 +162,7 @@ PRESETS: dict[str, Preset] = {
         word_dropout=0.05,
         output_dropout=0.3,
         clip_norm=9.0,
+        subword_discount=1.0,
         tied_embeddings=True,
         variational_dropout=True,
         schedule="one-cycle",
@@ -173,13 +173,11 @@ PRESETS: dict[str, Preset] = {
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _FIELDS = {field.name: field for field in dataclasses.fields(Preset)}
 _KINDS: dict[str, type] = {name: type(field.default) for name, field in _FIELDS.items()}
-_FIXED = (
-    *("full_rate_epochs", "learning_rate_decay", "schedule", "warm_up", "adam_beta2", "initial_range"),
-    *("lstm_initial_range", "tied_embeddings", "softmax_cutoff", "variational_dropout", "recurrent_dropout"),
-    *("document_starts", "subword_discount"),
-)
-KEYS = [name for name in _FIELDS if name not in _FIXED]
-"""Fields that `--set` takes. The benchmarks of published figures (dev/bench/trainer/train.py) add the others."""
+KEYS = [
+    *("layers", "hidden_units", "embedding_units", "batch_size", "epochs", "learning_rate", "dropout"),
+    *("vocabulary_size", "patience"),
+]
+"""Fields that `--set` takes; a preset fixes the others, which only benchmarks vary (dev/bench/trainer/train.py)."""
 
 
 def preset_named(name: str) -> Preset:

@@ -26,7 +26,6 @@ _CLASSES = {
     "name": "who speaks",
     "ender": "ends of sentences",
     "marker": "brackets and quotes",
-    "unknown": "rare words, as one",
 }
 
 

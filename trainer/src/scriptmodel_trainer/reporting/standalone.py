@@ -41,11 +41,10 @@ class Cover:
 
 
 def page_of(model: TrainedModel, cover: Cover) -> bytes:
-    """Return the page; BadInputError if the model does not write speeches in whole words."""
+    """Return the page; BadInputError if the model does not write speeches."""
     vocabulary = model.vocabulary
-    if vocabulary.spells or OPEN_NAME not in vocabulary or not vocabulary.speakers:
-        problem = "a page writes speeches in whole words, and this model does not"
-        raise BadInputError(problem, "train it on plays, in words")
+    if OPEN_NAME not in vocabulary or not vocabulary.speakers:
+        raise BadInputError("a page writes speeches, and this model does not", "train it on plays")
     described = {"page": json.dumps(_described(model), ensure_ascii=False)}
     packed = gzip.compress(arrays_bytes(quantised(model), described), mtime=0)
     html = render(
@@ -79,7 +78,7 @@ def _described(model: TrainedModel) -> dict[str, Any]:
     """Return what the page must know besides arrays: words, grammar, plays and rules, with numbers for words."""
     vocabulary, lines = model.vocabulary, model.lines
     words, ids = vocabulary.words, {word: number for number, word in enumerate(vocabulary.words)}
-    kinds = list(map(kind_of, words))
+    kinds = [kind_of(word) if vocabulary.is_word(word) else Kind.UNWRITTEN for word in words]
     speakers = one_form(name for name in vocabulary.names if kind_of(name) is not Kind.UNWRITTEN)
 
     def numbers(tokens: Iterable[str]) -> list[int]:
@@ -104,7 +103,6 @@ def _described(model: TrainedModel) -> dict[str, Any]:
         "widths": lines.widths,
         "document": vocabulary.document,
         "first": vocabulary.first,
-        "unknown": vocabulary.unknown,
         "cutoff": model.origin.preset.softmax_cutoff,
         "copied": COPIED,
         "nucleus": Sampling().top_p,

@@ -85,7 +85,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     versions = model_directory.versions(tensorflow=fitted.tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
     train, lexicon = corpus.splits["train"], corpus.lexicon
-    known = frozenset(lexicon if vocabulary.spells else vocabulary.words)
+    known = frozenset(lexicon)
     lines = lines_of(train, corpus.lines, lexicon, known)
     plays = plays_of(corpus.plays, frozenset(vocabulary.names), lexicon, known - lines.openings)
     return TrainedModel(origin, vocabulary, result.weights, metrics, reference, trigrams, plays, lines=lines)
@@ -97,7 +97,7 @@ def validation_value(run: Run, perplexity: float) -> float | None:
 
 
 def _words(corpus: TokenStream, split: str) -> list[str]:
-    """Return the words of a split as the corpus has them, unknown ones too."""
+    """Return the words of a split as the corpus has them."""
     return [corpus.lexicon[number] for number in corpus.splits[split].tolist()]
 
 

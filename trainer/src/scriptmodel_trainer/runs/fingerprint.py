@@ -19,7 +19,7 @@ def run_fingerprint(
     changes words or numbers. With precision=auto it is that of any machine: a run continues where bfloat16 is not the
     faster one as well.
     """
-    words = [vocabulary.words, sorted(vocabulary.speakers), vocabulary.spelled_names]
+    words = [vocabulary.words, sorted(vocabulary.speakers), vocabulary.spelled_names, sorted(vocabulary.parts)]
     sizes = [len(ids) for ids in splits.values()]
     digest = hashlib.sha256(json.dumps([dataclasses.asdict(preset), seed, base, files, words, sizes]).encode())
     for ids in splits.values():

@@ -11,10 +11,10 @@ from scriptmodel_trainer.evaluation.perplexity import scored
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writers import sample_line
 from scriptmodel_trainer.model import hardware
-from scriptmodel_trainer.model.discounting import discount_of, without_unseen
 from scriptmodel_trainer.model.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import Preset
+from scriptmodel_trainer.model.spelling import without_unseen
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.runs.prepare import Run
 from scriptmodel_trainer.storage.arrays import Floats
@@ -56,7 +56,6 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
     from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
     epochs = max(1, math.ceil(preset.epochs * options.share))
-    discount = discount_of(preset.unknown_discount, vocabulary, words, options.known_words)
     task = TrainingTask(
         preset_name=options.preset_name,
         preset=preset,
@@ -73,12 +72,11 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         saved=attempt.saved,
         checkpoint_seconds=options.checkpoint_seconds,
         sample=sample_line(vocabulary, options.seed, Sampling(), preset.softmax_cutoff),
-        start=weights_after(base.model, vocabulary, words, discount) if base else None,
+        start=weights_after(base.model, vocabulary) if base else None,
         budget=options.budget,
         effort=run.effort,
         outcome=run.outcome,
         pause=(epochs, partial(save_checkpoint, options.out / CHECKPOINT)) if epochs < preset.epochs else None,
-        discount=discount,
         letter_ngrams=letter_ngrams_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
         device=hardware.device(),
         gpu_requested=options.gpu_requested,
@@ -87,9 +85,8 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
     result = loop.fit(task, progress, signals)
     if base and base.model.card and run.corpus.holds_out and task.start:
         result = _blended(task, task.start, result, progress)
-    if vocabulary.spells:
-        read = base.model.weights["embedding"] if base else None
-        result = dataclasses.replace(result, weights=without_unseen(result.weights, words, read))
+    read = base.model.weights["embedding"] if base else None
+    result = dataclasses.replace(result, weights=without_unseen(result.weights, words, read))
     return Fitted(run, task, result, tensorflow)
 
 

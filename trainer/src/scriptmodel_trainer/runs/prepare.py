@@ -13,11 +13,10 @@ from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.requests import check_request
 from scriptmodel_trainer.model import hardware
-from scriptmodel_trainer.model.discounting import spelled_out
+from scriptmodel_trainer.model.spelling import spelled_out
 from scriptmodel_trainer.model.vocabulary import (
     Vocabulary,
     build_exact_vocabulary,
-    build_open_vocabulary,
     build_vocabulary,
     with_documents,
 )
@@ -101,8 +100,7 @@ def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary
     elif options.layout == EXACT:
         vocabulary = build_exact_vocabulary(train, lexicon, preset.vocabulary_size)
     else:
-        build = build_open_vocabulary if preset.subwords else build_vocabulary
-        vocabulary = build(train, lexicon, preset.vocabulary_size)
+        vocabulary = build_vocabulary(train, lexicon, preset.vocabulary_size)
     if vocabulary.exact != (options.layout == EXACT):
         message = f"the corpus has the words {NEWLINE} and {BYTES[0]}, by which the layout exact is known"
         raise BadInputError(message, "use --layout exact, or remove one of them from the scripts")

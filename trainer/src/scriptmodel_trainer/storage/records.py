@@ -39,14 +39,10 @@ class ClassScore(Struct, frozen=True):
 
 
 class Score(Struct, frozen=True):
-    """`perplexity` is exp(mean negative log likelihood, in nats) over all `tokens`; `oov` counts unknown words.
-
-    `nats_per_character` charges the spelling of unknown words, too.
-    """
+    """`perplexity` is exp(mean negative log likelihood, in nats) over all `tokens`."""
 
     perplexity: float = math.inf
     tokens: Count = 0
-    oov: Count = 0
     by_class: Mapping[Text, ClassScore] = {}
     nats_per_character: float | None = None
 

@@ -24,8 +24,8 @@ _ALWAYS: _Settings = {
     "cache_window": 500,
     "letter_ngrams": 6000,
     "softmax_cutoff": 2000,
+    "subword_discount": 1.0,
     "trigrams": True,
-    "unknown_discount": 0.5,
     "vocabulary_size": 30_000,
 }
 # The first row that fits is chosen. The minutes are those of docs/results on two cores, rounded up. Without a limit of

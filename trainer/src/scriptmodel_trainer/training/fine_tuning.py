@@ -10,22 +10,19 @@ import numpy as np
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.layouts import EXACT
-from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model import presets
-from scriptmodel_trainer.model.discounting import Discount
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.vocabulary import (
     Vocabulary,
-    build_open_vocabulary,
-    build_vocabulary,
+    counts_of,
+    frequent_words,
     speakers_of,
     with_names,
 )
 from scriptmodel_trainer.storage.arrays import Floats, Ids
 from scriptmodel_trainer.storage.records import Base
 
-_ROWS = ("embedding", "output/kernel", "output/bias")  # a row a word
 _FEWER = 4  # a model that starts from another needs a quarter of the epochs
 _GENTLER = 0.3  # share of the rate of a base with a card, on few plays
 _MOST_EPOCHS, _READ = 8, 400_000  # at most so many epochs, and tokens in each minute, with scoring and all
@@ -108,27 +105,18 @@ def _require_sizes(base: BaseModel, name: str, preset: Preset) -> None:
                 "leave out --preset and the sizes to train with the base's",
                 parameter="from",
             )
-    vocabulary = base.model.vocabulary
-    if vocabulary.spells and not vocabulary.exact and not preset.subwords:
-        raise BadInputError(
-            f"the base {base.folder} was trained with subwords=true, but preset {name} has subwords=false",
-            "leave out --preset, or use --set subwords=true",
-            parameter="from",
-        )
 
 
 def vocabulary_after(base: Vocabulary, train: Ids, lexicon: Sequence[str], preset: Preset) -> Vocabulary:
     """Return the words of `base`, numbered as there, and after them the new words of a training split.
 
-    New are the words that a vocabulary made for this split alone would have and `base` has not. Sub-words spell every
-    word, so a base with them has no new ones but markers.
+    New are the words that a vocabulary made for this split alone would have and `base` has not.
     """
     if base.exact:
         return base
-    build = build_open_vocabulary if preset.subwords and not base.spells else build_vocabulary
-    own = build(train, lexicon, preset.vocabulary_size)
-    new = (word for word in own.words if word not in base and (word in MARKERS or not base.spells))
-    return with_names((*base.words, *new), [*base.names, *speakers_of(train, lexicon)])
+    own = frequent_words(counts_of(train, lexicon), preset.vocabulary_size)
+    new = (word for word in own if word not in base)
+    return with_names((*base.words, *new), [*base.names, *speakers_of(train, lexicon)], base.parts)
 
 
 def require_layout(base: BaseModel, layout: str) -> None:
@@ -142,32 +130,22 @@ def require_layout(base: BaseModel, layout: str) -> None:
         )
 
 
-def weights_after(
-    base: TrainedModel, vocabulary: Vocabulary, train: Ids, discount: Discount | None = None
-) -> dict[str, Floats]:
-    """Return the weights of `base` with rows for the new words, which start where unknown words were.
+def weights_after(base: TrainedModel, vocabulary: Vocabulary) -> dict[str, Floats]:
+    """Return the weights of `base` with rows for the new words: the mean of those that have spelled each.
 
-    What the base expected of unknown words as one is shared among them and the new words by how often they occur in
-    the training split `train`, in numbers of the new vocabulary: the output bias gets the logarithm of the share. A
-    `discount` changes how often. A tail that the softmax had not before has the shares of its words.
+    A new word is as probable as the least of them. A tail that the softmax had not before is so, too.
     """
-    known, unknown = len(base.vocabulary), vocabulary.unknown
-    counts = np.bincount(train, minlength=len(vocabulary)).astype(np.float64)
-    if discount:
-        counts = discount.expected_counts(counts)
-    shared = np.concatenate([[counts[unknown]], counts[known:]]) + 1.0  # no word's share is nothing
-    shares = np.log(shared / shared.sum()).astype(np.float32)
-    weights, preset = dict(base.weights), base.origin.preset
+    known, preset, weights = len(base.vocabulary), base.origin.preset, dict(base.weights)
+    spelled = [base.vocabulary.encode([word]) for word in vocabulary.words[known:]]
+    if not spelled:
+        return weights
+    for name in ("embedding", "output/kernel"):
+        if name in weights:
+            weights[name] = np.concatenate([weights[name], [weights[name][pieces].mean(axis=0) for pieces in spelled]])
+    bias = weights["output/bias"]
+    weights["output/bias"] = np.concatenate([bias, [bias[pieces].min() for pieces in spelled]])
     if preset.has_tail(len(vocabulary)) and not preset.has_tail(known):
-        kernel, bias = weights.get("output/kernel", weights["embedding"]), weights["output/bias"]
-        weights["output/tail"] = kernel[unknown]
-        weights["output/tail_bias"] = bias[unknown] + np.log(np.exp(shares[preset.softmax_cutoff - known + 1 :]).sum())
-    for name in _ROWS:
-        if name in weights and len(vocabulary) > known:
-            rows = weights[name]
-            weights[name] = np.concatenate([rows, np.repeat(rows[unknown : unknown + 1], len(vocabulary) - known, 0)])
-    if len(vocabulary) > known:
-        bias = weights["output/bias"]
-        bias[unknown] += shares[0]
-        bias[known:] += shares[1:]
+        tail = slice(preset.softmax_cutoff, None)
+        weights["output/tail"] = weights.get("output/kernel", weights["embedding"])[tail].mean(axis=0)
+        weights["output/tail_bias"] = weights["output/bias"][tail].max()
     return weights

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from scriptmodel_trainer.model.discounting import Discount
 from scriptmodel_trainer.model.dropout import Dropout
 from scriptmodel_trainer.model.network_tensorflow import LanguageModel
 from scriptmodel_trainer.training.batches import TrainingRows, ValidationRows
@@ -58,12 +57,10 @@ class TrainingGraph:
         optimizer: Optimizer,
         rows: TrainingRows,
         seed: int,
-        discount: Discount | None = None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
         self._rows = rows
-        self._discount = discount
         self._seed = seed
         self._tokens = tf.constant(rows.tokens)
         zeros = model.zero_state(len(rows.tokens))
@@ -107,8 +104,6 @@ class TrainingGraph:
         model, precision = self._model, self._model.preset.precision
         variables = model.variables
         dropout = Dropout(model.preset, self._seed, step)
-        if self._discount:
-            tokens = dropout.of_tokens(tokens, self._discount)
         inputs, targets = tf.ensure_shape(tokens[:, :-1], (None, steps)), tokens[:, 1:]
         with tf.GradientTape() as tape:
             vectors = model.vectors

@@ -60,7 +60,7 @@ class Compiled:
         optimizer = Optimizer(preset, model.variables)
         rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.first)
         valid = cut_for_validation(task.valid, task.first, preset.cache_window)
-        training = TrainingGraph(model, optimizer, rows, task.seed, task.discount)
+        training = TrainingGraph(model, optimizer, rows, task.seed)
         variables = Variables(model.variables, optimizer.slots, training.state)
         return cls(rows, training, ValidationGraph(model, valid), model, variables)
 

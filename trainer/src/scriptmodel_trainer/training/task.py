@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from scriptmodel_trainer.model.discounting import Discount
 from scriptmodel_trainer.model.letter_ngrams import LetterNgrams
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.storage.arrays import Floats, Ids
@@ -49,8 +48,6 @@ class TrainingTask:
     """After how many epochs the run pauses, and what keeps its state for the continuation."""
     document: int | None = None
     """The number of the token that starts a document and clears the state, if there is one."""
-    discount: Discount | None = None
-    """Which words are at times read as `<unk>`."""
     letter_ngrams: LetterNgrams | None = None
     """The n-grams of letters of the words, if words share vectors by them."""
     device: Device = field(default_factory=Device)

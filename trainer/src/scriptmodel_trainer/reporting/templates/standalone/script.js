@@ -27,7 +27,20 @@ class Model {
     for (const play of this.plays) for (const name of play.names) count(this.often, name);
   }
 
-  id(token) { return this.ids.get(token) ?? this.ids.get(token.toLowerCase()) ?? this.unknown; }
+  id(token) { return this.pieces(token).at(-1); }
+
+  // Returns the number of a word, or those of the sub-words that spell it, the longest first, bytes where there is none.
+  pieces(token) {
+    const whole = this.ids.get(token) ?? this.ids.get(token.toLowerCase()), found = [];
+    for (let at = 0, end; whole === undefined && at < token.length; at = end) {
+      const marked = (text, first) => this.ids.get((first ? "" : "##") + text), next = at + String.fromCodePoint(token.codePointAt(at)).length;
+      for (end = token.length; end > at && marked(token.slice(at, end), !at) === undefined;) end--;
+      if (end > at) found.push(marked(token.slice(at, end), !at));
+      else for (const byte of new TextEncoder().encode(token.slice(at, (end = next))))
+        found.push(marked(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`, !found.length));
+    }
+    return whole === undefined ? found : [whole];
+  }
   flag(token, flag) { return Boolean(this.flags[this.ids.get(token)] & flag); }
   marker(token) { return has(MARKERS, this.kind(token)); }
   found(name) { return this.words[this.named.get(folded(name))]; }
@@ -165,8 +178,8 @@ class Script {
       let kind = this.position.place === "name" ? NAME : this.model.kind(token);
       if (kind === CLITIC && !this.position.moves[kind]) kind = WORD;
       if (!this.position.moves[kind]) return;
-      const id = this.put(token, kind);
-      if (counted || number >= tokens.length - MOST_READ) this.reader.read(id);
+      this.put(token, kind);
+      if (counted || number >= tokens.length - MOST_READ) this.model.pieces(token).forEach((id) => this.reader.read(id));
       if (!counted) this.used = 0;
     });
   }
