@@ -348,3 +348,18 @@ def test_a_script_is_set_with_headings_asides_and_colours_by_speaker() -> None:
     assert (parts[4].name, [*parts[4].spoken()]) == ("", [("No .", False)])  # a line of verse
     assert [*parts[5].spoken()] == [("...", False)]
     assert colours_of(parts) == {"ARYA": "s0", "JON SNOW": "s1"}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "A room.\n\nMRS. PELL. [rising] No. I.\n\n(Enter DOT.)\n\nDOT. Yes.\n\nACT II. A hall.\n",
+        "A room.\nMRS. PELL: [rising] No. I.\n[Enter DOT.]\nDOT: Yes.\nACT II. A hall.\n",
+        "A room.\n\nMRS. PELL\n[rising] No. I.\n\n(Enter DOT.)\n\nDOT\nYes.\n\nACT II. A hall.\n",
+    ],
+)
+def test_a_script_that_continues_a_scene_is_set_in_parts_too(script: str) -> None:
+    parts = parts_of(script)
+    assert [part.kind for part in parts] == ["direction", "speech", "direction", "speech", "heading"]
+    assert [part.name for part in parts if part.name] == ["MRS. PELL", "DOT"]
+    assert [*parts[1].spoken()] == [("rising", True), ("No. I.", False)]

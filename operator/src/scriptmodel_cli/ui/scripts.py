@@ -1,4 +1,4 @@
-"""The samples of a script in Pachyderm, in parts. A script that `generate` wrote has one part on each line."""
+"""The samples of a script in Pachyderm, in parts: each line is one, and what continues a scene is set as that is."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,11 @@ from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.observe.trainer_files import GenerationFile, SampleFigures
 
 MAX_BYTES = 8 << 20
-_SPEECH = re.compile(r"\[ ([^\[\]]+) \]:(?: (.*))?")
+_NAME = r"(?!(?:INT|EXT|ACT|SCENE)\b)([A-Z][A-Z0-9 .'’&-]{0,40}?)"
+_SPEECH = re.compile(
+    rf"\[ ([^\[\]]+) \]:(?: (.*))?|{_NAME}(?<!\bMR)(?<!\bMRS)(?<!\bDR)(?<!\bST)[.:] +(.*)"  # `MRS. PELL. No.`
+)
+_ALONE = re.compile(rf"^{_NAME}\n(?=\S)", re.MULTILINE)
 _HEADING = re.compile(r"(?:INT|EXT|EST|INT\.?/EXT|I/E)[. ]|(?:ACT|SCENE) [IVXLC\d]+\b", re.IGNORECASE)
 
 
@@ -25,15 +29,16 @@ class Sample:
 
 
 def parts_of(text: str) -> list[Part]:
-    return [_part(line) for line in text.split("\n") if line.strip()]
+    """Return the parts of a script as the trainer writes it, or with names in capitals before or above their words."""
+    return [_part(line) for line in _ALONE.sub(r"\1: ", text).split("\n") if line.strip()]
 
 
 def _part(line: str) -> Part:
     if found := _SPEECH.fullmatch(line.strip()):
-        return speech(found[2] or "", found[1])
+        return speech(found[2] or found[4] or "", found[1] or found[3])
     if line[0].isspace():
         return speech(line, "")
-    words = line.strip().removeprefix("{{").removesuffix("}}").strip()
+    words = line.strip().removeprefix("{{").removesuffix("}}").strip("()[] ")
     return Part("heading" if _HEADING.match(words) else "direction", words)
 
 
