@@ -150,13 +150,18 @@ def test_the_right_to_forward_ports_is_made_on_request_in_the_namespace_of_pachd
         assert "NAME.NAMESPACE.svc:PORT" in refusal(granted | {"pachd": {"address": address}})
 
 
-def test_with_listed_namespaces_the_operator_has_no_right_in_any_other() -> None:
+def test_with_listed_namespaces_the_operator_has_no_right_in_any_other_but_to_release_scriptmodels() -> None:
     found = objects({"watchNamespaces": ["team-a", "team-b"], "clusterId": "blue"})
     bindings = [each for each in found if each["kind"] == "RoleBinding"]
     of_accounts = [each for each in bindings if each["subjects"][0]["kind"] == "ServiceAccount"]
     bound = {each["metadata"]["namespace"] for each in of_accounts}
     assert bound == {"team-a", "team-b", NAMESPACE}
-    assert not [each for each in found if each["kind"] == "ClusterRoleBinding"]
+    assert only("ClusterRoleBinding", found)["roleRef"]["name"] == "scriptmodel-operator-scriptmodels"
+    rules = only("ClusterRole", found, "scriptmodel-operator-scriptmodels")["rules"]
+    assert {resource: rule["verbs"] for rule in rules for resource in rule["resources"]} == {
+        "scriptmodels": ["list", "watch", "patch"],
+        "scriptmodels/status": ["patch"],
+    }
     assert {"--namespace=team-a", "--namespace=team-b"} <= set(
         operator_container({"watchNamespaces": ["team-a", "team-b"]})["args"]
     )

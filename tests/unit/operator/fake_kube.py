@@ -13,6 +13,9 @@ class UnexpectedKube:
     async def list_pods(self, namespace: str, _selector: str) -> list[dict[str, Any]]:
         raise AssertionError(f"unexpected: listing pods in {namespace}")
 
+    async def is_ending(self, namespace: str) -> bool:
+        raise AssertionError(f"unexpected: reading namespace {namespace}")
+
     async def patch_scriptmodel(self, namespace: str, name: str, _patch: Mapping[str, Any]) -> dict[str, Any]:
         raise AssertionError(f"unexpected: changing {namespace}/{name}")
 

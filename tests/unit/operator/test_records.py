@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.engine.errors import ConflictError, NotFoundError, RefusedError
+from scriptmodel_operator.engine.errors import (
+    AccessError,
+    ConflictError,
+    EngineError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+)
 from scriptmodel_operator.engine.values import JobState, PipelineRef, RepoRef
 from scriptmodel_operator.jobs.config_maps import Records, Stored, config_map_of
 from scriptmodel_operator.jobs.records import (
@@ -196,3 +203,24 @@ def test_a_record_is_not_read_again_by_who_wrote_it() -> None:
     cluster.calls.clear()
     assert records.listed().repos == {PLAYS.ref: written}
     assert cluster.calls == ["GET configmaps"]
+
+
+@pytest.mark.parametrize("kind", [AccessError, NotFoundError, RefusedError, UnavailableError])
+def test_a_namespace_that_is_refused_keeps_no_other_from_being_listed(kind: type[EngineError]) -> None:
+    records = Records(cluster := FakeCluster(), ["team-a", "ml"])
+    records.put(Stored(PLAYS), PLAYS)
+    answers = iter([kind("listing records in team-a", "refused", "4xx")])
+    cluster.fault = lambda _call, _after: next(answers, None)
+    listed = records.listed()
+    assert (set(listed.repos), set(listed.unread)) == ({PLAYS.ref}, {"team-a"})
+    assert not records.listed().unread
+
+
+def test_nothing_is_listed_if_all_namespaces_are_refused_or_none_answers() -> None:
+    refused, silent = AccessError("listing", "forbidden", "403"), UnavailableError("listing", "timed out")
+    for errors in ([refused, refused], [silent]):
+        records = Records(cluster := FakeCluster(), ["team-a", "ml"])
+        answers = iter(errors)
+        cluster.fault = lambda _call, _after, answers=answers: next(answers, None)
+        with pytest.raises(type(errors[0])):
+            records.listed()

@@ -71,6 +71,9 @@ class Objects:
     async def list_pods(self, _namespace: str, _selector: str) -> list[Object]:
         return []
 
+    async def is_ending(self, _namespace: str) -> bool:
+        return False
+
     async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any]) -> Object:
         metadata, change = self.raw["metadata"], patch["metadata"]
         if change.get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:

@@ -117,6 +117,8 @@ class Observing:
         """
         snapshot, store = await self.snapshots.latest(after), self.engines.store
         self.ticker.on_snapshot(model.key, snapshot)
+        if unread := snapshot.unread.get(model.spec.pachyderm.project):
+            raise unread
         self.engines.check(model, snapshot.engine)
         stored = store.get(model.key)
         if model.deleting:

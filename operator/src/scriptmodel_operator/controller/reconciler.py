@@ -172,7 +172,10 @@ class Reconciler:
             try:
                 blocked = await self._remove(model, requested)
             except EngineError as error:
-                raise await self.reporter.failure(model, error) from error
+                if not (self.config.policy.namespaced and await self.observing.kube.is_ending(model.namespace)):
+                    raise await self.reporter.failure(model, error) from error
+                log.warning("%s: released, as its namespace ends; its data in the bucket is kept: %s", model, error)
+                blocked = None
             if blocked is not None:
                 await self.reporter.problem(model, blocked)
                 return Next(self.config.poll_interval)

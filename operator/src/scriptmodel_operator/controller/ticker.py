@@ -95,7 +95,7 @@ class Ticker:
 
 def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:
     """Return the part of a snapshot that concerns one object; equal parts mean that nothing has changed for it."""
-    parts: list[object] = [snapshot.engine, project in snapshot.projects]
+    parts: list[object] = [snapshot.engine, project in snapshot.projects, str(snapshot.unread.get(project))]
     names = pachyderm_names(*key, project)
     for ref in (PipelineRef(project, names[each]) for each in PIPELINES):
         parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref), snapshot.repos_of(ref))

@@ -69,7 +69,7 @@ class Requests:
     _answered: set[str] = field(default_factory=set)
     """Uids of requests that have an answer, so that it is not created again each time."""
     _reported: dict[str, str] = field(default_factory=dict)
-    """The last error of a request, by uid, which is logged once."""
+    """The last error of a request by its uid, or of a list by its path, which is logged once."""
 
     async def run(self, calls: Calls) -> None:
         """Answer requests until cancelled."""
@@ -83,13 +83,13 @@ class Requests:
             await asyncio.sleep(INTERVAL_SECONDS)
 
     def answer(self) -> None:
-        """Do what each request needs now. Raises EngineError if they cannot be listed."""
+        """Do what each request needs now. Raises EngineError if none can be listed."""
         found = sorted(self._listed(), key=lambda each: each.created)
         uids = {each.uid for each in found}
         now = self.monotonic()
         self._seen = {uid: self._seen.get(uid, now) for uid in uids}
         self._answered &= uids
-        self._reported = {uid: error for uid, error in self._reported.items() if uid in uids or not uid}
+        self._reported = {uid: error for uid, error in self._reported.items() if uid in uids or not uid or "/" in uid}
         count = Counter[str]()
         for request in found:
             count[request.namespace] += 1
@@ -113,7 +113,13 @@ class Requests:
         query = f"labelSelector={quote(LABEL, safe='')}%3Dtrue&resourceVersion=0"
         places = [f"namespaces/{quote(each, safe='')}/" for each in self.namespaces] or [""]
         for place in places:
-            listed = self.cluster.request("GET", f"/api/v1/{place}configmaps?{query}", "listing requests")
+            try:
+                listed = self.cluster.request("GET", f"/api/v1/{place}configmaps?{query}", "listing requests")
+            except EngineError as error:
+                if not error.code or len(places) == 1:
+                    raise
+                self._report(place, f"cannot answer the requests in {place}: {error}")
+                continue
             for each in listed.get("items") or ():
                 if request := request_of(each):
                     yield request

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP
-from scriptmodel_operator.engine.errors import ConflictError, NotFoundError, RefusedError
+from scriptmodel_operator.engine.errors import ConflictError, EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.values import PipelineRef, RepoRef
 from scriptmodel_operator.jobs.manifest import first_problem
 from scriptmodel_operator.jobs.ports import MERGE_PATCH, METADATA, Cluster
@@ -58,6 +58,8 @@ class Listing:
 
     repos: dict[RepoRef, Stored[RepoRecord]] = field(default_factory=dict)
     pipelines: dict[PipelineRef, Stored[PipelineRecord]] = field(default_factory=dict)
+    unread: dict[str, EngineError] = field(default_factory=dict)
+    """Why the API server refused to list the records of a namespace."""
 
     @property
     def all(self) -> list[Stored[RepoRecord] | Stored[PipelineRecord]]:
@@ -84,11 +86,21 @@ class Records:
         """What was made of each ConfigMap by uid and resourceVersion, as of the newest list."""
 
     def listed(self) -> Listing:
-        """Return the records without those that are damaged, which are logged once."""
-        known, found = self._parsed, Listing()
+        """Return the records without those that are damaged, which are logged once.
+
+        Raises EngineError if the API server does not answer, or refuses all namespaces.
+        """
+        known, found, namespaces = self._parsed, Listing(), self._namespaces or ("",)
         self._parsed = {}
-        for namespace in self._namespaces or ("",):
-            for raw in self._changed(namespace, known):
+        for namespace in namespaces:
+            try:
+                listed = self._changed(namespace, known)
+            except EngineError as error:
+                if not error.code or len(found.unread) == len(namespaces) - 1:
+                    raise
+                found.unread[namespace] = error
+                continue
+            for raw in listed:
                 key = _version(raw)
                 self._parsed[key] = each = known.get(key) or _tried(raw)
                 match each:

@@ -66,8 +66,10 @@ class Garbage:
         self._bucket.delete([key for folder in sorted(old) for key in uploads[folder]])
 
     def free(self, gone: Stored[RepoRecord] | Stored[PipelineRecord]) -> None:
-        namespace, found = gone.record.ref.project, self._records.listed().all
-        others = [each.record for each in found if each.record.ref.project == namespace and each.uid != gone.uid]
+        namespace, listing = gone.record.ref.project, self._records.listed()
+        if namespace in listing.unread:
+            raise listing.unread[namespace]
+        others = [each.record for each in listing.all if each.record.ref.project == namespace and each.uid != gone.uid]
         kept = {manifest for record in others for manifest in _manifests(record)}
         mine = set(_manifests(gone.record)) - kept
         folders = self._folders_of(namespace, mine).union(_runs(gone.record))

@@ -46,6 +46,8 @@ class JobsLists:
         return [self._blocked(record) for record in found]
 
     def list_jobs(self, project: str, limit: int) -> Sequence[JobInfo]:
+        if project in self.listing.unread:
+            raise self.listing.unread[project]
         records = (stored.record for ref, stored in self.listing.pipelines.items() if ref.project == project)
         jobs = [job_info(record, job) for record in records for job in record.jobs]
         return sorted(jobs, key=_created, reverse=True)[:limit]

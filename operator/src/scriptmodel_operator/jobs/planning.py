@@ -84,6 +84,8 @@ class Planning:
 
     def _check_readable(self, namespace: str, repo: RepoRef, now: Round) -> None:
         """Raise RefusedError for what a namespace may not read, whoever wrote that into its records."""
+        if repo.project in now.listing.unread:
+            raise now.listing.unread[repo.project]
         found = now.listing.repos.get(repo)
         named = found is not None and naming(namespace) in found.record.description
         if repo.project != namespace and not named and not self._may_read(namespace, repo):

@@ -81,6 +81,15 @@ class KubeClient:
         found = await self.request("GET", f"/api/v1/namespaces/{name}", f"reading namespace {name}")
         return str(found["metadata"]["uid"])
 
+    async def is_ending(self, name: str) -> bool:
+        try:
+            found = await self.request("GET", f"/api/v1/namespaces/{name}", f"reading namespace {name}")
+        except KubeNotFoundError:
+            return True
+        except KubeForbiddenError:
+            return False
+        return "deletionTimestamp" in found["metadata"]
+
     async def serves_scriptmodels(self) -> bool:
         path = f"/apis/{GROUP}/{VERSION}"
         try:

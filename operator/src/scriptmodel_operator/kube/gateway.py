@@ -19,6 +19,9 @@ class KubeGateway(Protocol):
     async def list_pods(self, namespace: str, selector: str, /) -> list[dict[str, Any]]:
         """Return the pods of a namespace that a label selector matches. Raises KubeForbiddenError."""
 
+    async def is_ending(self, namespace: str, /) -> bool:
+        """Return whether a namespace is being deleted; False if that may not be read."""
+
     async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any], /) -> dict[str, Any]:
         """Apply a merge patch. Raises KubeConflictError if it names a resourceVersion that is not the newest."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scriptmodel_operator.api.marks import Owner, mark_of, naming, parse_mark
+from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.gateway import Lists
 from scriptmodel_operator.engine.values import JobInfo, JobRef, PipelineInfo, PipelineRef, RepoInfo, RepoRef
 
@@ -28,6 +29,8 @@ class Snapshot:
     jobs: Mapping[PipelineRef, tuple[JobInfo, ...]]
     complete_projects: frozenset[str]
     """Projects whose jobs are all listed; old jobs of other projects may be missing."""
+    unread: Mapping[str, EngineError]
+    """Why a project could not be read, of which nothing is known then."""
 
     def readers(self, repo: RepoRef) -> Mapping[PipelineRef, str]:
         """Return the pipelines that read any branch of `repo`, with the namespaces of their owners; empty for none."""
@@ -88,16 +91,22 @@ def take_snapshot(lists: Lists, projects: Iterable[str], beat: Callable[[], None
     repos = {info.ref: info for info in lists.list_repos(known)}
     pipelines = {info.ref: info for info in lists.list_pipelines(known)}
     jobs: dict[PipelineRef, list[JobInfo]] = defaultdict(list)
-    complete = set()
+    complete, unread = set[str](), dict[str, EngineError]()
     sizes = Counter(ref.project for ref in pipelines)
     for project in sorted(set(projects).intersection(known)):
         limit = JOBS_PER_PROJECT + JOBS_FOR_EACH_PIPELINE * sizes[project]
         beat()
-        listed = lists.list_jobs(project, limit)
+        try:
+            listed = lists.list_jobs(project, limit)
+        except EngineError as error:
+            unread[project] = error
+            continue
         if len(listed) < limit:
             complete.add(project)
         for job in listed:
             jobs[job.ref.pipeline].append(job)
+    if unread and not complete and not jobs:
+        raise next(iter(unread.values()))
     return Snapshot(
         started=started,
         engine=engine,
@@ -106,4 +115,5 @@ def take_snapshot(lists: Lists, projects: Iterable[str], beat: Callable[[], None
         pipelines=pipelines,
         jobs={ref: tuple(found) for ref, found in jobs.items()},
         complete_projects=frozenset(complete),
+        unread=unread,
     )
