@@ -1,7 +1,7 @@
 """Repeats a headline figure of docs/results with several seeds, and says whether it holds.
 
     python -m dev.bench.trainer record eight-plays --out /var/tmp/records
-    python -m dev.bench.trainer record penn-treebank --data DIR --out /var/tmp/records
+    python -m dev.bench.trainer record tiny-shakespeare --data input.txt --out /var/tmp/records
 
 Everything is kept in --out, which may be outside of the clone: a measurement that was interrupted continues, in any
 clone of the same version. A figure holds unless the mean of the seeds is higher, with p < 0.05 in a one-sided t-test.
@@ -25,10 +25,6 @@ from dev.demo.plays import plays
 
 _COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
 _SHARE = 0.9  # of the characters of tiny Shakespeare that train, as in nanoGPT's shakespeare_char
-_ADAM = (
-    "--preset tuned --set optimizer=adam adam_beta2=0.99 learning_rate=0.005 clip_norm=0.5 batch_size=32 "
-    "lstm_initial_range=0.05"
-)
 _CRITICAL = {2: 6.314, 3: 2.920, 4: 2.353, 5: 2.132}
 """Student's t that is exceeded with probability 0.05, by the number of seeds."""
 
@@ -52,13 +48,6 @@ class Record:
 RECORDS = {
     "eight-plays": Record("presets.md", 1.111, "--preset auto", plays=8),
     "all-plays": Record("presets.md", 1.1662, "--preset auto", plays=38),
-    "penn-treebank": Record("presets.md", 77.8, f"{_ADAM} warm_up=0.06 letter_ngrams=6000 trigrams=true"),
-    "penn-treebank-long": Record(
-        *("presets.md", 75.4),
-        f"{_ADAM} epochs=40 dropout=0.3 word_dropout=0.1 output_dropout=0.4 warm_up=0.02 hidden_units=364 "
-        "recurrent_dropout=0.1 letter_ngrams=6000 trigrams=true",
-    ),
-    "penn-treebank-cache": Record("presets.md", 70.2, f"{_ADAM} warm_up=0.06 cache_window=500 trigrams=true"),
     "tiny-shakespeare": Record(
         *("characters.md", 1.282),
         f"--layout exact --preset {Recipe().preset} --set {' '.join(Recipe().settings)}",

@@ -13,9 +13,7 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.model import network_tensorflow as model_module  # noqa: E402  # as above
 from scriptmodel_trainer.model.dropout import Dropout  # noqa: E402  # as above
-from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
 
 ONES = np.ones((40, 30, 50), np.float32)
 HALF = Preset(dropout=0.5, word_dropout=0.5, output_dropout=0.5)
@@ -59,27 +57,4 @@ def test_without_dropout_nothing_changes() -> None:
     none = Dropout(Preset(), 0, tf.constant(0))
     assert none.of_units(ONES, 0) is ONES
     assert none.of_output(ONES) is ONES
-    assert none.of_weights(ONES, 0) is ONES
     assert none.of_words(ONES, np.zeros((40, 30), np.int32), 10) is ONES
-
-
-@pytest.mark.parametrize("steps", [4, 5])
-def test_recurrent_dropout_leaves_out_the_same_weights_at_every_step_of_a_window_in_training_only(
-    steps: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(model_module, "MOST_STEPS", 4)
-    preset = Preset(layers=2, hidden_units=6, recurrent_dropout=0.5)
-    model = LanguageModel(preset, 10, 0)
-    inputs, state = tf.zeros((3, steps), tf.int32), model.zero_state(3)
-    dropout = Dropout(preset, 0, tf.constant(5))
-    recurrent = [model.variables[f"lstm{layer}/recurrent"] for layer in range(2)]
-    with tf.GradientTape() as tape:
-        features, _ = model.features(inputs, state, dropout)
-        total = tf.reduce_sum(features)
-    masks = [dropout.of_weights(tf.ones_like(weights), layer).numpy() for layer, weights in enumerate(recurrent)]
-    for gradient, mask in zip(tape.gradient(total, recurrent), masks, strict=True):
-        assert set(np.unique(mask)) == {0.0, 2.0}
-        assert (gradient.numpy()[mask == 0] == 0).all()
-        assert (gradient.numpy()[mask > 0] != 0).any()
-    assert (masks[0] != masks[1]).any()
-    assert np.abs(model.features(inputs, state)[0] - features).max() > 1e-6

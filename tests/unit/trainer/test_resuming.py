@@ -32,7 +32,7 @@ WORDS = [f"{letter}word{number}ing" for number in range(5) for letter in string.
 # Settings and parts of a run that have a state of their own, and what a checkpoint of it holds.
 RUNS: dict[str, tuple[str, dict[str, str], dict[str, Any], str]] = {
     "SGD, two layers, dropout, a cache that starts of documents clear": (
-        *("small", {"dropout": "0.3", "recurrent_dropout": "0.2", "cache_window": "20"}, {"document": 7}),
+        *("small", {"dropout": "0.3", "cache_window": "20"}, {"document": 7}),
         "state/2/1",
     ),
     "Adam in bfloat16, words left out": (*("demo", {"precision": "bfloat16", "word_dropout": "0.2"}, {}), "slots/"),

@@ -2,7 +2,6 @@
 
 `variational_dropout` keeps one mask for all steps of a window (Gal and Ghahramani, arXiv:1512.05287), and
 `word_dropout` leaves out whole words of the vocabulary wherever they stand in it (the same paper, section 4.2).
-`recurrent_dropout` leaves out weights between the steps of a layer (DropConnect: Merity et al., arXiv:1708.02182).
 """
 
 from typing import Any
@@ -11,7 +10,6 @@ import tensorflow as tf
 
 from scriptmodel_trainer.model.presets import Preset
 
-_WEIGHTS = 32  # place of the first layer's weights
 _WORDS, _OUTPUT = 62, 63  # places of the draws that are not a layer's; a layer's is its number
 _PLACES = 64
 
@@ -32,11 +30,6 @@ class Dropout:
     def of_units(self, sequence: Any, place: int) -> Any:
         """Word vectors (place 0) or the outputs of a layer (from 1), (B, T, units), some units zero."""
         return self._drop(sequence, self._preset.dropout, place)
-
-    def of_weights(self, recurrent: Any, layer: int) -> Any:
-        """Return the weights (H, 4H) between the steps of a layer, some of them zero for the whole window."""
-        rate = self._preset.recurrent_dropout
-        return recurrent * self._draw(tuple(recurrent.shape), rate, _WEIGHTS + layer) if rate else recurrent
 
     def of_output(self, features: Any) -> Any:
         """Return what the softmax reads, (B, T, D), some units zero."""

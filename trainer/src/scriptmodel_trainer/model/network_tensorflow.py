@@ -108,7 +108,7 @@ class LanguageModel:
         kept = None if self.document is None else tf.cast(tf.not_equal(inputs, self.document), tf.float32)
         after: list[list[Any]] = []
         for index in range(len(self.layers)):
-            sequence, output, cell = self._read(index, sequence, state[index], dropout, precision, kept)
+            sequence, output, cell = self._read(index, sequence, state[index], precision, kept)
             after.append([output, cell])
             if dropout:
                 sequence = dropout.of_units(sequence, index + 1)
@@ -116,9 +116,7 @@ class LanguageModel:
             sequence = tf.tensordot(sequence, self.variables["projection"], 1)
         return sequence, after
 
-    def _read(
-        self, index: int, sequence: Any, state: Sequence[Any], dropout: Dropout | None, precision: str, kept: Any
-    ) -> Any:
+    def _read(self, index: int, sequence: Any, state: Sequence[Any], precision: str, kept: Any) -> Any:
         layer, steps = self.layers[index], sequence.shape[1]
 
         def whole() -> Any:
@@ -126,12 +124,9 @@ class LanguageModel:
 
         def written_out() -> Any:
             kernel, recurrent, bias = (variable.value for variable in layer.trainable_variables)
-            if dropout:
-                recurrent = dropout.of_weights(recurrent, index)
             return read_window(sequence, state[0], state[1], kernel, recurrent, bias, precision, kept)
 
-        masked = dropout is not None and self.preset.recurrent_dropout > 0
-        if masked or not (self._on_gpu or steps is None or steps > MOST_STEPS):
+        if not (self._on_gpu or steps is None or steps > MOST_STEPS):
             return written_out()
         return whole() if kept is None else tf.cond(tf.reduce_all(kept > 0), whole, written_out)
 
@@ -164,13 +159,11 @@ class LanguageModel:
     def _initialise(self, seed: int) -> None:
         """Uniform in +-initial_range; zero for LSTM biases, n-grams, and the output bias of tied embeddings."""
         random = np.random.default_rng(seed)
-        wide, untied = self.preset.initial_range, not self.preset.tied_embeddings
-        narrow = self.preset.lstm_initial_range or wide
+        limit, untied = self.preset.initial_range, not self.preset.tied_embeddings
         for name, variable in self.variables.items():
             if name in self.cache:
                 variable.assign(tf.fill(variable.shape, _CACHE.get(name, 0.0)))
             elif name != _NGRAMS and (not name.endswith("bias") or (name == "output/bias" and untied)):
-                limit = narrow if name.startswith(("lstm", "projection")) else wide
                 variable.assign(random.uniform(-limit, limit, variable.shape).astype(np.float32))
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from scriptmodel_trainer.model.presets import Preset
 
-_BETA1, _EPSILON = 0.9, 1e-8
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 _FIRST, _FINAL = 1 / 10, 1 / 200  # the rate at both ends, as a share of the highest
 
 
@@ -65,10 +65,10 @@ class Optimizer:
             m=self.slots[f"first/{name}"].handle,
             v=self.slots[f"second/{name}"].handle,
             beta1_power=tf.pow(_BETA1, steps),
-            beta2_power=tf.pow(self._preset.adam_beta2, steps),
+            beta2_power=tf.pow(_BETA2, steps),
             lr=rate,
             beta1=_BETA1,
-            beta2=self._preset.adam_beta2,
+            beta2=_BETA2,
             epsilon=_EPSILON,
             grad=gradient,
         )
