@@ -21,7 +21,7 @@ import numpy as np
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import Origin, TrainedModel
-from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
+from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -30,6 +30,7 @@ from scriptmodel_trainer.judging.figures import figures_of
 from scriptmodel_trainer.judging.ngrams import hashes_of, known_ngrams
 from scriptmodel_trainer.judging.reference import Reference, stored_figures
 from scriptmodel_trainer.model import presets
+from scriptmodel_trainer.model.subwords import LETTERS
 from scriptmodel_trainer.model.trigrams import count
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.reporting.report import render_report
@@ -55,7 +56,8 @@ _ARRAYS = ("weights", "trigrams", "ngrams")
 @functools.cache
 def _real() -> Path:
     """A whole model directory, tiny."""
-    words = (UNKNOWN, *sorted(MARKERS), ",", "'s", "ANNA", "BEN", "the", "sea", "is", "early")
+    whole = (*sorted(MARKERS), ",", "'s", "ANNA", "BEN", "the", "sea", "is", "early")
+    words = (*whole, *(letter for letter in LETTERS if letter not in whole))
     settings = {"hidden_units": "4", "layers": "2", "cache_window": "3", "trigrams": "true"}
     preset = presets.with_overrides(presets.PRESETS["test"], settings)
     draw = np.random.default_rng(1)
@@ -82,7 +84,7 @@ def _real() -> Path:
     speakers = frozenset(map(words.index, ("ANNA", "BEN")))
     model = TrainedModel(
         Origin("test", preset, 1, converted(corpus, CorpusFacts), model_directory.versions()),
-        Vocabulary(words, speakers),
+        Vocabulary(words, speakers, parts=frozenset(range(len(whole), len(words)))),
         weights,
         converted(metrics, Metrics),
         reference,

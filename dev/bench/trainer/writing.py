@@ -22,6 +22,7 @@ from scriptmodel_trainer.generation.streams import ROWS
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import preset_named
+from scriptmodel_trainer.model.subwords import LETTERS
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats
 from scriptmodel_trainer.storage.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
@@ -87,9 +88,10 @@ def _bench_together(rounds: int, units: int) -> None:
 
 def vocabulary_of(size: int) -> Vocabulary:
     """Return a vocabulary of so many words, with markers and 50 speakers."""
-    known = (*sorted(MARKERS), ",")
+    known = (*sorted(MARKERS), *LETTERS)
     words = (*known, *(f"word{number}" for number in range(size - len(known))))
-    return Vocabulary(words, frozenset(range(len(known), len(known) + 50)))
+    speakers = frozenset(range(len(known), len(known) + 50))
+    return Vocabulary(words, speakers, parts=frozenset(range(len(MARKERS), len(known))))
 
 
 def random_model(folder: Path) -> Path:

@@ -229,7 +229,7 @@ def two_models(model: Path, corpus: Path, tmp_path_factory: pytest.TempPathFacto
     assert first.reference is not None
     known = {size: hashes[1:] for size, hashes in first.reference.known.of_size.items()}
     trigrams = count(np.arange(len(first.vocabulary), dtype=np.int32), len(first.vocabulary), 0)
-    words = tuple(f"{word}s" if word.isalpha() else word for word in first.vocabulary.words)
+    words = tuple(f"{word}s" if len(word) > 1 and word.isalpha() else word for word in first.vocabulary.words)
     changed = dataclasses.replace(
         first,
         vocabulary=dataclasses.replace(first.vocabulary, words=words),

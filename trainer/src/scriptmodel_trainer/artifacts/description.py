@@ -9,6 +9,7 @@ from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE, PARAGRAPH
 from scriptmodel_trainer.corpus.tokens import EOS, PAIRS
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.verse import Lines
+from scriptmodel_trainer.model.subwords import LETTERS
 from scriptmodel_trainer.storage.records import SCHEMA, Base, Card, CorpusFacts, Count, Metrics, Name, Text
 
 MOST_JSON = 1 << 27  # bytes of one JSON file
@@ -49,6 +50,8 @@ class Description(Struct, frozen=True, kw_only=True):
         paired = all((opener in held) is (closer in held) for opener, closer in PAIRS.items())
         if not (paired and EOS in held) or ({NEWLINE, BYTES[0]} <= held and PARAGRAPH not in held):
             raise ValueError("the vocabulary lacks markers")
+        if not held.issuperset(LETTERS):
+            raise ValueError("the vocabulary lacks letters, as that of an older version does")
         if len(self.lines.widths) not in (0, 3):
             raise ValueError("lines of verse have three widths")
         if any(number >= len(self.words) for number in (*self.speakers, *self.parts)):
