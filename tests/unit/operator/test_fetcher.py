@@ -160,7 +160,11 @@ def test_a_server_that_is_silent_ends_by_the_time_for_a_file(server: WebServer, 
     assert errors == {"/silent": "it was not complete after 0.2 s (--download-timeout)"}
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "[fe80::1]"])
+PRIVATE = ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "[fe80::1]", "[::10.0.0.1]", "[fec0::1]"]
+TRANSLATED = ["[64:ff9b::a00:1]", "[64:ff9b::7f00:1]", "[2002:a00:1::]"]
+
+
+@pytest.mark.parametrize("host", PRIVATE + TRANSLATED)
 def test_where_all_hosts_are_allowed_a_private_address_must_be_named(
     server: WebServer, bucket: Bucket, tmp_path: Path, host: str
 ) -> None:

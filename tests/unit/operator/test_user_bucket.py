@@ -191,6 +191,7 @@ def test_a_bucket_that_changes_without_end_is_reported(bucket: Bucket, tmp_path:
         (["x" * 2000], "is not that of a file"),
         (["acts", "acts/one"], "'acts' is an object and a folder"),
         (["a\x01b"], "is there a control character in a key?"),
+        (["txt.\u202etelmah"], "the key 'txt.\\u202etelmah' is not that of a file"),
         ([f"{number:02}" for number in range(10)], "it has more than 9 objects: name a path with fewer"),
     ],
 )
@@ -218,6 +219,14 @@ def _denied(handler: Handler) -> None:
     handler.write(DENIED)
 
 
+def entry(size: object) -> str:
+    return f"<Contents><Key>lear.txt</Key><Size>{size}</Size><ETag>1</ETag></Contents>"
+
+
+def listing(entries: str) -> bytes:
+    return f"{MARK}{entries}</ListBucketResult>".encode()
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -226,6 +235,13 @@ def _denied(handler: Handler) -> None:
         (redirect("http://169.254.169.254/latest"), "a host that is not allowed"),
         (content(b"<html>"), "it cannot be listed"),
         (content(b'<!DOCTYPE x [<!ENTITY a "aaa">]><x>&a;</x>'), "the answer is not that of an S3 server"),
+        (
+            content('<!DOCTYPE x [<!ENTITY a "aaa">]><x>&a;</x>'.encode("utf-16")),
+            "the answer is not that of an S3 server",
+        ),
+        (content('<!DOCTYPE x [<!ENTITY a "aaa">]><x>&a;</x>'.encode("utf-16-le")), "it cannot be listed"),
+        (content(listing(2 * entry(1))), "the answer is not that of an S3 server: it has a key twice"),
+        (content(listing(entry("٣"))), "the answer is not that of an S3 server"),
         (content(f"{MARK}<Contents/></ListBucketResult>".encode()), "the answer is not that of an S3 server"),
         (content(b"x" * (8 << 20) + b"x"), "the answer is not that of an S3 server"),
     ],

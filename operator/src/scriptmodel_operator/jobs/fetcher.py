@@ -12,7 +12,7 @@ import json
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +39,8 @@ _STORING: Mapping[str, Any] = {
     "headers": PUT_HEADERS,
     "allow_redirects": False,
 }
+_UNICAST, _TRANSLATED = IPv6Network("2000::/3"), IPv6Network("64:ff9b::/96")
+"""The addresses of the internet, and those behind which a gateway has the IPv4 address of the last 32 bits."""
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Before the tries to store an object that follow the first one, in seconds."""
 
@@ -192,9 +194,13 @@ class _Resolver(ThreadedResolver):
 def _is_public(host: str) -> bool:
     """Return whether a host is a name, or an address that is neither of this machine nor of a private network."""
     try:
-        return ip_address(host.partition("%")[0]).is_global
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return True
+    if isinstance(address, IPv6Address):
+        inner = address.sixtofour or (IPv4Address(address.packed[12:]) if address in _TRANSLATED else None)
+        return address.is_global and address in _UNICAST and (inner is None or inner.is_global)
+    return address.is_global
 
 
 def _private(host: str) -> str:

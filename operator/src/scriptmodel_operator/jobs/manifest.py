@@ -20,7 +20,8 @@ _MAX_VALUES = 1_000_000
 """More values in 16 MiB would take gigabytes of memory before they are refused."""
 _MAX_PATH_BYTES = 1024
 _KEY = r"^v1/([a-z0-9-]{1,63})/(uploads/[a-z0-9-]{1,63}|runs/[0-9a-f]{1,64}/[0-9]{1,9})/pack-[0-9]{4}$"
-_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]+)+")
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+)+")
+"""Without what controls a terminal, or the direction in which a path is shown."""
 
 
 _Size = Annotated[int, Strict(), Field(ge=0, le=5 << 40)]

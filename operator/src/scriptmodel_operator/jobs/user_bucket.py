@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ MOST_OBJECTS = 20_000
 _TRIES = 3
 _MOST_PAGE_BYTES = 8 << 20
 _URL_SECONDS = 3600
+_NO_LISTING = "it cannot be listed: the answer is not that of an S3 server"
 _SHOWN = 100
 """Characters of a key in an error."""
 
@@ -185,10 +187,15 @@ class _Fetching:
             await self._save("", query, path)
         except FetchError as error:
             raise FetchError(f"it cannot be listed: {error}; check AWS_ENDPOINT_URL, AWS_REGION and keys") from error
-        if path.stat().st_size > _MOST_PAGE_BYTES or b"<!" in (text := path.read_bytes()):  # entities could be huge
-            raise FetchError("it cannot be listed: the answer is not that of an S3 server")
+        if path.stat().st_size > _MOST_PAGE_BYTES:
+            raise FetchError(_NO_LISTING)
         try:
-            return ElementTree.fromstring(text)  # noqa: S314 - it declares no entities
+            text = path.read_bytes().decode()
+            if "<!" in text or "\0" in text:  # entities could be huge; a NUL would be UTF-16
+                raise FetchError(_NO_LISTING)
+            return ElementTree.fromstring(text)  # noqa: S314 - it declares no entities, and has no other encoding
+        except UnicodeDecodeError as error:
+            raise FetchError(_NO_LISTING) from error
         except ElementTree.ParseError as error:
             raise FetchError(f"it cannot be listed: {error}; is there a control character in a key?") from error
 
@@ -212,6 +219,8 @@ class _Fetching:
             size = sum(each.size for each in listed) >> 30
             raise FetchError(f"it has {size} GiB, more than {len(self.source.packs)} packs take: name a shorter list")
         paths = {self._path(each) for each in listed}
+        if len(paths) < len(listed):
+            raise FetchError(f"{_NO_LISTING}: it has a key twice")
         for path in sorted(paths):
             try:
                 check_path(path)
@@ -229,8 +238,8 @@ class _Fetching:
 def _object(entry: ElementTree.Element) -> Object:
     key, size, etag, at = (entry.findtext(f"{{*}}{name}") for name in ("Key", "Size", "ETag", "LastModified"))
     etag = etag or at
-    if not key or not etag or not size or not size.isdecimal() or len(size) > 15:
-        raise FetchError("it cannot be listed: the answer is not that of an S3 server")
+    if not key or not etag or not size or not re.fullmatch("[0-9]+", size) or len(size) > 15:
+        raise FetchError(_NO_LISTING)
     return Object(key, int(size), etag)
 
 
