@@ -6,6 +6,7 @@ The operator runs as a process with a real API server and a real bucket; the tes
 import asyncio
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -56,6 +57,8 @@ class Team:
     cluster: Cluster
     bucket: Path
     plays: Path
+    log: Path
+    """Of the operator."""
     pushed: str
     """What the first push printed."""
 
@@ -100,7 +103,7 @@ def team(
         cluster.apply("thrones", SPEC)
         more = {"/new_script.txt": SCRIPT, "/report.html": REPORT}
         trained(cluster, "thrones", finished_trainer(more, LOG))
-        yield Team(alice, stranger, cluster, s3.folder / prefix, folder / "plays", pushed.stdout)
+        yield Team(alice, stranger, cluster, s3.folder / prefix, folder / "plays", running.log, pushed.stdout)
         assert "Traceback" not in running.log.read_text()
         assert "forbidden" not in running.log.read_text()
     watched.check()
@@ -135,6 +138,31 @@ def test_the_report_is_read(team: Team) -> None:
 @pytest.mark.parametrize("words", [(), ("-f",), ("--generate",)])
 def test_the_log_of_an_ended_run_is_read_from_the_bucket(team: Team, words: tuple[str, ...]) -> None:
     assert "done in 1m1s: perplexity 12.5 on the test split" in done(team.alice("logs", "thrones", *words))
+
+
+def test_a_forged_record_runs_nothing_that_policy_refuses(team: Team) -> None:
+    """Their role lets people write ConfigMaps, and so the records of their namespace."""
+
+    def kubectl(*words: str, stdin: str | None = None) -> str:
+        program = [str(team.cluster.control_plane.kubectl_program), f"--kubeconfig={team.alice.kubeconfig}"]
+        command = [*program, "-n", team.alice.namespace, *words]
+        return subprocess.run(command, input=stdin, check=True, capture_output=True, text=True).stdout
+
+    listed = json.loads(kubectl("get", "configmaps", "-lscriptmodel.dev/record=pipeline", "-o", "json"))["items"]
+    whole = next(each for each in listed if each["metadata"]["name"].endswith("-train"))
+    record = json.loads(whole["data"]["record"])
+    record["spec"] |= {"image": "operator:1", "command": ["id"], "pods": {"priority_class": "system-node-critical"}}
+    record["spec"]["ref"]["name"] = "forged"
+    metadata = {"name": "scriptmodel-pipeline-forged", "labels": whole["metadata"]["labels"]}
+    data = {"record": json.dumps({**record, "jobs": []})}
+    forged = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+    kubectl("create", "-f", "-", stdin=json.dumps(forged))
+    deadline = time.monotonic() + 60
+    while "image 'operator:1' is not allowed" not in team.log.read_text():
+        assert time.monotonic() < deadline, team.log.read_text()
+        time.sleep(0.2)
+    assert "operator:1" not in team.cluster.kubectl("get", "jobs", "-o", "yaml")
+    kubectl("delete", "configmap", "scriptmodel-pipeline-forged")
 
 
 def test_why_lists_the_jobs(team: Team) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 
 from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.desired.policy import run_refusal
 from scriptmodel_operator.engine.values import ResourceAmounts
 from scriptmodel_operator.jobs.answers import Requests
 from scriptmodel_operator.jobs.attempts import Attempts
@@ -31,6 +32,7 @@ def open_jobs(
         dict(each.split("=", 1) for each in config.run_labels),
         json.loads(storage.storage_egress),
         json.loads(config.operator_pod),
+        partial(run_refusal, config.policy),
     )
     attempts, hosts = Attempts(cluster, bucket, settings, metrics.attempt), [*map(str.lower, config.policy.downloads)]
     fetches = Fetches(bucket, records, versions, attempts, settings, image, hosts) if image else None

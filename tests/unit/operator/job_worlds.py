@@ -8,10 +8,12 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from scriptmodel_operator.api.urls import file_name
 from scriptmodel_operator.desired.command_lines import SELECT
+from scriptmodel_operator.desired.policy import Policy, run_refusal
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Records
@@ -27,6 +29,7 @@ from tests.unit.operator.fake_bucket import FakeBucket
 from tests.unit.operator.fake_cluster import FakeCluster
 from tests.unit.operator.pachyderm_state import METRICS, SCRIPT
 
+ANYTHING = Policy(**dict.fromkeys(("images", "queues", "priority_classes", "runtime_classes", "pull_secrets"), ("*",)))
 NOW = "2026-01-01T00:00:00Z"
 
 
@@ -44,6 +47,7 @@ class JobWorld:
     etag: str = ""
     """What changes the listing of that bucket."""
     operator_pod: dict[str, Any] = field(default_factory=dict)
+    policy: Policy = ANYTHING
     counted: list[str] = field(default_factory=list)
     """The states of attempts that metrics count, in order."""
 
@@ -52,7 +56,7 @@ class JobWorld:
         records, versions, settings = (
             Records(self.cluster),
             Versions(self.bucket),
-            JobSettings(operator_pod=self.operator_pod),
+            JobSettings(operator_pod=self.operator_pod, refusal=partial(run_refusal, self.policy)),
         )
         attempts = Attempts(self.cluster, self.bucket, settings, self.counted.append)
         fetches = Fetches(self.bucket, records, versions, attempts, settings, "operator:1", ["example.com"])

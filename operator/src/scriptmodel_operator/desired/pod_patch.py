@@ -13,6 +13,7 @@ from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.training import Training
 from scriptmodel_operator.engine.values import PipelineRef
 
+RUNTIME_CLASS = "/runtimeClassName"
 _ENV = "/containers/0/env/-"
 _VOLUME = "scriptmodel-state"
 _MOUNT_PATH = "/scriptmodel-state"
@@ -29,7 +30,7 @@ def pod_patch(training: Training, generation: Generation, claim: str, pipeline: 
     claim, if there is one."""
     operations: list[tuple[str, Any]] = []
     if training.runtime_class_name:
-        operations.append(("/runtimeClassName", training.runtime_class_name))
+        operations.append((RUNTIME_CLASS, training.runtime_class_name))
     variables = {**dict(_variables(training)), **_request(generation)}
     if claim:
         mount = {"name": _VOLUME, "mountPath": _MOUNT_PATH, "subPath": f"{pipeline.project}/{pipeline.name}"}

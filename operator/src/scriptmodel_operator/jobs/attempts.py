@@ -96,8 +96,10 @@ class Attempts:
     def start(self, run: Run, number: int, owner: Mapping[str, Any]) -> None:
         """Create the Secret and the Job of an attempt; `owner` is the ownerReference of both.
 
-        Existing ones are not an error. Raises RefusedError if Kubernetes does not take them, or the URLs do not fit.
+        Existing ones are not an error. Raises RefusedError if policy or Kubernetes refuses them.
         """
+        if refused := self._settings.refusal(run.spec):
+            raise RefusedError(f"starting {job_name(run, number)}", refused)
         for each in run.inputs:
             if each.of_folder:
                 self._bucket.put(manifest_key(run, each), each.part.encode())

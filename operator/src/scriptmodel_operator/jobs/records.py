@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.engine.values import JobRef, JobState, PipelineApply, PipelineRef, PipelineSpec, RepoRef
@@ -71,7 +71,7 @@ class RunRecord:
     """A run of a job. `folder` is that of the trial, `/` for a job with one run."""
 
     folder: str
-    hash: str
+    hash: Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")]
     state: RunState = RunState.PENDING
     attempt: int = 0
     """The number of the newest attempt, or of the one that made the result; 0 for none."""

@@ -5,7 +5,7 @@ A run is what one execution of a pipeline's command computes; an attempt is one 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -26,6 +26,8 @@ class JobSettings:
     """NetworkPolicyPeers that pods may connect to; without any they may connect to all."""
     operator_pod: Mapping[str, Any] = field(default_factory=dict)
     """Node selector, tolerations and pull secrets of the operator's image."""
+    refusal: Callable[[PipelineSpec], str | None] = lambda _spec: None
+    """Why policy allows no Job of a pipeline, whose record people may write."""
 
 
 @dataclass(frozen=True, slots=True)
