@@ -190,7 +190,7 @@ async def test_the_pages_show_script_and_log(team: Team, control_plane: ControlP
     model = f"/models/{team.alice.namespace}/thrones"
     async with entered(reads, Api([])) as browser:
         await browser.page(model, "perplexity 12.5 on the test split")
-        await browser.page(f"{model}/script", LINE)
+        await browser.page(f"{model}/script", "To be or not to be.")
         if everywhere:
             await browser.page(model, "train", "SUCCESS")
     await asyncio.to_thread(session.close)
