@@ -200,6 +200,8 @@ def test_kubectl_shows_jobs_and_events(team: Team) -> None:
     kubectl = partial(team.cluster.kubectl, f"--kubeconfig={team.alice.kubeconfig}")
     assert "thrones-" in kubectl("get", "jobs")
     assert "the script is written" in kubectl("describe", "scriptmodel", "thrones").partition("\nEvents:")[2]
+    for right in (["watch", "jobs"], ["watch", "pods"], ["watch", "events"], ["get", "resourcequotas"]):
+        assert kubectl("auth", "can-i", *right) == "yes\n"
 
 
 def test_no_request_is_left(team: Team) -> None:
