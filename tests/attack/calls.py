@@ -22,11 +22,10 @@ from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 from python_pachyderm.proto.v2.transaction import transaction_pb2 as transaction
 
-from localpach.api.cluster import AdminService
+from localpach.api.cluster import AdminService, TransactionService
 from localpach.api.interceptor import GENERATED
-from localpach.api.services import PfsService, PpsService
-from localpach.api.transaction import TransactionService
-from localpach.pps import inputs, validation
+from localpach.api.pfs_service import PfsService
+from localpach.api.pps_service import PpsService
 from localpach.unsupported import UNSUPPORTED
 from tests.attack.runner import FindingError, main
 from tests.contract.serving import Localpach, start
@@ -42,12 +41,7 @@ ANSWERED = {
     if not call.__qualname__.startswith(GENERATED)
 }
 METHODS: list[MethodDescriptor] = [each for service in SERVICES for each in service.methods if each.name in ANSWERED]
-REFUSED = {name for names in UNSUPPORTED.values() for name in names} | {
-    *inputs.UNSUPPORTED,
-    *inputs.UNSUPPORTED_FIELDS,
-    *validation.UNSUPPORTED,
-    *validation.UNSUPPORTED_IN_TRANSFORM,
-}
+REFUSED = {name for names in UNSUPPORTED.values() for name in names}
 """Fields with which a call gets no further than the first check."""
 NAMES = ["", "a", "b", "corpus", "train", "master", "default", "user", "spec", "meta", "x" * 70, "A_b-9"]
 ODD = [

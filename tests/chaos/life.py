@@ -198,12 +198,24 @@ class Life:
             }
         commits = {}
         for name in self.names:
-            listed = self._pfs.ListCommit(pfs_pb2.ListCommitRequest(repo=_repo(name)), timeout=_CALL_SECONDS)
-            commits[name] = sum([1 async for _commit in listed])
+            commits[name] = await self._commits(name)
         metadata = {key: found["metadata"].get(key) for key in ("finalizers", "annotations", "generation")}
         reported = {"metadata": metadata, "status": found["status"], "pipelines": pipelines, "commits": commits}
         normal: Object = self._normal(reported)
         return normal
+
+    async def _commits(self, name: str) -> int:
+        """Return the number of commits on the branches of a repo."""
+        branches = self._pfs.ListBranch(pfs_pb2.ListBranchRequest(repo=_repo(name)), timeout=_CALL_SECONDS)
+        waiting = [each.head.id async for each in branches]
+        found: set[str] = set()
+        while waiting:
+            found.add(newest := waiting.pop())
+            request = pfs_pb2.InspectCommitRequest(commit=pfs_pb2.Commit(repo=_repo(name), id=newest))
+            info = await self._pfs.InspectCommit(request, timeout=_CALL_SECONDS)
+            if info.parent_commit.id and info.parent_commit.id not in found:
+                waiting.append(info.parent_commit.id)
+        return len(found)
 
     def _state(self, pipeline: str, job: pps_pb2.JobInfo, version: int) -> str:
         """Return version and state of a job; `version` is the pipeline's.

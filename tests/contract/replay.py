@@ -29,7 +29,7 @@ from python_pachyderm.proto.v2.pps import pps_pb2
 from python_pachyderm.proto.v2.transaction import transaction_pb2
 from python_pachyderm.proto.v2.version.versionpb import version_pb2
 
-from localpach.pps.worker import STARTUP_SECONDS
+from localpach.pps.workers import STARTUP_SECONDS
 from tests.contract.serving import open_channel
 
 Json = Any

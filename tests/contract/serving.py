@@ -107,7 +107,6 @@ def start(
                 str(root),
                 "--listen",
                 f"unix:{root}/socket",
-                "--no-fsync",
                 *arguments,
             ],
             stdout=subprocess.PIPE,

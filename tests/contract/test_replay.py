@@ -2,7 +2,7 @@
 
 import pytest
 
-from localpach.pps.worker import STARTUP_SECONDS
+from localpach.pps.workers import STARTUP_SECONDS
 from tests.contract.replay import with_missed
 
 RAN = {"started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:01Z"}

@@ -58,9 +58,16 @@ class Pachyderm:
         return str(self.pfs.InspectBranch(request, timeout=DEADLINE).head.id)
 
     def commits(self, repo: str) -> list[str]:
-        """Newest first."""
-        found = self.pfs.ListCommit(pfs_pb2.ListCommitRequest(repo=_repo(repo)), timeout=DEADLINE)
-        return [info.commit.id for info in found]
+        """Ids on master, newest first."""
+        found: list[str] = []
+        branches = self.pfs.ListBranch(pfs_pb2.ListBranchRequest(repo=_repo(repo)), timeout=DEADLINE)
+        newest = next((each.head.id for each in branches if each.branch.name == "master"), "")
+        while newest:
+            found.append(newest)
+            commit = pfs_pb2.Commit(repo=_repo(repo), id=newest)
+            info = self.pfs.InspectCommit(pfs_pb2.InspectCommitRequest(commit=commit), timeout=DEADLINE)
+            newest = info.parent_commit.id
+        return found
 
     def repos(self) -> set[str]:
         request = pfs_pb2.ListRepoRequest(type="user")

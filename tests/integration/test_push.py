@@ -33,11 +33,6 @@ def scriptmodel(localpach: Localpach, *args: str | Path) -> subprocess.Completed
     return command.scriptmodel({"SCRIPTMODEL_PACHD": localpach.address}, "--namespace=writers", *args)
 
 
-def commits(pachyderm: Pachyderm, repo: str) -> list[str]:
-    """Ids on master."""
-    return [info.commit.id for info in pachyderm.client.list_commit(repo)]
-
-
 def corpus(folder: Path) -> Path:
     (folder / "acts").mkdir(parents=True)
     (folder / "hamlet.txt").write_text(play(2))
@@ -54,7 +49,7 @@ def test_a_folder_becomes_one_commit_and_binary_files_are_noted(
     plays = corpus(tmp_path / "plays")
     done = scriptmodel(localpach, "push", plays, "--repo", repo, "--create")
     assert done.returncode == 0, done.stderr
-    (commit,) = commits(pachyderm, repo)
+    (commit,) = pachyderm.commits(repo)
     assert f"pushed 2 files (0.6 kB) to default/{repo}@master as commit {commit[:8]}\n" in done.stdout
     assert pachyderm.read(repo, commit, "/hamlet.txt") == play(2)
     assert pachyderm.read(repo, commit, "/acts/one.txt") == "[ HAMLET ]: Words .\n"
@@ -87,9 +82,9 @@ def test_a_second_push_overwrites_and_with_replace_forgets_the_rest(
     assert pachyderm.read(repo, newest, "/hamlet.txt") == "[ HAMLET ]: New .\n"
     assert pachyderm.read(repo, newest, "/acts/one.txt")
     assert scriptmodel(localpach, "push", hamlet, "--repo", repo, "--replace").returncode == 0
-    files = {info.file.path for info in pachyderm.client.list_file((repo, pachyderm.head(repo)), "/")}
-    assert files == {"/hamlet.txt"}
-    assert len(commits(pachyderm, repo)) == 3
+    files = [info.file.path for info in pachyderm.client.walk_file((repo, pachyderm.head(repo)), "/")]
+    assert files == ["/", "/hamlet.txt"]
+    assert len(pachyderm.commits(repo)) == 3
 
 
 def test_a_refused_push_is_one_line_with_what_to_do(
@@ -144,7 +139,7 @@ def test_a_file_that_changes_meanwhile_leaves_no_commit(
             push(gateway, BranchRef(RepoRef("default", repo), "master"), Progress(files), replace=False)
     finally:
         gateway.close()
-    assert commits(pachyderm, repo) == []
+    assert pachyderm.commits(repo) == []
 
 
 def test_an_interrupt_leaves_no_commit(localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path) -> None:
@@ -172,4 +167,4 @@ def test_an_interrupt_leaves_no_commit(localpach: Localpach, pachyderm: Pachyder
         process.wait(60)
     assert process.returncode == 130, text
     assert b"Traceback" not in text
-    assert commits(pachyderm, repo) == []
+    assert pachyderm.commits(repo) == []

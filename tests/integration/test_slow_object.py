@@ -45,7 +45,7 @@ async def test_one_slow_object_delays_no_other(
     stuck, quick = f"stuck-{cluster.namespace}", f"quick-{cluster.namespace}"
     for repo in (stuck, quick):
         await asyncio.to_thread(pachyderm.create_repo, repo)
-        await asyncio.to_thread(pachyderm.client.create_branch, repo, "master")
+        await asyncio.to_thread(pachyderm.put, repo, {})
     options = ["--poll-interval=0.5", f"--namespace={cluster.namespace}", "--workers=2"]
     async with TarPit(localpach.address, stuck) as proxy:
         with Operator(tmp_path, operator_kubeconfig, proxy.address, options=options):

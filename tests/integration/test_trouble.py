@@ -30,7 +30,7 @@ def test_a_missing_repo_then_a_missing_branch_then_an_empty_one_then_scripts(
     pachyderm.create_repo(name)
     found = cluster.reason("early", "CorpusBranchNotFound", SECONDS)
     assert "has no branch 'master'" in condition(found)["message"]
-    pachyderm.client.create_branch(name, "master")
+    pachyderm.put(name, {})
     found = cluster.reason("early", "CorpusEmpty", SECONDS)
     assert f"scriptmodel push DIR --repo {name}" in condition(found)["message"]
     assert not [each for each in pachyderm.pipelines() if each.startswith("early-")]

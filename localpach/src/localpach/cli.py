@@ -1,27 +1,24 @@
 """The command line of localpach."""
 
-import contextlib
 import gc
 import logging
 import shlex
 import signal
-import sqlite3
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from localpach import __version__
-from localpach.config import SOCKET, Settings
-from localpach.run.environment import parse_images
-from localpach.run.isolation import Isolation
 
-DAMAGED = 3
+if TYPE_CHECKING:
+    from localpach.server import Server
+
+FAILED, UNREADABLE = 1, 3
 LARGEST_PORT = 65_535
-FAILED = 1
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,13 +31,13 @@ def main() -> None:
     """
 
 
+_PATH = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+_ISOLATIONS = click.Choice(["auto", "namespace", "user-namespace", "replace"])
+
+
 @main.command(context_settings={"show_default": True, "auto_envvar_prefix": "LOCALPACH"})
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder of the store. It is created if it does not exist; an existing one is resumed.",
-)
+@click.option("--root", type=_PATH, required=True, help="Folder of the data, created if needed, else resumed.")
 @click.option(
     "--listen",
     default="127.0.0.1:30650",
@@ -59,10 +56,10 @@ def main() -> None:
 )
 @click.option(
     "--isolation",
-    type=click.Choice(["auto", "namespace", "replace"]),
+    type=_ISOLATIONS,
     default="auto",
-    help="How a job gets its /pfs. namespace: in its own mount namespace; replace: by replacing a leading /pfs in the "
-    "words of its command; auto: namespace if the machine allows it.",
+    help="How a job gets its /pfs. namespace: in its own mount namespace; user-namespace: likewise, without root; "
+    "replace: by replacing a leading /pfs in the words of its command; auto: the first that the machine allows.",
 )
 @click.option(
     "--settle",
@@ -71,11 +68,9 @@ def main() -> None:
     metavar="SECONDS",
     help="Minimum time in JOB_RUNNING, so that clients that poll observe it, as with the real server.",
 )
-@click.option("--fsync/--no-fsync", default=True, help="Survive power cuts, too, not only a kill of the process.")
-@click.option("--accept-loss", is_flag=True, help="Let a store that lost its last changes continue without them.")
 @click.option(
     "--token-file",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=_FILE,
     help="File with the token that clients of a port need, read at each call [default: a new token in ROOT/token at "
     "each start].",
 )
@@ -88,8 +83,6 @@ def serve(
     images: tuple[str, ...],
     isolation: str,
     settle: float,
-    fsync: bool,
-    accept_loss: bool,
     token_file: Path | None,
     quiet: bool,
     verbose: bool,
@@ -107,102 +100,77 @@ def serve(
         pachctl config set context local --overwrite
       pachctl config set active-context local
     """
-    _log_to_stderr(quiet=quiet, verbose=verbose)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    log = logging.getLogger("localpach")
+    log.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
+    gc.disable()  # a fifth of a start: it would find nothing, and later it skips what was imported
+    from localpach.model import UnreadableSnapshotError  # noqa: PLC0415  # --help stays fast
+    from localpach.run.isolation import Isolation, parse_images  # noqa: PLC0415  # likewise
+    from localpach.server import SOCKET, Server, Settings, StartError  # noqa: PLC0415  # likewise
+
+    gc.freeze()
+    gc.enable()
+    host, _, port = listen.rpartition(":")
+    is_port = bool(host) and port.isdecimal() and int(port) <= LARGEST_PORT
+    if listen == SOCKET or not (listen.startswith(SOCKET) or is_port):
+        raise click.UsageError(f"--listen: {listen!r} is neither HOST:PORT nor unix:PATH")
     try:
         environments = parse_images(images)
     except ValueError as error:
         raise click.UsageError(f"--image: {error}") from None
-    host, _, port = listen.rpartition(":")
-    if listen == SOCKET or (
-        not listen.startswith(SOCKET) and (not host or not port.isdecimal() or int(port) > LARGEST_PORT)
-    ):
-        raise click.UsageError(f"--listen: {listen!r} is neither HOST:PORT nor unix:PATH")
-    settings = Settings(
-        root=root.expanduser().resolve(),
-        listen=listen,
-        images=environments,
-        isolation=None if isolation == "auto" else Isolation(isolation),
-        settle=settle,
-        fsync=fsync,
-        accept_loss=accept_loss,
-        token_file=token_file,
-    )
-    _serve(settings, quiet=quiet)
-
-
-def _serve(settings: Settings, *, quiet: bool) -> None:
-    gc.disable()  # a fifth of a start: it would find nothing, and later it skips what was imported
-    from localpach.server import AddressError, AlreadyServedError, Server  # noqa: PLC0415  # --help stays fast
-    from localpach.store.database import DamagedStoreError  # noqa: PLC0415  # likewise
-
-    gc.freeze()
-    gc.enable()
+    chosen = None if isolation == "auto" else Isolation(isolation)
+    settings = Settings(root.expanduser().resolve(), listen, environments, chosen, settle, token_file)
     # A signal can arrive while this thread holds the lock of an Event. A SimpleQueue is safe to use in a handler.
     received: SimpleQueue[int] = SimpleQueue()
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        received.put(number)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    with contextlib.ExitStack() as stack:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: received.put(number))
+    with ExitStack() as stack:
         try:
             server = stack.enter_context(Server(settings))
-        except DamagedStoreError as error:
-            _fail(DAMAGED, f"the store is damaged and is not served: {error}")
-        except (AddressError, AlreadyServedError) as error:
+        except UnreadableSnapshotError as error:
+            _fail(UNREADABLE, str(error))
+        except StartError as error:
             _fail(FAILED, str(error))
-        except (OSError, sqlite3.OperationalError) as error:
-            reason = getattr(error, "strerror", None) or error
-            _fail(FAILED, f"cannot use {settings.root}: {reason}; name another folder with --root")
-        _announce(settings, server.address, server.token.file, server.isolation, quiet=quiet)
-        number = _waited(received)
-        logging.getLogger("localpach").info("stopping on %s", signal.Signals(number).name)
+        except OSError as error:
+            _fail(FAILED, f"cannot use {settings.root}: {error.strerror or error}; name another folder with --root")
+        click.echo(f"localpach {__version__} is ready on {server.address}")
+        if not quiet:
+            click.echo(_instructions(server, settings.root))
+        sys.stdout.flush()
+        log.info("stopping on %s", signal.Signals(_wait(received)).name)
 
 
-def _waited(received: SimpleQueue[int]) -> int:
+def _wait(received: SimpleQueue[int]) -> int:
     """Return the signal that stops the server. Another thread may be given it, which does not wake this one."""
     while True:
-        with contextlib.suppress(Empty):
+        with suppress(Empty):
             return received.get(timeout=1.0)
 
 
-def _announce(settings: Settings, address: str, token: Path, isolation: Isolation, *, quiet: bool) -> None:
-    click.echo(f"localpach {__version__} is ready on {address}")
-    if not quiet:
-        host, _, port = address.rpartition(":")
-        file = shlex.quote(str(token))
-        found = {
-            Isolation.NAMESPACE: "each job has its own /pfs",
-            Isolation.REPLACE: "this machine does not allow mount namespaces: a leading /pfs in the words of a "
-            "job's command is replaced, and PFS_ROOT is set",
-        }[isolation]
-        clients = f"""  Python    python_pachyderm.Client("unix", "{port}")
+def _instructions(server: "Server", root: Path) -> str:
+    """Return how clients connect."""
+    address, token = server.address, server.token.file
+    host, _, port = address.rpartition(":")
+    jobs = "each job has its own /pfs"
+    if server.isolation.value == "replace":
+        jobs = "this machine has no mount namespaces: a leading /pfs in a job's words is replaced; PFS_ROOT is set"
+    clients = f"""  Python    python_pachyderm.Client("unix", "{port}")
   operator  scriptmodel-operator run --pachd {address} --trainer-image IMAGE"""
-        if not address.startswith(SOCKET):
-            clients = f"""  token     {token}
+    if host != "unix":
+        clients = f"""  token     {token}
   Python    python_pachyderm.Client("{host}", {port}, auth_token=open("{token}").read().strip())
-  pachctl   echo '{{"pachd_address": "grpc://{address}", "session_token": "'$(cat {file})'"}}' |
+  pachctl   echo '{{"pachd_address": "grpc://{address}", "session_token": "'$(cat {shlex.quote(str(token))})'"}}' |
             pachctl config set context local --overwrite && pachctl config set active-context local
-  operator  scriptmodel-operator run --pachd {address} --pachd-token-file {file} --trainer-image IMAGE"""
-        click.echo(
-            f"""  root      {settings.root}
-  jobs      {found}
+  operator  scriptmodel-operator run --pachd {address} --pachd-token-file {token} --trainer-image IMAGE"""
+    return f"""  root      {root}
+  jobs      {jobs}
 {clients}
 For one user on one machine; it does not replace a cluster. Ctrl-C stops it; the root folder keeps its data."""
-        )
-    sys.stdout.flush()
 
 
 def _fail(status: int, message: str) -> NoReturn:
     click.echo(f"localpach: {message}", err=True)
     sys.exit(status)
-
-
-def _log_to_stderr(*, quiet: bool, verbose: bool) -> None:
-    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("localpach").setLevel(level)
 
 
 if __name__ == "__main__":

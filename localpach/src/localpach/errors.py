@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+
 import grpc
 
 
@@ -49,13 +52,21 @@ class UnimplementedError(PachError):
     code = grpc.StatusCode.UNIMPLEMENTED
 
 
-class DataLossError(PachError):
-    code = grpc.StatusCode.DATA_LOSS
-
-
-class JobFinishedError(PachError):
-    """An error because a job in a final state cannot change its state."""
-
-
 class InvalidGlobError(PachError):
     """An error because a glob cannot be parsed."""
+
+
+FULL = "the disk of localpach is full: free some space on the disk of its --root folder, then retry"
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether an error means that the disk is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def log_error(log: logging.Logger, what: str, error: BaseException) -> None:
+    """Log an unexpected error with its traceback, or a full disk in one line."""
+    if is_full(error):
+        log.error("%s: %s", what, FULL)
+    else:
+        log.error(what, exc_info=error)

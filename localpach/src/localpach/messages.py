@@ -1,4 +1,4 @@
-"""The protobuf message classes that localpach uses, and conversions to and from its own types."""
+"""The protobuf messages that localpach uses, and conversions to and from its own types."""
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty

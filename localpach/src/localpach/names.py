@@ -22,18 +22,19 @@ def validate_name(name: str) -> None:
         raise PachError(f"name ({name}) invalid: only alphanumeric characters, underscores, and dashes are allowed")
 
 
-def validate_project_name(name: str | None) -> None:
-    """Raise PachError for an invalid project name. Its length is limited because it is part of a Kubernetes name."""
+def validate_project_name(name: str | None) -> str:
+    """Return a project name, which is limited as a part of a Kubernetes name. Raises PachError for an invalid one."""
     if name is None:
         raise PachError("nil project")
     if name == DEFAULT_PROJECT:
-        return
+        return name
     if len(name) > PROJECT_NAME_LIMIT:
         excess = len(name) - PROJECT_NAME_LIMIT
         raise PachError(f'project name "{name}" is {excess} characters longer than the {PROJECT_NAME_LIMIT} max')
     validate_name(name)
     if not name[0].isalnum():
         raise PachError("project names must start with an alphanumeric character")
+    return name
 
 
 def parse_ancestry(text: str) -> tuple[str, int]:

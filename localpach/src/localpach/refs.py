@@ -11,7 +11,7 @@ SPEC = "spec"
 META = "meta"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class RepoRef:
     project: str
     name: str
@@ -22,12 +22,7 @@ class RepoRef:
         return base if self.type == USER else f"{base}.{self.type}"
 
     @property
-    def columns(self) -> tuple[str, str, str]:
-        return self.project, self.name, self.type
-
-    @property
-    def key(self) -> str:
-        """Return the text by which repos are sorted."""
+    def sorted_by(self) -> str:
         return f"{self.project}/{self.name}.{self.type}"
 
     def of_type(self, kind: str) -> RepoRef:
@@ -46,9 +41,19 @@ class BranchRef:
         return f"{self.repo}@{self.name}"
 
     @property
-    def key(self) -> str:
-        """Return the text by which branches are sorted in provenance lists."""
-        return f"{self.repo.key}@{self.name}"
+    def sorted_by(self) -> str:
+        return f"{self.repo.sorted_by}@{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitKey:
+    """A commit that exists. Commits of one commit set have the same id, in different repos."""
+
+    repo: RepoRef
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +75,6 @@ class PipelineRef:
 
     def __str__(self) -> str:
         return f"{self.project}/{self.name}"
-
-    @property
-    def columns(self) -> tuple[str, str]:
-        return self.project, self.name
 
     def repo(self, kind: str = USER) -> RepoRef:
         """Return the output repo, or the spec or meta repo."""

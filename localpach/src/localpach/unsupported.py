@@ -1,32 +1,34 @@
 """Fields of requests that localpach does not carry out."""
 
-from typing import Any
+from google.protobuf.message import Message
 
 from localpach.errors import UnimplementedError
-from localpach.messages import pfs, pps
 
-_PAGES = ("number", "reverse", "paginationMarker")
-UNSUPPORTED: dict[type, tuple[str, ...]] = {
-    pfs.ListCommitRequest: ("reverse", "started_time"),
-    pfs.ListBranchRequest: ("reverse",),
-    pfs.CreateBranchRequest: ("trigger",),
-    pfs.ListFileRequest: _PAGES,
-    pfs.WalkFileRequest: _PAGES,
-    pfs.GlobFileRequest: ("path_range",),
-    pfs.GetFileRequest: ("URL", "path_range"),
-    pps.ListPipelineRequest: ("commit_set", "jqFilter"),
-    pps.DeletePipelineRequest: ("all",),
-    pps.ListJobRequest: ("input_commit", "jqFilter", "reverse", "paginationMarker"),
-    pps.ListJobSetRequest: ("jqFilter", "reverse", "paginationMarker"),
-    pps.ListDatumRequest: ("input", *_PAGES),
-    pps.GetLogsRequest: ("data_filters", "master", "use_loki_backend"),
+_PAGES = {"number", "reverse", "paginationMarker"}
+UNSUPPORTED = {
+    "ListBranchRequest": {"reverse"},
+    "WalkFileRequest": _PAGES,
+    "GetFileRequest": {"URL", "path_range"},
+    "ListPipelineRequest": {"commit_set", "jqFilter"},
+    "DeletePipelineRequest": {"all"},
+    "ListJobRequest": {"input_commit", "jqFilter", "reverse", "paginationMarker"},
+    "GetLogsRequest": {"data_filters", "master", "use_loki_backend"},
+    "CreatePipelineRequest": {
+        *("spout", "service", "egress", "s3_out", "determined", "tf_job", "pod_spec", "spec_commit", "job_timeout")
+    },
+    "Transform": {"datum_batching", "secrets", "err_cmd", "accept_return_code"},
+    "Input": {"union", "join", "group", "cron"},
+    "PFSInput": {"s3", "trigger", "join_on", "group_by", "outer_join"},
 }
-"""Fields that localpach does not carry out, by the request."""
+"""Fields that localpach does not carry out, by the message."""
 
 
-def check_call(request: Any) -> None:
-    """Raise UnimplementedError if an unsupported field of a request is set. Streams have none."""
-    unsupported = UNSUPPORTED.get(type(request), ())
-    for field, _ in request.ListFields() if unsupported else ():
-        if field.name in unsupported:
-            raise UnimplementedError(f"localpach does not support {field.name} of a {type(request).__name__}")
+def check(message: Message) -> None:
+    """Raise UnimplementedError if an unsupported field of a message is set, or of one in it."""
+    kind = message.DESCRIPTOR.name
+    for field, value in message.ListFields():
+        if field.name in UNSUPPORTED.get(kind, ()):
+            raise UnimplementedError(f"localpach does not support {field.name} of a {kind}: remove it")
+        if field.message_type is not None and not field.message_type.GetOptions().map_entry:
+            for each in value if field.label == field.LABEL_REPEATED else [value]:
+                check(each)

@@ -1,7 +1,5 @@
 """The command line: help, options, environment variables, logs and exit statuses."""
 
-import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -50,13 +48,6 @@ def test_a_folder_of_jobs_that_cannot_be_created_is_reported(tmp_path: Path) -> 
     assert result.stderr == f"localpach: cannot use {tmp_path}: File exists; name another folder with --root\n"
 
 
-def test_a_database_that_cannot_be_opened_is_not_reported_as_damaged(tmp_path: Path) -> None:
-    (tmp_path / "metadata.db").mkdir()
-    result = localpach("serve", "--listen", "127.0.0.1:0", "--root", str(tmp_path))
-    assert result.returncode == 1
-    assert result.stderr.startswith(f"localpach: cannot use {tmp_path}: unable to open database file")
-
-
 def test_options_can_be_set_by_environment_variables(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("mine")
@@ -78,32 +69,11 @@ def _linked(folder: Path) -> Path:
     return folder / "link"
 
 
-def test_startup_takes_little_more_than_its_imports(tmp_path: Path) -> None:
-    """Measure CPU time, since wall-clock time depends on the load of the machine."""
+def test_a_start_imports_no_client_and_nothing_of_the_operator() -> None:
     program = "import sys, localpach.cli, localpach.server; print(*sys.modules)"
-    imported, started = [], []
-    for number in range(2):
-        before = _cpu_of_children()
-        modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-        imported.append(_cpu_of_children() - before)
-        server = start(tmp_path / f"root{number}")
-        started.append(_cpu_of(server.process.pid))
-        server.end()
+    modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     unused = {"numpy", "kubernetes", "kopf", "aiohttp", "pydantic", "scriptmodel_operator", "python_pachyderm.client"}
     assert not set(modules.split()) & unused
-    assert min(started) < 2 * min(imported)
-
-
-def _cpu_of(process: int) -> float:
-    """Return the CPU seconds of a process."""
-    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
-def _cpu_of_children() -> float:
-    """Return the CPU seconds of all ended child processes."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def test_it_stops_cleanly_on_sigterm(tmp_path: Path) -> None:

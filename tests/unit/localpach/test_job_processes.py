@@ -1,9 +1,6 @@
 """The processes of jobs: their isolation, and that they end with their job and with the server."""
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +9,6 @@ from tempfile import TemporaryDirectory
 import pytest
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
-from localpach.run.process import SUPERVISOR
 from tests.contract.serving import Localpach, serving, start
 from tests.unit.localpach.client import Client, Name, job, sh, until
 
@@ -54,36 +50,7 @@ def test_no_process_outlives_the_server(tmp_path: Path, how: Callable[[Localpach
     until(lambda: not any(alive(pid) for pid in mine))
 
 
-SIGTERM_DURING_FORK = """
-import json, os, runpy, signal, sys, time
-fork = os.fork
-
-def fork_and_stop():
-    child = fork()
-    if child:
-        os.kill(os.getpid(), signal.SIGTERM)
-    else:
-        time.sleep(0.5)  # the parent is gone before the child can ask for a signal at its death
-    return child
-
-os.fork = fork_and_stop
-read_end, write_end = os.pipe()
-spec = {"server": os.getppid(), "isolate": False, "cmd": ["sleep", "602"], "env": dict(os.environ), "cwd": "/"}
-os.write(write_end, json.dumps({**spec, "memory": 0}).encode())
-os.close(write_end)
-sys.argv[1:] = [str(read_end)]
-runpy.run_path(SUPERVISOR, run_name="__main__")
-"""
-
-
-def test_a_supervisor_that_is_stopped_while_it_starts_the_command_kills_it() -> None:
-    program = SIGTERM_DURING_FORK.replace("SUPERVISOR", repr(str(SUPERVISOR)))
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
-    assert done.returncode == 128 + signal.SIGTERM, done.stderr
-    # It holds the pipes of its output until it ends, so that it would have been waited for if it lived.
-
-
-def test_the_spec_of_a_command_is_not_in_its_command_line(
+def test_the_variables_of_a_command_are_not_in_its_command_line(
     server: Localpach, client: Client, name: Name, corpus: str
 ) -> None:
     train = name("train")
@@ -145,7 +112,7 @@ def test_read_only_folders_of_a_killed_job_are_deleted_at_the_next_start(tmp_pat
     assert outside.stat().st_mode & 0o777 == 0o755
 
 
-@pytest.fixture(params=["namespace", "replace"])
+@pytest.fixture(params=["namespace", "user-namespace", "replace"])
 def isolated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Client]]:
     """Start a server with each kind of isolation."""
     with serving(tmp_path / "root", "--isolation", request.param) as server:
@@ -162,13 +129,13 @@ def test_both_kinds_of_isolation_run_a_command(isolated: tuple[str, Client]) -> 
     uuid = client.create_pipeline("root", sh('echo "${PFS_ROOT-none}"; cat $in/a'), "corpus", datum_tries=1)
     assert client.finished_job("root", uuid).state == pps.JOB_SUCCESS
     first, second = client.lines("root", uuid)
-    assert (first == "none") == (kind == "namespace")
+    assert (first == "none") == (kind != "replace")
     assert second == "hello"
 
 
 def test_a_namespace_needs_no_privileges(tmp_path: Path) -> None:
     dropped = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin") if os.getuid() == 0 else ()
-    server = start(tmp_path / "root", "--isolation", "namespace", wrapper=dropped)
+    server = start(tmp_path / "root", "--isolation", "user-namespace", wrapper=dropped)
     try:
         client = Client(server.address)
         client.create_repo("corpus")

@@ -1,10 +1,12 @@
-"""The services that describe the server: version, admin."""
+"""The calls about the version, the cluster and transactions."""
 
 import grpc
-from google.protobuf.empty_pb2 import Empty
 
 from localpach import __version__
-from localpach.protocol import admin, admin_grpc, version, version_grpc
+from localpach.messages import Empty
+from localpach.messages import transaction as tx
+from localpach.protocol import admin, admin_grpc, transaction_grpc, version, version_grpc
+from localpach.requests import Requests
 
 VERSION = (2, 7, 8)
 
@@ -19,15 +21,33 @@ class VersionService(version_grpc.APIServicer):  # type: ignore[misc]  # generat
 
 
 class AdminService(admin_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
-    """The admin service; the cluster is one machine."""
-
-    def __init__(self, cluster_id: str) -> None:
-        self._id = cluster_id
+    def __init__(self, cluster: str) -> None:
+        self._id = cluster
 
     def InspectCluster(self, request: admin.InspectClusterRequest, context: grpc.ServicerContext) -> admin.ClusterInfo:
         return admin.ClusterInfo(id=self._id, deployment_id=self._id, version_warnings_ok=True)
 
 
-def add_to(server: grpc.Server, cluster_id: str) -> None:
-    version_grpc.add_APIServicer_to_server(VersionService(), server)
-    admin_grpc.add_APIServicer_to_server(AdminService(cluster_id), server)
+class TransactionService(transaction_grpc.APIServicer):  # type: ignore[misc]  # generated without types
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+
+    def BatchTransaction(
+        self, request: tx.BatchTransactionRequest, context: grpc.ServicerContext
+    ) -> tx.TransactionInfo:
+        return self._requests.batch(list(request.requests))
+
+    def StartTransaction(self, request: tx.StartTransactionRequest, context: grpc.ServicerContext) -> tx.Transaction:
+        return self._requests.start()
+
+    def DeleteTransaction(self, request: tx.DeleteTransactionRequest, context: grpc.ServicerContext) -> Empty:
+        self._requests.delete(request.transaction.id)
+        return Empty()
+
+    def ListTransaction(self, request: tx.ListTransactionRequest, context: grpc.ServicerContext) -> tx.TransactionInfos:
+        return tx.TransactionInfos(transaction_info=self._requests.list_all())
+
+    def FinishTransaction(
+        self, request: tx.FinishTransactionRequest, context: grpc.ServicerContext
+    ) -> tx.TransactionInfo:
+        return self._requests.finish(request.transaction.id)

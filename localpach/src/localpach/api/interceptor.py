@@ -10,10 +10,9 @@ from typing import Any, NoReturn
 
 import grpc
 
+from localpach import unsupported
 from localpach.access import Token
-from localpach.errors import PachError
-from localpach.store.disk import FULL, is_full, log_error
-from localpach.unsupported import check_call
+from localpach.errors import FULL, PachError, is_full, log_error
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +72,13 @@ def _wrapped(handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcM
 
     def single(request: Any, context: grpc.ServicerContext) -> Any:
         with _reporting(method, context):
-            check_call(request)
+            unsupported.check(request)
             return inner(request, context)
 
     def streaming(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         with _reporting(method, context):
-            check_call(request)
+            if not handler.request_streaming:
+                unsupported.check(request)
             yield from inner(request, context)
 
     kind = ("stream" if handler.request_streaming else "unary") + ("_stream" if streams else "_unary")

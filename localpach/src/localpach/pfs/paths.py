@@ -1,14 +1,18 @@
-"""Paths of files: their canonical form, validation, and the keys by which they are sorted."""
+"""Paths of files, the keys by which they are sorted, and glob patterns, which become regular expressions."""
 
 import posixpath
 import re
+from functools import lru_cache
 
-from localpach.errors import PachError
+from localpach.errors import InvalidGlobError, PachError, UnimplementedError
 
 DEFAULT_DATUM = "default"
 SEPARATOR = "\0"
 _PRINTABLE = re.compile(rb"[ -~]+")
-GLOB_CHARACTER = re.compile(r"[*?\[\]{}!()@+^]")
+_GLOB_CHARACTER = re.compile(r"[*?\[\]{}!()@+^]")
+_GLOB_TOKEN = re.compile(r"\[([!^]?)((?:\\.|[^\]\\])*)\]|\\(.)|(\*\*|.)", re.DOTALL)
+_MEMBER = re.compile(r"\\?(.)", re.DOTALL)
+_EXPRESSIONS = {"**": ".*", "*": "[^/]*", "?": "[^/]", "{": "(?:"}
 
 
 def clean(path: str) -> str:
@@ -21,7 +25,7 @@ def validate(path: str) -> None:
     """Raise PachError if a path cannot be the path of a file."""
     if not _PRINTABLE.fullmatch(path.encode()):
         raise PachError(f"path ({path}) invalid: only printable ASCII characters allowed")
-    globbing = GLOB_CHARACTER.search(path)
+    globbing = _GLOB_CHARACTER.search(path)
     if globbing:
         raise PachError(f"path ({path}) invalid: globbing character ({globbing[0]}) not allowed in path")
     if any(element in (".", "..") for element in path.split("/")):
@@ -36,3 +40,33 @@ def key(path: str, datum: str) -> str:
 def split_key(text: str) -> tuple[str, str]:
     path, _, datum = text.partition(SEPARATOR)
     return path, datum
+
+
+@lru_cache(maxsize=1024)
+def compile_glob(pattern: str) -> re.Pattern[str]:
+    """Compile a cleaned pattern. Raises InvalidGlobError or UnimplementedError."""
+    pieces: list[str] = []
+    groups = 0
+    for negation, members, escaped, plain in _GLOB_TOKEN.findall(pattern):
+        if plain == "[":
+            raise InvalidGlobError(f'invalid glob "{pattern}": unexpected end of input')
+        if plain == "(" or "[:" in members:  # as in @(a|b), [[:digit:]]
+            raise UnimplementedError(f'localpach does not support the glob "{pattern}": use *, ?, [...] and {{a,b}}')
+        if groups and plain in (",", "}"):
+            groups -= plain == "}"
+            pieces.append("|" if plain == "," else ")")
+        elif not plain and not escaped:
+            chosen = _MEMBER.sub(lambda found: found[1] if found[0] == "-" else re.escape(found[1]), members)
+            pieces.append(f"[{'^' if negation else ''}{chosen}]")
+        else:
+            groups += plain == "{"
+            pieces.append(_EXPRESSIONS.get(plain, re.escape(plain or escaped)))
+    try:
+        return re.compile("".join(pieces) + ")" * groups, re.DOTALL)
+    except re.error as error:
+        raise InvalidGlobError(f'invalid glob "{pattern}": {error.msg}') from None
+
+
+def matches(glob: re.Pattern[str], path: str) -> bool:
+    """Return whether a pattern matches a whole path; the path of a directory has a trailing slash."""
+    return glob.pattern == "/" if path == "/" else glob.fullmatch(path.rstrip("/")) is not None

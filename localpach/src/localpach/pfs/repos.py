@@ -1,44 +1,44 @@
-"""Repos."""
+"""Projects, repos and temporary file sets."""
 
+import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 from localpach.errors import AlreadyExistsError, NotFoundError, PachError
-from localpach.names import validate_name
+from localpach.messages import SECOND
+from localpach.names import validate_name, validate_project_name
+from localpach.pfs.files import Files, Tree
 from localpach.refs import USER, PipelineRef, RepoRef
-from localpach.store.database import Txn
+from localpach.state import FileSet, Project, Repo, State, Txn
 
 FILESETS_REPO = "__filesets__"
-_COLUMNS = "id, project, name, type, description, created"
-_FROM = f"SELECT {_COLUMNS} FROM repos"
-_NAMED = f"{_FROM} WHERE project = ? AND name = ?"
+FILESET_SECONDS = 30 * 60
+ID_LENGTH = 32  # hex digits
 
 
-@dataclass(frozen=True, slots=True)
-class Repo:
-    id: int
-    ref: RepoRef
-    description: str
-    created: int
+def create_project(txn: Txn, name: str | None, description: str, *, update: bool) -> None:
+    """Create a project, or with ``update`` change the description of an existing one."""
+    try:
+        valid = validate_project_name(name)
+    except PachError as error:
+        raise error.within("invalid project name") from None
+    existing = txn.projects.get(valid)
+    if existing is not None and not update:
+        raise AlreadyExistsError(f'could not create project: project "{name}" already exists')
+    txn.projects[valid] = Project(valid, description, existing.created if existing else txn.now)
 
 
-def find(txn: Txn, ref: RepoRef) -> Repo | None:
-    return txn.first(_from_row, f"{_NAMED} AND type = ?", *ref.columns)
-
-
-def get(txn: Txn, ref: RepoRef) -> Repo:
-    found = find(txn, ref)
+def get(state: State, ref: RepoRef) -> Repo:
+    found = state.repos.get(ref)
     if found is None:
         raise NotFoundError(f"repo {ref} not found")
     return found
 
 
-def list_all(txn: Txn, *, kind: str = "", projects: Iterable[str] = ()) -> list[Repo]:
+def list_all(state: State, kind: str, projects: Iterable[str]) -> list[Repo]:
     """List the repos of a type (empty: all types) in some projects (empty: all), newest first."""
-    selected = set(projects)
-    found = txn.rows(f"{_FROM} WHERE ? IN ('', type) ORDER BY id DESC", kind)
-    return [repo for repo in map(_from_row, found) if not selected or repo.ref.project in selected]
+    chosen = set(projects)
+    found = (each for each in state.repos.values() if kind in ("", each.key.type))
+    return [each for each in found if not chosen or each.key.project in chosen][::-1]
 
 
 def create(txn: Txn, ref: RepoRef | None, description: str, *, update: bool = False) -> None:
@@ -49,40 +49,35 @@ def create(txn: Txn, ref: RepoRef | None, description: str, *, update: bool = Fa
         raise PachError(f"{FILESETS_REPO} is a reserved name")
     ref = ref.of_type(ref.type or USER)
     validate_name(ref.name)
-    if txn.row("SELECT 1 FROM projects WHERE name = ?", ref.project) is None:
+    if ref.project not in txn.projects:
         raise NotFoundError(f'cannot find project "{ref.project}": project "{ref.project}" not found')
-    existing = find(txn, ref)
-    if existing is None:
-        if ref.type != USER and find(txn, ref.of_type(USER)) is None:
-            user = ref.of_type(USER)
-            raise NotFoundError(
-                f"cannot create a system repo without a corresponding 'user' repo: repo {user} not found"
-            )
-        txn.db.execute(
-            "INSERT INTO repos (project, name, type, description, created) VALUES (?, ?, ?, ?, ?)",
-            (*ref.columns, description, txn.now),
-        )
-    elif not update:
+    existing = txn.repos.get(ref)
+    user = ref.of_type(USER)
+    if existing is None and ref.type != USER and user not in txn.repos:
+        raise NotFoundError(f"cannot create a system repo without a corresponding 'user' repo: repo {user} not found")
+    if existing is not None and not update:
         raise AlreadyExistsError(f"repo {ref} already exists")
-    else:
-        txn.db.execute("UPDATE repos SET description = ? WHERE id = ?", (description, existing.id))
+    txn.repos[ref] = Repo(ref, description, existing.created if existing else txn.now)
 
 
-def belongs_to_pipeline(txn: Txn, ref: RepoRef) -> bool:
+def belongs_to_pipeline(state: State, ref: RepoRef) -> bool:
     """Return whether a pipeline of this name exists, so that the repo is managed by it."""
-    pipeline = PipelineRef(ref.name, ref.project)
-    found = txn.row("SELECT 1 FROM pipelines WHERE project = ? AND name = ?", *pipeline.columns)
-    return found is not None
+    return any(key.pipeline == PipelineRef(ref.name, ref.project) for key in state.pipelines)
 
 
-def related(txn: Txn, repo: Repo) -> list[Repo]:
-    """Return the repos that are deleted together with this one: all of its name for a user repo, else itself."""
-    if repo.ref.type != USER:
-        return [repo]
-    return txn.all(_from_row, f"{_NAMED} ORDER BY id DESC", repo.ref.project, repo.ref.name)
+def save_fileset(txn: Txn, files: Files, tree: Tree, seconds: int) -> str:
+    """Store a file set for some seconds, and delete those that have expired; return its id."""
+    name = uuid.uuid4().hex
+    txn.filesets = {key: each for key, each in txn.filesets.items() if each.expires > txn.now}
+    txn.filesets[name] = FileSet(name, txn.now + (seconds or FILESET_SECONDS) * SECOND, files.save(tree))
+    return name
 
 
-def _from_row(row: tuple[Any, ...]) -> Repo:
-    number, project, name, kind, description, created = row
-    ref = RepoRef(project, name, kind)
-    return Repo(number, ref, description, created)
+def load_fileset(state: State, files: Files, name: str) -> Tree:
+    """Return the files of a file set. Raises NotFoundError if it does not exist or has expired."""
+    length = len(name.replace("-", ""))
+    if length != ID_LENGTH:
+        raise PachError(f"parsing fileset.ID: too {'short' if length < ID_LENGTH else 'long'} to be ID len={length}")
+    if name not in state.filesets:
+        raise NotFoundError(f"fileset {name} not found")
+    return files.tree(state.filesets[name].files)

@@ -6,13 +6,13 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from localpach.messages import commit_message, pfs, pps, timestamp
-from localpach.pfs.commits import Commit
-from localpach.pfs.globs import compile_glob
-from localpach.pfs.listing import Entry, Tree
-from localpach.pps.states import DatumState
-from localpach.refs import CommitRef, JobRef, RepoRef
-from localpach.store.database import Txn
+from localpach.messages import pps
+from localpach.pfs import commits
+from localpach.pfs.files import Files, Tree
+from localpach.pfs.paths import compile_glob, split_key
+from localpach.pps.specs import repo_of
+from localpach.refs import META, SPEC, CommitKey, CommitRef, JobRef, PipelineRef
+from localpach.state import Commit, State
 
 _LENGTH = struct.Struct(">q")
 Opener = Callable[[CommitRef], tuple[Commit, Tree]]
@@ -20,14 +20,16 @@ Opener = Callable[[CommitRef], tuple[Commit, Tree]]
 
 @dataclass(frozen=True, slots=True)
 class DatumInput:
+    """A file or folder of an input. ``tree`` has the files of the commit, whose id is ``commit``."""
+
     name: str
-    branch: str
-    info: bytes
     repo: str
+    branch: str
     path: str
-    hash: bytes
+    digest: str
     commit: str
-    empty_files: bool = False
+    tree: Tree
+    empty_files: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,109 +50,57 @@ class Datum:
         """Return a hash of its id, its file contents and the pipeline's salt; a datum with a known hash is skipped."""
         state = hashlib.blake2b(self.id.encode(), digest_size=32)
         for each in self.inputs:
-            state.update(each.hash)
+            state.update(bytes.fromhex(each.digest))
         state.update(salt.encode())
         return state.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class DatumRecord:
-    """The result of a datum. ``job`` is the id of the job that processed it, ``inputs`` are serialized FileInfos."""
+class Base:
+    """The newest earlier job whose results can be reused: the files of its output, and the hashes of its datums."""
 
-    id: str
-    hash: str
-    job: str
-    state: DatumState
-    reason: str
-    stats: bytes
-    inputs: tuple[bytes, ...]
+    output: Tree
+    hashes: dict[str, str]
+
+    def paths(self, datum: str) -> list[str]:
+        """Return the output files of a datum."""
+        found = map(split_key, self.output.keys)
+        return [path for path, owner in found if owner == datum]
 
 
-def of_input(root: pps.Input | None, uuid: str, opener: Opener) -> list[Datum]:
+def of_input(root: pps.Input | None, name: str, opener: Opener) -> list[Datum]:
     """List the datums of an input at a commit set, sorted by id."""
     if root is None:
         return []
-    return sorted((Datum(tuple(inputs)) for inputs in _combinations(root, uuid, opener)), key=lambda datum: datum.id)
+    return sorted((Datum(tuple(each)) for each in _combinations(root, name, opener)), key=lambda datum: datum.id)
 
 
-def save(txn: Txn, commit: Commit, record: DatumRecord) -> None:
-    packed = b"".join(struct.pack(">I", len(each)) + each for each in record.inputs)
-    txn.db.execute(
-        "INSERT OR REPLACE INTO datums VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (commit.id, record.id, record.hash, record.job, record.state, record.reason, record.stats, packed),
-    )
+def find_base(state: State, files: Files, pipeline: PipelineRef, output: Commit) -> Base | None:
+    """Find the base of the job that fills a commit."""
+    earlier = commits.parent(state, output)
+    while earlier is not None:
+        sources = commits.sources(state, earlier)
+        if sources and all(source.repo.type == SPEC for source in sources):
+            return None  # of a version without input: it deleted the output of all jobs before
+        job = state.jobs.get(JobRef(pipeline, earlier.id))
+        meta = state.commits.get(CommitKey(pipeline.repo(META), earlier.id))
+        if job and job.datums and not earlier.error and meta is not None and not meta.error:
+            return Base(commits.tree(state, files, earlier), files.load(job.datums))
+        earlier = commits.parent(state, earlier)
+    return None
 
 
-def of_commit(txn: Txn, commit: Commit) -> list[DatumRecord]:
-    """Return the results that are stored with a meta commit, sorted by id."""
-    found = txn.rows(
-        "SELECT datum, hash, job, state, reason, stats, inputs FROM datums WHERE commit_id = ? ORDER BY datum",
-        commit.id,
-    )
-    return [
-        DatumRecord(name, digest, job, DatumState(state), reason, stats, tuple(_unpack(packed)))
-        for name, digest, job, state, reason, stats, packed in found
-    ]
-
-
-def message(record: DatumRecord, job: JobRef) -> pps.DatumInfo:
-    info = pps.DatumInfo(state=int(record.state))
-    info.datum.id = record.id
-    info.datum.job.pipeline.name = job.pipeline.name
-    info.datum.job.pipeline.project.name = job.pipeline.project
-    info.datum.job.id = record.job
-    info.stats.ParseFromString(record.stats)
-    for each in record.inputs:
-        info.data.add().ParseFromString(each)
-    if record.job != job.id:
-        info.state = int(DatumState.SKIPPED)
-    return info
-
-
-def file_info(commit: Commit | None, ref: CommitRef, entry: Entry) -> pfs.FileInfo:
-    if commit is None:
-        where = pfs.Commit(repo=pfs.Repo(name=ref.repo.name, type=ref.repo.type), id=ref.id)
-    else:
-        where = commit_message(commit.repo, commit.uuid, commit.branch)
-    info = pfs.FileInfo(
-        file=pfs.File(commit=where, path=entry.path, datum=entry.datum),
-        file_type=pfs.FileType.DIR if entry.is_dir else pfs.FileType.FILE,
-        size_bytes=entry.size,
-        hash=entry.hash,
-    )
-    if commit is not None and commit.finishing is not None:
-        info.committed.CopyFrom(timestamp(commit.finishing))
-    return info
-
-
-def _combinations(node: pps.Input, uuid: str, opener: Opener) -> Iterator[Sequence[DatumInput]]:
+def _combinations(node: pps.Input, name: str, opener: Opener) -> Iterator[Sequence[DatumInput]]:
     if node.HasField("pfs"):
-        yield from ((each,) for each in _files(node.pfs, uuid, opener))
+        yield from ((each,) for each in _matched(node.pfs, name, opener))
     else:
-        members = [list(_combinations(member, uuid, opener)) for member in node.cross]
+        members = [list(_combinations(member, name, opener)) for member in node.cross]
         yield from (tuple(itertools.chain(*choice)) for choice in itertools.product(*members))
 
 
-def _files(source: pps.PFSInput, uuid: str, opener: Opener) -> Iterator[DatumInput]:
-    repo = RepoRef(source.project, source.repo, source.repo_type)
-    ref = CommitRef(repo, uuid)
-    commit, tree = opener(ref)
+def _matched(source: pps.PFSInput, name: str, opener: Opener) -> Iterator[DatumInput]:
+    commit, tree = opener(CommitRef(repo_of(source), name))
     for entry in tree.glob(compile_glob(source.glob)):
         yield DatumInput(
-            name=source.name,
-            branch=source.branch,
-            info=file_info(commit, ref, entry).SerializeToString(),
-            repo=source.repo,
-            path=entry.path,
-            hash=entry.hash,
-            commit=commit.uuid,
-            empty_files=source.empty_files,
+            source.name, source.repo, source.branch, entry.path, entry.digest, commit.id, tree, source.empty_files
         )
-
-
-def _unpack(packed: bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(packed):
-        (length,) = struct.unpack_from(">I", packed, start)
-        yield packed[start + 4 : start + 4 + length]
-        start += 4 + length

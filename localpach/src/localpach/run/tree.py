@@ -7,10 +7,10 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from localpach.contents import PIECE, Contents
 from localpach.errors import PachError
 from localpach.pfs.paths import clean, validate
-from localpach.store import parts as parts_of
-from localpach.store.contents import PART, Session
+from localpach.state import Content
 
 OUTPUT = "out"
 
@@ -36,8 +36,8 @@ def write_input(folder: Path, files: Iterable[tuple[str, Iterable[bytes]]], proc
     return written
 
 
-def read_output(session: Session, pfs: Path, proceed: Callable[[], None]) -> Iterator[tuple[str, bytes]]:
-    """Store the files below `out` of a datum's `/pfs`; yield their paths and parts. Follows links of the command.
+def read_output(contents: Contents, pfs: Path, proceed: Callable[[], None]) -> Iterator[tuple[str, Content]]:
+    """Store the files below `out` of a datum's `/pfs`; yield their paths and contents. Follows links of the command.
 
     ``proceed`` is called between pieces and can raise to stop reading. Raises PachError for a name that is not a valid
     path, for a link out of `/pfs`, for an `out` that is not a folder, and for output that cannot be read.
@@ -47,7 +47,7 @@ def read_output(session: Session, pfs: Path, proceed: Callable[[], None]) -> Ite
     if folder.is_symlink() or not folder.is_dir():
         raise PachError(f"cannot upload /pfs/{OUTPUT}: the command removed it, or replaced it by a link or a file")
     try:
-        yield from _read_folder(session, pfs, folder, "/", proceed, depth=0)
+        yield from _read_folder(contents, pfs, folder, "/", proceed, depth=0)
     except OSError as error:
         raise PachError(f"cannot upload /pfs/{OUTPUT}: {error.strerror}") from None
 
@@ -70,8 +70,8 @@ def _make_writable(folder: Path) -> None:
 
 
 def _read_folder(
-    session: Session, pfs: Path, folder: Path, below: str, proceed: Callable[[], None], depth: int
-) -> Iterator[tuple[str, bytes]]:
+    contents: Contents, pfs: Path, folder: Path, below: str, proceed: Callable[[], None], depth: int
+) -> Iterator[tuple[str, Content]]:
     if depth > 100:
         raise PachError(f"cannot upload {_printable(below)}: its links form a loop")
     for entry in sorted(os.scandir(folder), key=lambda each: each.name):
@@ -83,9 +83,9 @@ def _read_folder(
         kind = path.stat().st_mode
         name = below + entry.name
         if stat.S_ISDIR(kind):
-            yield from _read_folder(session, pfs, path, name + "/", proceed, depth + 1)
+            yield from _read_folder(contents, pfs, path, name + "/", proceed, depth + 1)
         elif stat.S_ISREG(kind):
-            yield _checked(name), _store(session, path, proceed)
+            yield _checked(name), _store(contents, path, proceed)
 
 
 def _followed(pfs: Path, link: Path, name: str) -> Path:
@@ -118,10 +118,11 @@ def _checked(name: str) -> str:
     return clean(name)
 
 
-def _store(session: Session, path: Path, proceed: Callable[[], None]) -> bytes:
-    parts = bytearray(parts_of.EMPTY)
-    with path.open("rb") as file:
-        while data := file.read(PART):
-            proceed()
-            parts += session.add(data)
-    return bytes(parts)
+def _store(contents: Contents, path: Path, proceed: Callable[[], None]) -> Content:
+    def pieces() -> Iterator[bytes]:
+        with path.open("rb") as file:
+            while data := file.read(PIECE):
+                proceed()
+                yield data
+
+    return contents.store(pieces())

@@ -1,6 +1,11 @@
-"""States of pipelines, jobs and datums, with the numbers of the messages."""
+"""States of pipelines, jobs and datums, and origins of commits, with the numbers of the messages."""
 
 from enum import IntEnum
+
+
+class Origin(IntEnum):
+    USER = 1
+    AUTO = 2
 
 
 class JobState(IntEnum):
@@ -10,8 +15,6 @@ class JobState(IntEnum):
     FAILURE = 4
     SUCCESS = 5
     KILLED = 6
-    EGRESSING = 7
-    FINISHING = 8
     UNRUNNABLE = 9
 
     @property
@@ -20,23 +23,9 @@ class JobState(IntEnum):
         return self in (JobState.SUCCESS, JobState.FAILURE, JobState.KILLED, JobState.UNRUNNABLE)
 
 
-FINAL_JOB_STATES = tuple(int(state) for state in JobState if state.final)
-
-
 class PipelineState(IntEnum):
-    UNKNOWN = 0
     STARTING = 1
     RUNNING = 2
-    RESTARTING = 3
     FAILURE = 4
     PAUSED = 5
     STANDBY = 6
-    CRASHING = 7
-
-
-class DatumState(IntEnum):
-    UNKNOWN = 0
-    FAILED = 1
-    SUCCESS = 2
-    SKIPPED = 3
-    STARTING = 4

@@ -1,0 +1,194 @@
+"""Specs of pipelines: validation and defaults, in the order and the words of the real server; inputs; pod patches."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from localpach.errors import InvalidGlobError, PachError, UnimplementedError
+from localpach.messages import pps
+from localpach.names import DEFAULT_PROJECT, validate_name
+from localpach.pfs.paths import clean, compile_glob
+from localpach.refs import USER, RepoRef
+
+MAX_NAME = 51
+MAX_KUBERNETES_NAME = 63
+MOST_WORKERS = (1 << 31) - 1
+UNTIL_SUCCESS = "until_success"
+EVERY_JOB = "every_job"
+RESERVED_NAMES = ("out", ".env", ".", "..")
+_OF_THE_PROCESS = ("volumes", "containers", "initContainers")
+"""Fields of a pod that decide what its processes are and see. All others are ignored."""
+
+
+def kubernetes_name(project: str, pipeline: str, version: int) -> str:
+    """Return the name that the pipeline's ReplicationController would have."""
+    base = pipeline if not project else f"{project}-{pipeline}"
+    return f"{base.replace('_', '-')}-v{version}".lower()
+
+
+def validate_request(request: pps.CreatePipelineRequest) -> None:
+    """Raise PachError for an invalid request, before defaults are set."""
+    name = request.pipeline.name
+    if not name:
+        raise PachError("invalid pipeline spec: request.Pipeline.Name cannot be empty")
+    try:
+        validate_name(name)
+    except PachError as error:
+        raise error.within("invalid pipeline name") from None
+    pod = kubernetes_name(request.pipeline.project.name, name, 99)
+    for what, text, most in (("pipeline name", name, MAX_NAME), ("Kubernetes name", pod, MAX_KUBERNETES_NAME)):
+        if len(text) > most:
+            raise PachError(f'{what} "{text}" is {len(text) - most} characters longer than the {most} max')
+    if not request.HasField("transform"):
+        raise PachError("pipeline must specify a transform")
+    if request.reprocess_spec not in ("", UNTIL_SUCCESS, EVERY_JOB):
+        raise PachError(f"invalid pipeline spec: ReprocessSpec must be one of '{UNTIL_SUCCESS}' or '{EVERY_JOB}'")
+    count = len(request.tolerations)
+    problems = [
+        f"toleration {number}/{count}: cannot omit key/value comparison operator; specify EQUAL or EXISTS"
+        for number, toleration in enumerate(request.tolerations, 1)
+        if toleration.operator == pps.TolerationOperator.EMPTY
+    ]
+    if problems:
+        raise PachError("\n".join(problems))
+
+
+def complete(info: pps.PipelineInfo) -> None:
+    """Set the defaults of a pipeline. Raises PachError if it is not valid then."""
+    details = info.details
+    details.transform.image = details.transform.image or "ubuntu:20.04"
+    details.output_branch = details.output_branch or "master"
+    details.datum_tries = details.datum_tries or 3
+    details.reprocess_spec = details.reprocess_spec or UNTIL_SUCCESS
+    root = root_of(details)
+    for node in nodes(root):
+        node.cross.sort(key=_sorted_by)
+    for source in repos_in(root):
+        source.branch = source.branch or "master"
+        source.name = source.name or source.repo
+        source.repo_type = source.repo_type or USER
+        source.glob = clean(source.glob) if source.glob else ""
+    if not info.pipeline.name[0].isalnum():
+        raise PachError("pipeline names must start with an alphanumeric character")
+    _validate_input(info.pipeline.project.name or DEFAULT_PROJECT, root)
+    _check_mounts(parse_pod_patch(details.pod_patch))
+
+
+def expected_workers(details: pps.PipelineInfo.Details) -> int:
+    return min(int(details.parallelism_spec.constant), MOST_WORKERS) or 1
+
+
+def root_of(details: pps.PipelineInfo.Details) -> pps.Input | None:
+    return details.input if details.HasField("input") else None
+
+
+def nodes(node: pps.Input | None) -> Iterator[pps.Input]:
+    """Yield every node of an input, children before their parent."""
+    if node is not None:
+        for member in node.cross:
+            yield from nodes(member)
+        yield node
+
+
+def repos_in(root: pps.Input | None) -> list[pps.PFSInput]:
+    """Return the inputs that are repos."""
+    return [node.pfs for node in nodes(root) if node.HasField("pfs")]
+
+
+def repo_of(source: pps.PFSInput, project: str = "") -> RepoRef:
+    return RepoRef(source.project or project, source.repo, source.repo_type)
+
+
+def _sorted_by(node: pps.Input) -> str:
+    return _sorted_by(node.cross[0]) if node.cross else str(node.pfs.name)
+
+
+def _validate_input(project: str, root: pps.Input | None) -> None:
+    names: set[str] = set()
+    for source in repos_in(root):
+        if not source.name:
+            raise PachError("input must specify a name")
+        if source.name in RESERVED_NAMES or "/" in source.name or "\0" in source.name:  # the name of a folder in /pfs
+            raise PachError(f"input cannot be named {source.name}")
+        if source.name in names:
+            raise PachError(f'name "{source.name}" was used more than once')
+        names.add(source.name)
+    for node in nodes(root):
+        if node.HasField("pfs"):
+            _validate_source(project, node.pfs)
+        if node.HasField("pfs") and node.cross:
+            raise PachError("multiple input types set")
+        if not node.HasField("pfs") and not node.cross:
+            raise PachError("no input set")
+
+
+def _validate_source(project: str, source: pps.PFSInput) -> None:
+    source.project = source.project or project
+    if not source.repo:
+        raise PachError("input must specify a repo")
+    if not source.glob:
+        raise PachError("input must specify a glob")
+    with suppress(InvalidGlobError):  # whose job waits until it is stopped, as on the real server
+        compile_glob(source.glob)
+    if source.commit:
+        raise PachError("input cannot come from a commit; use a branch with head pointing to the commit")
+
+
+@dataclass(frozen=True, slots=True)
+class PodPatch:
+    """What a patch adds to the container of the command.
+
+    ``mounts`` has folders of claims, `CLAIM/FOLDER`, by the path at which the command sees them.
+    """
+
+    mounts: Mapping[str, PurePosixPath]
+    variables: Mapping[str, str]
+
+
+def parse_pod_patch(text: str) -> PodPatch:
+    """Parse a JSON patch of a pod. Raises PachError if it is not JSON, UnimplementedError for other operations."""
+    try:
+        operations = json.loads(text or "[]")
+    except ValueError:
+        raise PachError("malformed PodPatch") from None
+    if not isinstance(operations, list):
+        raise UnimplementedError("localpach does not support a pod_patch that is not a list of operations")
+    claims: dict[str, str] = {}
+    mounts: dict[str, PurePosixPath] = {}
+    variables: dict[str, str] = {}
+    for operation in operations:
+        value = operation.get("value") if isinstance(operation, dict) else None
+        match operation, value:
+            case (
+                {"op": "add", "path": "/volumes/-"},
+                {"name": str(name), "persistentVolumeClaim": {"claimName": str(claim), **more}, **others},
+            ) if not (more or others):
+                claims[name] = claim
+            case (
+                {"op": "add", "path": "/containers/0/volumeMounts/-"},
+                {"name": str(name), "mountPath": str(path), "subPath": str(folder), **others},
+            ) if name in claims and not others:
+                mounts[path] = PurePosixPath(claims[name], folder)
+            case (
+                {"op": "add", "path": "/containers/0/env/-"},
+                {"name": str(name), "value": str(content), **others},
+            ) if not others:
+                variables[name] = content
+            case {"path": str(path)}, _ if path.lstrip("/").partition("/")[0] not in _OF_THE_PROCESS:
+                pass
+            case _:
+                raise UnimplementedError(f"localpach does not support this operation of a pod_patch: {operation}")
+    return PodPatch(mounts, variables)
+
+
+def _check_mounts(patch: PodPatch) -> None:
+    for path, folder in patch.mounts.items():
+        parts = PurePosixPath(path).parts
+        is_new = parts[:1] == ("/",) and len(parts) > 1 and parts[1] != "pfs" and not Path("/", parts[1]).exists()
+        if not is_new or folder.is_absolute() or ".." in (*parts, *folder.parts):
+            raise UnimplementedError(
+                f"localpach cannot mount {folder} at {path}: only a folder of a claim, at a path below a folder that "
+                "this machine does not have"
+            )

@@ -1,1 +1,0 @@
-"""Storage: metadata in SQLite, file contents by their digest."""
