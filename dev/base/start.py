@@ -30,7 +30,10 @@ def start(name: str, texts: Path, out: Path) -> None:
     both = vocabulary_after(base.vocabulary, train, lexicon, preset)
     weights = weights_after(base, both)
     words = frequent_words(counts_of(train, lexicon), preset.vocabulary_size)
-    pieces = [piece for piece in base.vocabulary.words if piece not in words and not base.vocabulary.is_word(piece)]
+    spelling = (
+        piece for piece in base.vocabulary.words if piece in subwords.LETTERS or not base.vocabulary.is_word(piece)
+    )
+    pieces = [piece for piece in spelling if piece not in words]
     known = (*words, *pieces)
     begin = (number for number, piece in enumerate(known) if number >= len(words) and not subwords.continues(piece))
     own = with_documents(with_names(known, speakers_of(train, lexicon), frozenset(begin)))

@@ -86,6 +86,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "backoffLimit": 0,
             "queueName": "gpus",
             "warmStart": True,
+            "onlyIfBetter": True,
             "budget": {"duration": "2h"},
             "earlyStopping": {"patience": 3},
         },

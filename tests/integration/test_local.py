@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -33,6 +35,13 @@ def corpus(tmp_path: Path) -> Path:
     (tmp_path / "plays").mkdir()
     (tmp_path / "plays" / "hamlet.txt").write_text(play())
     return tmp_path / "plays"
+
+
+@pytest.fixture
+def beside() -> Iterator[Path]:
+    """A folder beside the trainer's environment: of /tmp, a job sees what has the environment of its image alone."""
+    with TemporaryDirectory(dir=TRAINER_ENV.parent) as folder:
+        yield Path(folder)
 
 
 def write(folder: Path, *documents: dict[str, Any], **spec: Any) -> Path:
@@ -93,9 +102,11 @@ def test_a_base_in_the_corpus_is_started_from_and_an_absent_one_fails_once(tmp_p
     assert reasons(done).count("TrainingFailed") == 1
 
 
-def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: Path, corpus: Path) -> None:
-    state, hold = tmp_path / "state", tmp_path / "hold"
-    trainer = f"--trainer={held_trainer(tmp_path / 'trainer', TRAINER_ENV, hold)}"
+def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(
+    tmp_path: Path, corpus: Path, beside: Path
+) -> None:
+    state, hold = tmp_path / "state", beside / "hold"
+    trainer = f"--trainer={held_trainer(beside / 'trainer', TRAINER_ENV, hold)}"
     hold.write_text(TRAINS)
     with start("-f", write(tmp_path), "--corpus", corpus, "--keep", state, trainer) as running:
         errors = shown(running, "Training")

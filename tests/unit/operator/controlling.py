@@ -41,6 +41,9 @@ class FakeKube(UnexpectedKube):
     fault: Callable[[str], bool] = lambda _what: False
     _event_names: set[str] = field(default_factory=set)
 
+    async def is_ending(self, _namespace: str) -> bool:
+        return False
+
     def _changed(self) -> dict[str, Any]:
         metadata = self.raw["metadata"]
         self.raw = {**self.raw, "metadata": {**metadata, "resourceVersion": str(int(metadata["resourceVersion"]) + 1)}}
