@@ -79,7 +79,6 @@ def test_real_trainings_are_compared_and_one_that_diverges_is_listed(
     search = found["status"]["search"]
     assert [each["reason"] for each in search["top"] if each["trial"] == "0003"] == ["diverged"]
     best = search["top"][0]
-    assert best["perplexity"] == found["status"]["perplexity"]
     report = pachyderm.read(*_model(found), "/report.html")
     assert f"The best is trial {int(best['trial'])}" in report
     assert len(pachyderm.read(*_model(found), "/trials.jsonl").splitlines()) == 3
