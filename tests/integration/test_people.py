@@ -58,7 +58,7 @@ class Team:
     bucket: Path
     plays: Path
     log: Path
-    """Of the operator."""
+    """The log file of the operator."""
     pushed: str
     """What the first push printed."""
 

@@ -79,6 +79,10 @@ def test_real_trainings_are_compared_and_one_that_diverges_is_listed(
     search = found["status"]["search"]
     assert [each["reason"] for each in search["top"] if each["trial"] == "0003"] == ["diverged"]
     best = search["top"][0]
+    metrics = json.loads(pachyderm.read(*_model(found), "/metrics.json"))
+    # A run counts as its epochs were validated; the stored model, besides, hardly expects what training never read.
+    assert best["perplexity"] == f"{metrics['epochs'][-1]['valid_perplexity']:.1f}"
+    assert found["status"]["perplexity"] == f"{metrics['perplexity']['valid']:.1f}"
     report = pachyderm.read(*_model(found), "/report.html")
     assert f"The best is trial {int(best['trial'])}" in report
     assert len(pachyderm.read(*_model(found), "/trials.jsonl").splitlines()) == 3
