@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
@@ -47,12 +46,15 @@ class Stage:
     control_plane: ControlPlane
     localpach: Localpach
     folder: Path
-    hold: Path
-    """The file for the expression at which the training stops (tests/held.py)."""
     stack: ExitStack
     relay: Relay = field(init=False)
     base: str = ""
     """The address below which all pages are, for browsers that have entered."""
+
+    @property
+    def hold(self) -> Path:
+        """The file for the expression at which the training stops (tests/held.py)."""
+        return self.folder / "hold"
 
     def address(self) -> str:
         """Return the address that lets the next browser in."""
@@ -118,11 +120,10 @@ def running(folder: Path) -> Iterator[Stage]:
     with ExitStack() as stack:
         control_plane = stack.enter_context(ControlPlane(folder / "control-plane"))
         prepare(control_plane)
-        # Of /tmp, a job sees what has the environment of its image alone.
-        beside = Path(stack.enter_context(TemporaryDirectory(dir=TRAINER_ENV.parent)))
-        trainer = held_trainer(beside / "trainer", TRAINER_ENV, beside / "hold")
-        localpach = stack.enter_context(Localpach(folder / "localpach", {TRAINER_IMAGE: trainer}))
-        stage = Stage(control_plane, localpach, folder, beside / "hold", stack)
+        trainer = held_trainer(folder / "trainer", TRAINER_ENV, folder / "hold")
+        images = {TRAINER_IMAGE: trainer, "environment": TRAINER_ENV}  # jobs see those of /tmp alone
+        localpach = stack.enter_context(Localpach(folder / "localpach", images))
+        stage = Stage(control_plane, localpach, folder, stack)
         stage.hold.write_text(epoch_done(1))
         for namespace in ("live", "shown"):
             control_plane.kubectl("create", "namespace", namespace)

@@ -105,7 +105,7 @@ class World:
         python = str((self.trainer / "bin" / "python").absolute())
         program.write_text(_WAITING_TRAINER.replace("PYTHON", python).replace("GATE", str(self.gate)))
         program.chmod(0o755)
-        images = {TRAINER_IMAGE: self.gate.parent}
+        images = {TRAINER_IMAGE: self.gate.parent, "environment": self.trainer}  # jobs see those of /tmp alone
         self.localpach = Localpach(self.root, images, ["--settle=0", "--quiet"]).__enter__()
         self.gateway = PachydermGateway(PachdAddress(self.localpach.address), UNLIMITED)
         return self

@@ -27,10 +27,11 @@ def hold(tmp_path: Path) -> Path:
 def pachd(tmp_path: Path, hold: Path, cluster: Cluster, shared_operator_paused: None) -> Iterator[Pachyderm]:
     """A Pachyderm whose trainer learns nothing, and an operator of its own."""
     trainer = held_trainer(tmp_path / "trainer", QUICK_TRAINER, hold)
+    images = {TRAINER_IMAGE: trainer, "environment": QUICK_TRAINER}  # jobs see those of /tmp alone
     config = account_kubeconfig(cluster.control_plane, cluster.namespace)
     options = [f"--namespace={cluster.namespace}", "--poll-interval=0.5", "--source-interval=1"]
     with (
-        Localpach(tmp_path / "pachd", {TRAINER_IMAGE: trainer}) as localpach,
+        Localpach(tmp_path / "pachd", images) as localpach,
         Pachyderm(localpach.address, namespace=cluster.namespace) as client,
         Operator(tmp_path / "operator", config, localpach.address, options=options) as operator,
     ):
