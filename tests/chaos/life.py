@@ -142,7 +142,9 @@ class Life:
         await self._until(
             "resumed",
             lambda found: (
-                _ready(found, generation + 1) and found["status"]["lineage"]["script"].partition("@")[2] != script
+                _ready(found, generation + 1)
+                and found["status"]["lineage"]["script"].partition("@")[2] != script
+                and all(each["state"] != "PAUSED" for each in found["status"]["pipelines"])  # reported a little later
             ),
         )
 
