@@ -259,11 +259,11 @@ attack-shapes: env ## Normalise large files of many shapes; fails if one costs t
 	$(TRAINER)/bin/python -m tests.attack.shapes --megabytes $(or $(MEGABYTES),5) $(if $(ONLY),--only '$(ONLY)')
 
 .PHONY: bench-operator
-bench-operator: env ## Compare the operator with a plain loop and naive kopf (OBJECTS=1000, ROUNDS=1, NAIVE_LIMIT=120 s)
-	$(OPERATOR)/bin/python -m dev.bench.operator --objects $(or $(OBJECTS),1000) --rounds $(or $(ROUNDS),1) --naive-limit $(or $(NAIVE_LIMIT),120)
+bench-operator: env ## Compare the operator with a plain loop (OBJECTS=1000, ROUNDS=1)
+	$(OPERATOR)/bin/python -m dev.bench.operator --objects $(or $(OBJECTS),1000) --rounds $(or $(ROUNDS),1)
 
 .PHONY: bench-trainer
 bench-trainer: PYTORCH ?= yes
-bench-trainer: env ## Compare the trainer's speed with PyTorch's (4 GB; PYTORCH= skips it) and the machine's (PARTS=steps ...)
+bench-trainer: env ## Compare training steps with PyTorch's (4 GB; PYTORCH= skips it) and the machine's limits
 	$(if $(PYTORCH),@dev/bench-env.sh)
-	$(TRAINER)/bin/python -m dev.bench.trainer $(PARTS)
+	$(TRAINER)/bin/python -m dev.bench.trainer

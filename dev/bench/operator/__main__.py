@@ -1,12 +1,11 @@
-"""Compares the operator with a plain aiohttp loop and a kopf operator written like the tutorial.
+"""Compares the operator with a plain aiohttp loop.
 
-    python -m dev.bench.operator [--objects 1000] [--rounds 1] [--naive-limit 120] [--start-only] [--apart]
+    python -m dev.bench.operator [--objects 1000] [--rounds 1] [--start-only] [--apart]
 
 Each measured program gets its own control plane with the same objects, created before it starts, and a stub of pachd.
+The loop does as much as the operator: the same two writes and the same four calls for a new object, without checks.
 An object is handled when its status belongs to its newest spec; for the operator, also both pipelines must exist and be
-reported. The loop with pipelines does as much as the operator: the same two writes and the same four calls for a new
-object, without checks. The plain loop and naive kopf do not call Pachyderm; compare them with the operator's second
-start, with existing pipelines and without finalizers and statuses.
+reported.
 
 By default a program shares the cores with the API server, etcd, the stub and the benchmark. With `--apart` it has the
 last core for itself and they have the others, as if it ran on another machine.
@@ -20,7 +19,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from dev.bench.operator.contenders import LOOP, NAIVE, OURS, PLAIN, Contender
+from dev.bench.operator.contenders import LOOP, OURS
 from dev.bench.operator.run import Figures, Sizes, measure
 from dev.bench.operator.table import render
 
@@ -37,18 +36,13 @@ async def main() -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="bench-operator-") as folder:
             for number in range(given.rounds):
-                for contender, limit in _order(given):
+                for contender in (OURS, LOOP):
                     root = Path(folder) / f"{contender.name.replace(' ', '-')}-{number}"
                     figures = Figures()
                     found.setdefault(contender.name, []).append(figures)
-                    await measure(contender, sizes, root, limit, figures, lambda text: print(text, flush=True))
+                    await measure(contender, sizes, root, given.limit, figures, lambda text: print(text, flush=True))
     finally:
         print(render(sizes, found))  # when interrupted, what is known until then
-
-
-def _order(given: argparse.Namespace) -> list[tuple[Contender, float]]:
-    every = [(OURS, given.limit), (PLAIN, given.limit), (LOOP, given.limit), (NAIVE, given.naive_limit)]
-    return [(each, limit) for each, limit in every if each.name.split()[0] in given.only and limit]
 
 
 def _arguments() -> argparse.Namespace:
@@ -59,10 +53,8 @@ def _arguments() -> argparse.Namespace:
     add("--rounds", type=int, default=1, help="how often all take their turn; the table has medians (1)")
     add("--idle", type=float, default=10.0, help="seconds for which nothing happens (10)")
     add("--limit", type=float, default=900.0, help="seconds until a contender is cut off (900)")
-    add("--naive-limit", type=float, default=120.0, help="the same for naive kopf; 0 leaves it out (120)")
     add("--start-only", action="store_true", help="nothing but the first start")
     add("--apart", action="store_true", help="the contender has a core for itself")
-    add("--only", default="operator plain loop naive", help="contenders (operator plain loop naive)")
     return parser.parse_args()
 
 

@@ -69,16 +69,6 @@ class Cluster:
 
         await _each(one, names)
 
-    async def take_away(self, names: list[str]) -> None:
-        """Finalizers and statuses, as if no operator had ever been there."""
-
-        async def one(name: str) -> None:
-            # In this order, so that no version without finalizers has a status.
-            await self._patch(path(self.namespace, name) + "/status", {"status": None})
-            await self._patch(path(self.namespace, name), {"metadata": {"finalizers": None}})
-
-        await _each(one, names)
-
     async def change(self, name: str, spec: dict[str, Any]) -> int:
         """The generation that the changed spec made."""
         found = await self._patch(path(self.namespace, name), {"spec": spec})

@@ -1,4 +1,4 @@
-"""The measured programs: this operator, the plain loop without and with Pachyderm, and the naive kopf operator."""
+"""The measured programs: this operator, and the plain loop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from dev.bench.operator.objects import pending
-from dev.paths import OPERATOR_ENV
 from dev.processes import Program
 from dev.stack import Operator
 
@@ -31,20 +30,9 @@ def _ours(root: Path, kubeconfig: Path, namespace: str, pachd: str) -> Program:
     return Program(operator.name, operator.command, operator.log)  # which does not start by itself
 
 
-def _plain(root: Path, kubeconfig: Path, namespace: str, _pachd: str) -> Program:
-    command = [sys.executable, "-m", "dev.bench.operator.plain", str(kubeconfig), namespace]
-    return Program("plain loop", command, root / "plain.log")
-
-
-def _plain_with_pachd(root: Path, kubeconfig: Path, namespace: str, pachd: str) -> Program:
-    alone = _plain(root, kubeconfig, namespace, pachd)
-    return Program("loop with pipelines", [*alone.command, pachd], alone.log)
-
-
-def _naive(root: Path, kubeconfig: Path, namespace: str, _pachd: str) -> Program:
-    script = Path(__file__).with_name("naive.py")
-    command = [str(OPERATOR_ENV / "bin" / "kopf"), "run", "--standalone", "-n", namespace, str(script)]
-    return Program("naive kopf", command, root / "naive.log", env={"KUBECONFIG": str(kubeconfig)})
+def _loop(root: Path, kubeconfig: Path, namespace: str, pachd: str) -> Program:
+    command = [sys.executable, "-m", "dev.bench.operator.plain", str(kubeconfig), namespace, pachd]
+    return Program("loop with pipelines", command, root / "loop.log")
 
 
 def _status_is_current(found: dict[str, Any]) -> bool:
@@ -56,6 +44,4 @@ def _pipelines_are_reported(found: dict[str, Any]) -> bool:
 
 
 OURS = Contender("operator", _ours, _pipelines_are_reported)
-PLAIN = Contender("plain loop", _plain, _status_is_current)
-LOOP = Contender("loop with pipelines", _plain_with_pachd, _status_is_current)
-NAIVE = Contender("naive kopf", _naive, _status_is_current)
+LOOP = Contender("loop with pipelines", _loop, _status_is_current)

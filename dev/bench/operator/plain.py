@@ -1,10 +1,9 @@
 """The plain loop: only list, watch and patch with aiohttp. It shows the speed that the API server allows.
 
-    python -m dev.bench.operator.plain KUBECONFIG NAMESPACE [PACHD]
+    python -m dev.bench.operator.plain KUBECONFIG NAMESPACE PACHD
 
-Each object gets a finalizer and then a status of the operator's size; a changed spec gets a new status. It keeps
-only a queue, and retries nothing. With the address of a pachd it creates both pipelines of a new object in between,
-without checking whether they exist; otherwise it does not call Pachyderm.
+Each object gets a finalizer, its two pipelines and then a status of the operator's size; a changed spec gets a new
+status. It keeps only a queue, checks nothing and retries nothing.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ class Queue:
             self.objects.put_nowait(found)
 
 
-async def main(kubeconfig: Path, namespace: str, pachd: str = "") -> None:
+async def main(kubeconfig: Path, namespace: str, pachd: str) -> None:
     config = json.loads(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     context = ssl.create_default_context(cafile=cluster["certificate-authority"])
-    queue, pipelines = Queue(), Pachd(pachd) if pachd else None
+    queue, pipelines = Queue(), Pachd(pachd)
     async with (
         aiohttp.ClientSession(
             cluster["server"],
@@ -72,14 +71,14 @@ async def follow(session: aiohttp.ClientSession, target: str, queue: Queue) -> N
                 queue.add(event["object"])
 
 
-async def work(session: aiohttp.ClientSession, queue: Queue, pipelines: Pachd | None) -> None:
+async def work(session: aiohttp.ClientSession, queue: Queue, pipelines: Pachd) -> None:
     while True:
         found = await queue.objects.get()
         metadata = found["metadata"]
         target = path(metadata["namespace"], metadata["name"])
         if not metadata.get("finalizers"):
             await patch(session, target, {"metadata": {"finalizers": [FINALIZER]}})
-        if pipelines and not found.get("status"):
+        if not found.get("status"):
             await pipelines.create(metadata["name"])
         await patch(session, f"{target}/status", {"status": status_of(metadata["generation"])})
 

@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 
 from dev.bench.operator.cluster import Cluster, Requests, Watch
-from dev.bench.operator.contenders import LOOP, OURS, Contender
+from dev.bench.operator.contenders import OURS, Contender
 from dev.bench.operator.process import Usage, until_quiet, usage
 from dev.paths import ROOT
 from dev.processes import Program, free_port
@@ -60,8 +60,6 @@ class Figures:
     handled: int = 0
     first: Stretch | None = None
     idle: Stretch | None = None
-    second: Stretch | None = None
-    """Repeats the work of the first start with existing pipelines."""
     restart: Stretch | None = None
     changes: list[float] = field(default_factory=list)
     """Seconds from a changed spec to its status; for the operator, of a change that concerns no pipeline."""
@@ -158,25 +156,11 @@ class _Measurement:
                 found.updates = await self._changes(lambda number: {"generation": {"words": 500 + number}}, 1)
             found.creations = await self._creations()
             await until_quiet(program.pid, 60)
-        if self.contender is not LOOP and not await self._second(found):  # it would make all pipelines again
-            return
         with self._program() as program:
             before = await self._start(program)
             quiet = await until_quiet(program.pid, self.limit)
             found.restart = await self._since(before, program, quiet)
             self._say("started again", found.restart)
-
-    async def _second(self, found: Figures) -> bool:
-        """Return whether all objects were handled again, with existing pipelines."""
-        await self.cluster.take_away([_name(number) for number in range(self.sizes.objects)])
-        self.watch.reported_at.clear()
-        with self._program() as program:
-            before = await self._start(program)
-            done = await self.watch.until(lambda: len(self.watch.reported_at) >= self.sizes.objects, self.limit)
-            found.second = await self._since(before, program)
-            self._say(f"{len(self.watch.reported_at)} handled again", found.second)
-            await until_quiet(program.pid, 60)
-        return done
 
     def _say(self, what: str, stretch: Stretch) -> None:
         used, asked = stretch.usage, stretch.requests

@@ -3,8 +3,8 @@
     python -m dev.bench.operator.stub ADDRESS
 
 Messages stay as they are on the wire: a CreatePipelineRequest becomes a PipelineInfo by giving its fields other
-numbers. Each version of a pipeline has one job, which waits for a worker until `/bench/Finish` lets all jobs succeed.
-`/bench/Stats` has the counts, and when each pipeline was last written.
+numbers. Each version of a pipeline has one job, which waits for a worker. `/bench/Stats` has the counts, and when each
+pipeline was last written.
 """
 
 from __future__ import annotations
@@ -28,20 +28,9 @@ from scriptmodel_operator.api.marks import naming
 
 _SPEC = {3: 1, 4: 3, 7: 9, 9: 10, 10: 11, 12: 13, 13: 14, 23: 24, 24: 25, 26: 27, 28: 29, 29: 30, 30: 33, 34: 34}
 """Numbers of a CreatePipelineRequest's fields in PipelineInfo.Details."""
-_RUNNING, _JOB_CREATED, _JOB_SUCCESS = 2, 1, 5
+_RUNNING, _JOB_CREATED = 2, 1
 _USER = "user"
 _PROJECT = field(1, "default")
-_FILES = {
-    b"/metrics.json": json.dumps(
-        {
-            "schema": 1,
-            "epochs": [{"epoch": 1, "words_per_second": 5000.0}],
-            "perplexity": {"train": 150.0, "test": 160.0},
-        }
-    ).encode(),
-    b"/generation.json": json.dumps({"schema": 1, "samples": [{"file": "new_script.txt", "words": 700}]}).encode(),
-    b"/new_script.txt": b"[ JON ]: You know nothing .\n" * 120,
-}
 
 
 @dataclass
@@ -67,7 +56,6 @@ class Stub:
     """By the message that names them."""
     written: dict[str, float] = default(default_factory=dict)
     """Monotonic seconds, by pipeline."""
-    finished: bool = False
     _transactions: dict[str, list[bytes]] = default(default_factory=dict)
     _lock: threading.Lock = default(default_factory=threading.Lock)
     _commit: str = default(default_factory=lambda: uuid.uuid4().hex)
@@ -110,7 +98,7 @@ class Stub:
         yield field(1, _PROJECT)
 
     def list_repos(self, _request: bytes, _context: grpc.ServicerContext) -> Iterator[bytes]:
-        yield field(1, _repo(self.corpus.encode()) + field(4, naming(self.reader).encode()))
+        yield field(1, _repo(self.corpus.encode())) + field(4, naming(self.reader).encode())
         for key in list(self.pipelines):
             yield field(1, _repo(first(key, 1)))
 
@@ -131,8 +119,6 @@ class Stub:
     def _job(self, key: bytes, each: Pipeline) -> bytes:
         when = field(1, each.began)
         message = field(1, field(1, key) + field(2, each.job)) + field(2, each.version) + field(13, when)
-        if self.finished:
-            return message + field(7, 1) + field(11, _JOB_SUCCESS) + field(14, when) + field(15, when)
         return message + field(11, _JOB_CREATED)
 
     # --- commits and files
@@ -150,8 +136,7 @@ class Stub:
         if source is None:
             return field(1, named) + field(8, field(1, 1)) + field(11, 1000)
         commit = field(2, source[1]) + field(3, _repo(source[0]))
-        ended = field(8, field(1, 1)) if self.finished else b""
-        return field(1, field(2, ident) + field(3, repo)) + field(13, commit) + ended
+        return field(1, field(2, ident) + field(3, repo)) + field(13, commit)
 
     def _source(self, repo: bytes) -> tuple[bytes, str] | None:
         """The repo and commit that a pipeline's output was made from; None for the corpus."""
@@ -161,23 +146,10 @@ class Stub:
         above = self.pipelines.get(_pipeline(found.input_repo))
         return found.input_repo, above.job if above else self._commit
 
-    def file(self, request: bytes, _context: grpc.ServicerContext) -> bytes:
-        return field(1, first(request, 1)) + field(4, len(self._content(request)))
-
-    def content(self, request: bytes, _context: grpc.ServicerContext) -> Iterator[bytes]:
-        yield field(1, self._content(request))
-
-    def _content(self, request: bytes) -> bytes:
-        return _FILES.get(first(first(request, 1), 2), b"{}")
-
     # --- what only the bench asks
 
     def stats(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
         return json.dumps({"calls": self.calls, "written": self.written}).encode()
-
-    def finish_jobs(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
-        self.finished = True
-        return b""
 
 
 def _repo(name: bytes) -> bytes:
@@ -206,10 +178,7 @@ class Service(grpc.GenericRpcHandler):
             "ListJob": many(stub.list_jobs),
             "InspectBranch": one(stub.branch),
             "InspectCommit": one(stub.commit),
-            "InspectFile": one(stub.file),
-            "GetFile": many(stub.content),
             "Stats": one(stub.stats),
-            "Finish": one(stub.finish_jobs),
         }
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:

@@ -29,7 +29,6 @@ def _rows(sizes: Sizes) -> list[tuple[str, Callable[[Figures], float | None]]]:
     rows: list[tuple[str, Callable[[Figures], float | None]]] = [("handled", lambda each: each.handled)]
     for title, stretch in (
         ("first start", "first"),
-        ("pipelines there", "second"),
         ("restart", "restart"),
         (f"idle {sizes.idle:.0f} s", "idle"),
     ):

@@ -1,4 +1,4 @@
-"""Model and recipe of PyTorch's example word_language_model, written for this project, as a process that executes
+"""Model of PyTorch's example word_language_model, written for this project, as a process that executes
 requests.
 
 It runs in .venv/bench, which holds PyTorch and nothing of ours. Each line on standard input is a JSON object with a
@@ -8,23 +8,18 @@ It runs in .venv/bench, which holds PyTorch and nothing of ours. Each line on st
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
-
-ANNEAL = 4.0  # the rate is divided by it when validation stops improving
 
 
 class WordLanguageModel(nn.Module):
     """Word vectors, LSTM, softmax; dropout between them. Tokens (T, B) to logits (T * B, V)."""
 
-    def __init__(self, vocabulary: int, units: int, layers: int, dropout: float, tied: bool) -> None:
+    def __init__(self, vocabulary: int, units: int, layers: int, dropout: float) -> None:
         super().__init__()
         self.drop = nn.Dropout(dropout)
         self.encoder = nn.Embedding(vocabulary, units)
@@ -33,8 +28,6 @@ class WordLanguageModel(nn.Module):
         nn.init.uniform_(self.encoder.weight, -0.1, 0.1)
         nn.init.uniform_(self.decoder.weight, -0.1, 0.1)
         nn.init.zeros_(self.decoder.bias)
-        if tied:
-            self.decoder.weight = self.encoder.weight
 
     def forward(self, tokens: Any, state: Any) -> tuple[Any, Any]:
         """Logits of the next tokens, and the state after these."""
@@ -53,7 +46,7 @@ class Steps:
     def __init__(
         self, vocabulary: int, units: int, layers: int, steps: int, batch: int, dropout: float, bfloat16: bool
     ) -> None:
-        self.model = WordLanguageModel(vocabulary, units, layers, dropout, tied=False)
+        self.model = WordLanguageModel(vocabulary, units, layers, dropout)
         self.inputs = torch.randint(0, vocabulary, (steps, batch))
         self.targets = torch.randint(0, vocabulary, (steps * batch,))
         self.state = self.model.zero_state(batch)
@@ -109,45 +102,6 @@ def train_window(
     return loss, state
 
 
-class Recipe:
-    """The example's recipe: tied, dropout 0.2, rate 20 divided by 4 when validation stops improving, clip 0.25."""
-
-    def __init__(self, corpus: str, seed: int, units: int, bfloat16: bool, batch: int, steps: int) -> None:
-        torch.manual_seed(seed)
-        arrays = np.load(corpus)
-        train, self.valid = (torch.from_numpy(arrays[name].astype(np.int64)) for name in ("train", "valid"))
-        rows = len(train) // batch
-        self.rows = train[: rows * batch].view(batch, rows).t().contiguous()
-        self.model = WordLanguageModel(int(arrays["vocabulary"]), units, 2, 0.2, tied=True)
-        self.batch, self.steps, self.bfloat16 = batch, steps, bfloat16
-        self.rate, self.best = 20.0, math.inf
-
-    def epoch(self, clock: Callable[[], float]) -> tuple[float, float]:
-        """One pass over the text, then validation; returns the seconds of the pass and the validation perplexity."""
-        self.model.train()
-        began = clock()
-        state = self.model.zero_state(self.batch)
-        for begin in range(0, len(self.rows) - 1, self.steps):
-            end = min(begin + self.steps, len(self.rows) - 1)
-            targets = self.rows[begin + 1 : end + 1].flatten()
-            _, state = train_window(self.model, self.rows[begin:end], targets, state, self.rate, 0.25, self.bfloat16)
-        return clock() - began, self._validate()
-
-    @torch.no_grad()
-    def _validate(self) -> float:
-        self.model.eval()
-        state, total = self.model.zero_state(1), 0.0
-        for begin in range(0, len(self.valid) - 1, 256):
-            end = min(begin + 256, len(self.valid) - 1)
-            logits, state = self.model(self.valid[begin:end, None], state)
-            total += float(nn.functional.cross_entropy(logits, self.valid[begin + 1 : end + 1], reduction="sum"))
-        perplexity = math.exp(total / (len(self.valid) - 1))
-        if perplexity >= self.best:
-            self.rate /= ANNEAL
-        self.best = min(self.best, perplexity)
-        return perplexity
-
-
 def main() -> None:
     """Execute the request of each line, with as many threads as the argument says; with one thread its computing time
     counts.
@@ -163,13 +117,9 @@ def main() -> None:
         if what == "version":
             answer["version"] = torch.__version__
         elif what == "make":
-            tasks[name] = made = {"steps": Steps, "products": Products, "recipe": Recipe}[order.pop("kind")](**order)
-            if isinstance(made, Recipe):
-                answer["weights"] = sum(weights.numel() for weights in made.model.parameters())
+            tasks[name] = {"steps": Steps, "products": Products}[order.pop("kind")](**order)
         elif what == "drop":
             tasks.clear()
-        elif what == "epoch":
-            answer["seconds"], answer["perplexity"] = tasks[name].epoch(clock)
         else:
             began = clock()
             tasks[name].run(order["windows"])

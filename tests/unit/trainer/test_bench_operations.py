@@ -1,4 +1,4 @@
-"""The operations of a training step (dev/bench/trainer/operations.py): their number does not grow."""
+"""The operations of a training step (dev/bench/trainer/steps.py): their number does not grow."""
 
 import dataclasses
 import functools
@@ -10,8 +10,7 @@ from scriptmodel_trainer.model.presets import preset_named
 
 load_tensorflow(0)
 
-from dev.bench.trainer.operations import operations  # noqa: E402  # TensorFlow is quietly loaded above
-from dev.bench.trainer.steps import training_graph  # noqa: E402  # as above
+from dev.bench.trainer.steps import operations, training_graph  # noqa: E402  # TensorFlow is quietly loaded above
 
 pytestmark = pytest.mark.slow
 

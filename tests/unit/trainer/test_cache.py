@@ -5,15 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from constant_cache import ConstantCache
 from random_models import SCRIPT, network
 from running import run_trainer
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
-from dev.bench.trainer.constant_cache import ConstantCache, perplexities
+from scriptmodel_trainer.artifacts.model_directory import load_model
+from scriptmodel_trainer.commands.evaluate import read_text, score
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.readers import Reader
+from scriptmodel_trainer.progress.listeners import progress_for
 
 SETTINGS = ConstantCache(window=20, share=0.3, sharpness=5.0)
 STREAM = np.random.default_rng(4).integers(0, len(SCRIPT), 200).astype(np.int32)
@@ -74,5 +77,8 @@ def test_the_cache_helps_on_text_that_repeats_itself(model: Path, tmp_path: Path
     text = "\n\n".join(["**ANNA**  \nThe lamp zigzags over seven old harbours.  "] * 30)
     (tmp_path / "play.md").write_text(f"# A Play\n\n## ACT I\n\n{text}\n", "utf-8")
     static = json.loads(run_trainer(["evaluate", model, "--data", tmp_path, "--json"]).stdout)
-    alone, cached = perplexities(model, [tmp_path])
-    assert alone == static["perplexity"] > cached
+    trained, progress = load_model(model), progress_for("text")
+    cached = trained.network()
+    cached.cache = ConstantCache()
+    text = read_text(trained, [tmp_path], "auto", progress)
+    assert score(trained.vocabulary, cached, text, progress).perplexity < static["perplexity"]

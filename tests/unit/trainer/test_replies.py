@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from constant_cache import ConstantCache
 from random_models import SCRIPT, network, spelling
 
-from dev.bench.trainer.constant_cache import ConstantCache
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.speeches import read_speeches, real_lines
