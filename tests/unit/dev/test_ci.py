@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dev.paths import ROOT
 
@@ -55,10 +56,10 @@ class Clone:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message=Change it")
 
-    def run(self, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *stages: str, **variables: str) -> subprocess.CompletedProcess[str]:
         (self.home / "made").unlink(missing_ok=True)
         # Tests in the background may ignore SIGINT, and so would all that they start.
-        command, env = ["env", "--default-signal=INT", ".ci/run"], {**self.env, **variables}
+        command, env = ["env", "--default-signal=INT", ".ci/run", *stages], {**self.env, **variables}
         return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
 
     @property
@@ -100,15 +101,13 @@ def test_images_and_e2e_are_left_out_if_only_docs_and_other_tests_changed(
     changed: list[str], left_out: bool, clone: Clone
 ) -> None:
     first = clone.run()
-    assert "=== images, e2e: no pass of this code is recorded in " in first.stdout
+    assert "=== node: test_node" in first.stdout
     assert "e2e" in clone.made
     if changed:
         clone.commit(*changed)
     again = clone.run()
     assert ("e2e" not in clone.made) is left_out
-    assert (
-        "images, e2e: left out, nothing but docs and other tests changed since they passed" in again.stdout
-    ) is left_out
+    assert ("node: left out, nothing but docs and other tests changed since they passed" in again.stdout) is left_out
 
 
 def test_neither_a_failure_nor_what_is_not_committed_is_recorded(clone: Clone) -> None:
@@ -118,3 +117,20 @@ def test_neither_a_failure_nor_what_is_not_committed_is_recorded(clone: Clone) -
     for _ in range(2):
         assert clone.run().returncode == 0
         assert "e2e" in clone.made
+
+
+def test_a_stage_that_is_named_runs_alone_after_what_all_need(clone: Clone) -> None:
+    done = clone.run("check", "demo")
+    assert done.returncode == 0
+    assert clone.made[:4] == ["env", "controlplane", "helm", "s3"]
+    assert sorted(clone.made[4:]) == ["check", "demo"]
+    refused = clone.run("demos")
+    assert (refused.returncode, refused.stderr) == (2, "no stage is called demos\n")
+
+
+def test_each_stage_is_a_job_of_the_workflow() -> None:
+    stages = re.findall(r"suite ([a-z-]+) ", (ROOT / ".ci/run").read_text())
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["stage"]["strategy"]["matrix"][
+        "stage"
+    ]
+    assert sorted(jobs) == sorted(stages)

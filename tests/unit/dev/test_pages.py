@@ -19,10 +19,20 @@ def test_pachd_is_in_one_namespace_everywhere() -> None:
 
 
 def test_every_make_target_of_readme_is_one() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = (ROOT / "Makefile").read_text() + (ROOT / "dev/Makefile").read_text()
+    targets = set(re.findall(r"^([a-z0-9-]+):", text, re.MULTILINE))
     named = re.findall(r"\bmake ([a-z-]+)\b(?= *[`\n#])", (ROOT / "README.md").read_text())
     assert "demo" in named
     assert set(named) <= targets
+
+
+def test_fourteen_targets_are_listed_and_the_others_are_forwarded() -> None:
+    def said(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert len(said("help").stdout.splitlines()) == 14
+    assert "tests/chart" in said("--dry-run", "test-chart").stdout
+    assert "No rule to make target 'nothing'" in said("nothing").stderr
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs/contributing").glob("*.md")), ids=lambda page: page.stem)
