@@ -83,7 +83,6 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
     assert 0 < status["script"]["words"] <= 30
     screen = command("status", "hamlet").stdout
     assert f"100%  epoch {EPOCHS}/{EPOCHS}" in screen
-    assert "by epoch" in screen
     check_results(command, tmp_path)
 
     why = command("why", "hamlet")

@@ -42,15 +42,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The planned changes of one object; `problem` is what blocks the operator, `notes` need no change."""
+    """The planned changes of one object; `problem` is what blocks the operator."""
 
     title: str
     changes: tuple[Change, ...] = ()
     problem: str = ""
-    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return {"changes": [asdict(change) for change in self.changes], "problem": self.problem, "notes": [*self.notes]}
+        return {"changes": [asdict(change) for change in self.changes], "problem": self.problem}
 
 
 def spec_fields(spec: PipelineSpec) -> dict[str, str]:
@@ -122,7 +121,7 @@ def render(preview: Preview) -> list[str]:
         lines += ["", style(f"! it would be stalled: {preview.problem}", fg="red")]
     elif not preview.changes:
         lines.append("Nothing would change.")
-    return [*lines, *(["", *(f"Note: {note}" for note in preview.notes)] if preview.notes else [])]
+    return lines
 
 
 def _change(change: Change) -> Iterator[str]:

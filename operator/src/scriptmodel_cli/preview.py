@@ -17,7 +17,6 @@ from scriptmodel_operator.act.actions import (
     ReplaceFiles,
 )
 from scriptmodel_operator.api.conditions import Problem
-from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.desired.base import copy_name
@@ -74,7 +73,7 @@ def preview(
     changes += _later_changes(observed, state)
     if not isinstance(state, Suspended | Blocked):
         changes += changes_of_trials(state, view)
-    return Preview(str(model), tuple(changes), problem, tuple(_notes(model, state)))
+    return Preview(str(model), tuple(changes), problem)
 
 
 def _later_changes(observed: Observed, state: ModelState) -> Iterator[Change]:
@@ -182,15 +181,3 @@ def _later(change: PipelineChange, view: ModelView) -> Change:
     return replace(
         _pipeline(change, view), effect=f"waits until the running job {job} has ended; computes nothing again"
     )
-
-
-def _notes(model: ScriptModel, state: ModelState) -> Iterator[str]:
-    if isinstance(state, Applied) and not state.stages.first_unfinished and state.chosen.held_back:
-        yield state.chosen.held_back
-    training = model.spec.training
-    budget = training.budget.duration
-    if budget and parse_duration(budget) >= parse_duration(training.active_deadline):
-        yield (
-            f"training.budget.duration {budget} is no less than training.activeDeadline {training.active_deadline}, "
-            "which stops the job without a model: raise activeDeadline"
-        )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from scriptmodel_cli.charts import bar, sparkline
+from scriptmodel_cli.charts import bar
 from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.output import style
 from scriptmodel_cli.scripts import verdict
@@ -14,7 +14,6 @@ from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.engine.values import commit_of
 
 _BAR_WIDTH = 30
-_SPARK_WIDTH = 40
 _ROW_WIDTH = 67
 _EXCERPT_LINES = 8
 _WIDEST_SAMPLE = 100
@@ -22,14 +21,13 @@ FIGURES = (("best", "best"), ("test", "test"), ("valid", "validation"), ("train"
 """Fields of status.training.perplexity and their display names."""
 
 
-def screen_of(found: Object, now: datetime, epochs: Sequence[float] = ()) -> list[str]:
-    """Return the lines of the screen; `epochs` has the validation perplexity of each epoch so far, if known."""
+def screen_of(found: Object, now: datetime) -> list[str]:
     status = found.get("status") or {}
     training = status.get("training") or {}
     lines = [*head(found, now)]
     facts = [
         *_training(training, now),
-        *_perplexity(training.get("perplexity") or {}, epochs),
+        *_perplexity(training.get("perplexity") or {}),
         *([("sample", one_line(training["sample"], _WIDEST_SAMPLE))] if training.get("sample") else []),
         *_lineage(status.get("lineage") or {}),
     ]
@@ -97,22 +95,14 @@ def _elapsed(training: Object, now: datetime) -> str:
     return ", ".join(parts)
 
 
-def _perplexity(figures: Object, epochs: Sequence[float]) -> list[tuple[str, str]]:
-    shown = [f"{name} {figures[kind]}" for kind, name in FIGURES if figures.get(kind)]
-    rows = _wrapped("perplexity", shown)
-    if len(epochs) > 1:
-        rows.append(("by epoch", f"{sparkline(epochs, _SPARK_WIDTH)}  {epochs[0]:.1f} → {epochs[-1]:.1f}"))
-    return rows
-
-
-def _wrapped(title: str, parts: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the parts in rows that fit on a terminal of 80 columns; only the first row has the title."""
+def _perplexity(figures: Object) -> list[tuple[str, str]]:
+    """Return the figures in rows that fit on a terminal of 80 columns; only the first row has the title."""
     rows: list[tuple[str, str]] = []
-    for part in parts:
+    for part in (f"{name} {figures[kind]}" for kind, name in FIGURES if figures.get(kind)):
         if rows and len(rows[-1][1]) + len(part) + 2 <= _ROW_WIDTH:
             rows[-1] = (rows[-1][0], f"{rows[-1][1]}, {part}")
         else:
-            rows.append(("" if rows else title, part))
+            rows.append(("" if rows else "perplexity", part))
     return rows
 
 

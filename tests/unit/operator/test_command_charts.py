@@ -1,17 +1,13 @@
-"""The curve of perplexity, its charts, and the live view of `scriptmodel status -w`."""
+"""The curve of perplexity, and the live view of `scriptmodel status -w`."""
 
 import json
 import os
-from contextlib import nullcontext
+from math import isfinite
 
 import click
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
-from scriptmodel_cli.charts import sparkline
-from scriptmodel_cli.commands.status import Curve
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.main import main
 from scriptmodel_cli.output import draw, style
@@ -22,16 +18,14 @@ from tests.unit.operator.terminal import CREATED, as_object, event, training_wor
 from tests.unit.operator.world import World
 
 
-def perplexities(world: World) -> list[float]:
-    """Return those that `status` shows."""
-    session = Session()
-    session.engine = lambda _purpose: nullcontext(world.pachyderm)  # type: ignore[method-assign,assignment]  # a stub
-    return Curve(session, print)._from_engine(as_object(world))
+def valid_of(world: World) -> list[float]:
+    """Return the validation perplexity by epoch."""
+    return [each.valid for each in training(world.pachyderm, as_object(world)).curve.epochs if isfinite(each.valid)]
 
 
 def test_the_curve_is_read_from_the_log_of_the_running_job_and_then_from_its_model() -> None:
     world = training_world()
-    assert perplexities(world) == [400.5, 200.25]
+    assert valid_of(world) == [400.5, 200.25]
     job = world.pachyderm.succeed(world.train)
     world.pachyderm.files[job.ref.pipeline.output, job.ref.id]["/metrics.json"] = json.dumps(
         {
@@ -39,7 +33,7 @@ def test_the_curve_is_read_from_the_log_of_the_running_job_and_then_from_its_mod
             "epochs": [{"valid_perplexity": 400}, {"valid_perplexity": None}, {"valid_perplexity": 90.5}],
         }
     ).encode()
-    assert perplexities(world) == [400.0, 90.5]
+    assert valid_of(world) == [400.0, 90.5]
 
 
 def test_the_curve_restarts_with_each_attempt_and_is_empty_before_the_first_epoch() -> None:
@@ -47,22 +41,12 @@ def test_the_curve_restarts_with_each_attempt_and_is_empty_before_the_first_epoc
     assert training(FakePachyderm(), as_object(world)) == Training()
     for lines in world.pachyderm.logs.values():
         lines.append(event(event="start", epochs=4))
-    assert perplexities(world) == []
-
-
-@given(st.lists(st.floats(min_value=1, max_value=1e6), max_size=200), st.integers(1, 60))
-def test_a_sparkline_never_outgrows_its_width(values: list[float], width: int) -> None:
-    assert len(sparkline(values, width)) == min(len(values), width)
-
-
-def test_a_sparkline_of_many_values_ends_with_the_newest() -> None:
-    assert sparkline([10.0] * 99 + [1000.0], 5) == "▁▁▁▁█"
+    assert valid_of(world) == []
 
 
 def test_a_character_that_the_terminal_lacks_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     found = as_object(training_world())
     monkeypatch.setattr(Session, "get", lambda *_: found)
-    monkeypatch.setattr(Session, "finds_engine", lambda _: False)
     done = CliRunner(charset="latin-1").invoke(main, ["status", "thrones"])
     assert f"{30 * '?'} 62%" in done.stdout
 

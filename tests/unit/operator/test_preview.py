@@ -165,7 +165,7 @@ def test_suspension_stops_and_deletion_removes() -> None:
     assert "Nothing would change." in reported(planned(world))
 
 
-def test_raising_the_budget_that_ended_training_continues_it_and_a_deadline_before_a_budget_is_noted() -> None:
+def test_raising_the_budget_that_ended_training_continues_it() -> None:
     world = World(model=scriptmodel({"training": {"budget": {"duration": "1h"}}}))
     world.pachyderm.metrics |= {"stopped_by": "budget"}
     world.pachyderm.put(world.corpus, PLAYS)
@@ -178,7 +178,6 @@ def test_raising_the_budget_that_ended_training_continues_it_and_a_deadline_befo
     text = reported(planned(world))
     assert "(the budget that ended training was raised)" in text
     assert "continues training from its checkpoint, or from the first epoch if no claim keeps checkpoints" in text
-    assert "training.budget.duration 6h is no less than training.activeDeadline 6h" in text
 
 
 def test_the_copy_of_a_base_model_and_what_follows_it_are_planned() -> None:

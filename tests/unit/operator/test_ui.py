@@ -93,7 +93,7 @@ async def test_pages_run_no_foreign_code() -> None:
     found["status"]["script"]["excerpt"] = f"[ X ]: {HOSTILE}"
     found["spec"]["generation"]["prompt"] = HOSTILE
     async with browsing(world, found) as browser:
-        for path in ("/", MODEL, f"{MODEL}/script", "/compare?a=ml/thrones&b=ml/thrones"):
+        for path in ("/", MODEL, f"{MODEL}/script"):
             page = await browser.page(path, "&lt;script&gt;alert(1)")
             assert "<script>" not in page
             assert " style=" not in page
@@ -271,48 +271,6 @@ async def test_a_page_says_that_its_operator_uses_another_pachyderm() -> None:
         await browser.page(MODEL, "another Pachyderm, at pachd.two:30650", "scriptmodel ui -n ml")
         browser.reads._own = "ml"
         assert browser.reads.other_pachd(Model(as_object(training_world()))) == ""
-
-
-async def test_two_models_are_compared_by_settings_and_on_one_axis() -> None:
-    other = as_object(training_world())
-    other["metadata"] |= {"name": "again", "uid": "uid-2"}
-    other["spec"]["model"]["preset"] = "small"
-    async with browsing(training_world(), other) as browser:
-        page = await browser.page("/compare?a=ml/again&b=ml/thrones", "thrones, validation, epoch 2: 200")
-        assert "1 of " in page
-        assert "<td>small</td><td>test</td>" in page
-
-
-async def test_two_models_of_one_history_are_compared_with_their_whole_scripts() -> None:
-    world = trained_world()
-    old = world.model.status["lineage"]["model"].partition("@")[2]
-    world.pachyderm.put(world.corpus, {"/more.txt": b"more"})
-    world.reconcile()
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
-    new = world.model.status["lineage"]["model"].partition("@")[2]
-    for commit, dropout in ((old, 0.125), (new, 0.25)):
-        epochs = [{"epoch": 1, "train_perplexity": 9, "valid_perplexity": 1 / dropout}]
-        world.pachyderm.files[world.train.output, commit] |= {
-            "/metrics.json": json.dumps({"epochs": epochs}).encode(),
-            "/model.json": json.dumps({"preset": "test", "parameters": {"dropout": dropout}}).encode(),
-        }
-    line = "[ ARYA ]: An older line .\n"
-    record = {"samples": [{"file": "new_script.txt", "words": 1234, "score": {"form": "a loop", "sense": "fair"}}]}
-    world.pachyderm.files[world.generate.output, old] = {
-        "/new_script.txt": line.encode() * 99,
-        "/generation.json": json.dumps(record).encode(),
-    }
-    async with browsing(world) as browser:
-        assert f"/compare?a=ml/thrones&amp;b=ml/thrones@{old}" in await browser.page(MODEL, old[:8])
-        page = await browser.page(f"/compare?a=ml/thrones&b=ml/thrones@{old}", "You know nothing .")
-        assert page.count("An older line .") == 99
-        assert "<td>0.25</td><td>0.125</td>" in page
-        assert "1,234 words, form a loop, sense fair" in page
-        both = await (await browser.get(f"/compare?a=ml/thrones@{old}&b=ml/thrones@{new}")).text()
-        assert both.count('<option value="ml/thrones@') == 4
-        assert f"thrones ({old[:8]}), validation, epoch 1: 8" in page
 
 
 def test_long_curves_are_thinned() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from scriptmodel_cli import text
-from scriptmodel_cli.commands.status import Curve
 from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.documents import Documents
 from scriptmodel_cli.errors import InputError, SuspendedError
@@ -99,7 +98,7 @@ def _put_corpus(session: Session, raw: dict[str, Any], files: Sequence[CorpusFil
 
 async def _reconcile(objects: Objects, session: Session, check: Callable[[], None]) -> None:
     """Run the operator's own loop until the object is ready, stalled or suspended."""
-    watching = asyncio.create_task(_watch(objects, session, check))
+    watching = asyncio.create_task(_watch(objects, check))
     interrupted = False
 
     def interrupt() -> None:
@@ -129,14 +128,13 @@ async def _reconcile(objects: Objects, session: Session, check: Callable[[], Non
     watching.result()
 
 
-async def _watch(objects: Objects, session: Session, check: Callable[[], None]) -> None:
+async def _watch(objects: Objects, check: Callable[[], None]) -> None:
     live = Live(err=True)
-    curve = Curve(session, live.note)
     while True:
         check()
         found = objects.raw
         if text.is_observed(found):
-            live.show(screen_of(found, now(), curve.of(found)), text.line_of(found), now())
+            live.show(screen_of(found, now()), text.line_of(found), now())
         if objects.is_reconciled and text.is_settled(found):
             return
         await asyncio.sleep(_REFRESH_SECONDS)

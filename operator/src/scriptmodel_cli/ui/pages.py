@@ -1,6 +1,5 @@
 """What each page shows: at once what the object says, and of Pachyderm and the API server what has been read so far."""
 
-import json
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -18,13 +17,10 @@ from scriptmodel_cli.training import Training, epochs, generation, training
 from scriptmodel_cli.trials import TrialReader
 from scriptmodel_cli.ui.model import Model, Place, settings_of
 from scriptmodel_cli.ui.reads import Answer, Reads
-from scriptmodel_cli.ui.scripts import MAX_BYTES, Sample, parts_of, read_parts, read_samples
+from scriptmodel_cli.ui.scripts import Sample, parts_of, read_parts, read_samples
 from scriptmodel_cli.web.charts import spark
 from scriptmodel_cli.web.scripts import Part, colours_of
 from scriptmodel_cli.web.site import Values
-from scriptmodel_cli.web.training import Curve
-from scriptmodel_operator.api.safe_text import short_id
-from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import RepoRef
 from scriptmodel_operator.observe.trainer_files import SampleFigures
 
@@ -156,65 +152,6 @@ async def _samples(reads: Reads, place: Place, chosen: str, excerpt: str | None)
     missing = "" if samples else f"This commit has no sample {chosen}."
     error = read.error or missing
     return {"numbers": numbers, "chosen": chosen, "samples": samples, "colours": colours, "error": error}
-
-
-async def two_models(request: web.Request) -> Values:
-    """Return the newest models of two objects, or NAMESPACE/NAME@COMMIT of an object's history, side by side."""
-    models, keys = await _models(request), (request.query.get("a", ""), request.query.get("b", ""))
-    chosen = [(m, key.partition("@")[2]) for key in keys if (m := models.get(key.partition("@")[0]))]
-    sides = [await _side(reads_of(request), m, commit) for m, commit in chosen if not commit or commit in m.history]
-    known = [part for part in ("spec", "used") if all(side[part] for side in sides)]
-    settings = _rows([{name: value for part in known for name, value in side[part].items()} for side in sides])
-    return {
-        "title": "Two models",
-        "sides": sides,
-        "keys": keys,
-        "figures": _rows([side["figures"] for side in sides]),
-        "changed": [row for row in settings if row[1] != row[-1]],
-        "same": [row[:2] for row in settings if row[1] == row[-1]],
-        "curves": [(f"{side['name']}, ", side["curve"], side["epochs"]) for side in sides],
-        "choices": sorted({*models, *(f"{m.key}@{commit}" for m, _ in chosen for commit in m.history)}),
-    }
-
-
-def _rows(columns: list[dict[str, str]]) -> list[tuple[str, ...]]:
-    names = dict.fromkeys(name for column in columns for name in column)
-    return [(name, *(column.get(name) or "–" for column in columns)) for name in names]
-
-
-async def _side(reads: Reads, m: Model, commit: str) -> dict[str, Any]:
-    """Return what the page shows of a model, or of an older one of its history."""
-    # All commits that a push to the corpus leads to have one id.
-    place, script = (m.place(kind, commit) for kind in ("model", "script"))
-    at = place if commit or m.spec.get("search") else None  # the job of a search has no curve of its own
-    read = await reads.answer(
-        lambda pachd: epochs(pachd, at.repo, at.commit) if at else training(pachd, m.found).curve.epochs
-    )
-    used = await reads.answer(lambda gateway: _trained_with(gateway, place) if place else {})
-    written: dict[str, Any] = {"samples": [], "error": "No script yet."}
-    if script:
-        written = await _samples(reads, script, "1", None if commit else m.script.get("excerpt"))
-    curve, best = Curve(read.value or ()), m.training.get("perplexity") or {}
-    figures = m.history[commit] if commit else {"perplexity": best.get("best"), "testPerplexity": best.get("test")}
-    return written | {
-        "name": f"{m.name} ({short_id(commit)})" if commit else m.name,
-        "m": m,
-        "curve": curve,
-        "epochs": 0 if commit else m.epochs,
-        "spec": {} if commit else settings_of(m.spec),
-        "used": settings_of(used.value, "trained") if used.value else {},
-        "figures": {
-            "lowest validation perplexity": figures.get("perplexity"),
-            "test perplexity": figures.get("testPerplexity"),
-            "epochs": f"{len(curve.epochs)} of {m.epochs}" if m.epochs and not commit else str(len(curve.epochs)),
-        },
-    }
-
-
-def _trained_with(gateway: Gateway, place: Place) -> dict[str, Any]:
-    """Return the settings of a finished model, with those that `auto` chose."""
-    found = json.loads(gateway.read_file(place.repo, place.commit, "/model.json", MAX_BYTES))
-    return {**{key: found[key] for key in ("preset", "seed", "temperature") if key in found}, **found["parameters"]}
 
 
 async def one_commit(request: web.Request) -> Values:

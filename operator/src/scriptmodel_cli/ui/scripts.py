@@ -11,7 +11,7 @@ from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.observe.trainer_files import GenerationFile, SampleFigures
 
-MAX_BYTES = 8 << 20
+_MAX_BYTES = 8 << 20
 _NAME = r"(?!(?:INT|EXT|ACT|SCENE)\b)([A-Z][A-Z0-9 .'’&-]{0,40}?)"
 _SPEECH = re.compile(
     rf"\[ ([^\[\]]+) \]:(?: (.*))?|{_NAME}(?<!\bMR)(?<!\bMRS)(?<!\bDR)(?<!\bST)[.:] +(.*)"  # `MRS. PELL. No.`
@@ -43,14 +43,14 @@ def _part(line: str) -> Part:
 
 
 def read_parts(gateway: Gateway, place: Place, path: str) -> list[Part]:
-    return parts_of(gateway.read_file(place.repo, place.commit, path, MAX_BYTES).decode(errors="replace"))
+    return parts_of(gateway.read_file(place.repo, place.commit, path, _MAX_BYTES).decode(errors="replace"))
 
 
 def read_samples(gateway: Gateway, place: Place, chosen: str) -> tuple[list[int], list[Sample]]:
     """Return the numbers of a commit's samples, and the chosen one; 0 chooses all."""
     known = samples_of(gateway, place.repo, place.commit)
     try:
-        record = gateway.read_file(place.repo, place.commit, GENERATION_PATH, MAX_BYTES)
+        record = gateway.read_file(place.repo, place.commit, GENERATION_PATH, _MAX_BYTES)
         figures = dict(enumerate(GenerationFile.model_validate_json(record).samples, 1))
     except (NotFoundError, ValueError):  # an older trainer, or another image
         figures = {}

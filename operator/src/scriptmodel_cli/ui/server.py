@@ -24,7 +24,7 @@ _COMMIT = "/commits/{project:[A-Za-z0-9_-]+}/{repo:[A-Za-z0-9_-]+}/{commit:[A-Za
 """The path of a commit's page. Its parts become a path on this machine, so only characters of valid names match."""
 HOST = "127.0.0.1"
 _MAX_DOWNLOAD = 64 << 20
-_LINKS = [("/", "All models"), ("/compare", "Compare")]
+_LINKS = [("/", "All models")]
 
 
 def application(reads: Reads, who: str, trainer: Path | None, port: int, entrance: Entrance) -> web.Application:
@@ -58,7 +58,6 @@ def application(reads: Reads, who: str, trainer: Path | None, port: int, entranc
     app.on_cleanup.extend((trainers.close, reads.close))
     get = app.router.add_get
     get("/", site.page("models.html", pages.all_models, live=True))
-    get("/compare", site.page("compare.html", pages.two_models))
     get(model, site.page("model.html", pages.one_model, live=True))
     get(f"{model}/script", site.page("script.html", pages.one_script))
     get(_COMMIT, site.page("commit.html", pages.one_commit))
