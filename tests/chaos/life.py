@@ -107,14 +107,13 @@ class Life:
         return await self._until("created", lambda found: _ready(found, 1))
 
     async def _search(self) -> None:
-        """Search in two rounds, then in three, and suspended meanwhile.
-
-        After a commit of the corpus it would depend on speed how far the last round is trained on it.
-        """
+        """Search, then with more trials, and suspended meanwhile."""
         dropout = {"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}
-        await self._create(search={"parameters": [dropout], "numTrials": 3, "algorithm": "halving"})
+        await self._create(search={"parameters": [dropout], "numTrials": 3})
         await self._patch({"search": {"numTrials": 5}})
-        await self._until("more trials", lambda found: _ready(found, 2) and found["status"]["search"]["rounds"] == 3)
+        await self._until(
+            "more trials", lambda found: _ready(found, 2) and found["status"]["search"]["completed"] == "5/5"
+        )
         await self._pause(3)
 
     async def _live(self) -> None:

@@ -29,9 +29,8 @@ STATUS = {
     "conditions": [{"type": "Ready", "status": "False"}, {"type": "Stalled", "status": "True"}],
     "training": {"perplexity": {"best": "88.1"}, "progressPercent": 40, "gpuSeconds": 12, "restarts": 1},
     "search": {
-        "round": 2,
         "trials": {"total": 8, "complete": 3, "failed": 1},
-        "top": [{"state": "paused", "perplexity": "88.1"}],
+        "top": [{"state": "running", "perplexity": "88.1"}],
     },
 }
 

@@ -129,7 +129,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             {"name": "learningRate", "logUniform": {"min": "2e-3", "max": "0.02"}},
             {"name": "vocabularySize", "uniform": {"min": "16", "max": "1000000"}},
         ],
-        "algorithm": "halving",
+        "algorithm": "random",
         "numTrials": 16,
         "parallelTrials": 4,
         "repeats": 2,

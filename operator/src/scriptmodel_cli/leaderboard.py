@@ -13,7 +13,7 @@ from scriptmodel_operator.api.durations import format_duration
 
 Trial = Mapping[str, Any]
 """A trial with the fields of status.search.top, and those that only Pachyderm has."""
-_STATES = {"complete": "green", "running": "yellow", "paused": None, "waiting": None, "failed": "red"}
+_STATES = {"complete": "green", "running": "yellow", "waiting": None, "failed": "red"}
 _WIDEST_REASON = 60
 _MISSING = (None, "")
 _FIELDS = {"nats/char": "value", "time": "seconds", "gpu": "gpuSeconds"}
@@ -21,7 +21,7 @@ _FIELDS = {"nats/char": "value", "time": "seconds", "gpu": "gpuSeconds"}
 
 
 def _flat(trial: Trial) -> dict[str, Any]:
-    start = ("trial", "state", "round", "epochs", "epochsTotal", "perplexity", "value")
+    start = ("trial", "state", "epochs", "epochsTotal", "perplexity", "value")
     given = trial.get("parameters") or {}
     values = {f"parameters.{name}" if name in start else name: value for name, value in given.items()}
     end = ("seconds", "gpuSeconds", "reason")
@@ -37,7 +37,6 @@ def _cells(trial: Trial) -> dict[str, str]:
     return {
         "TRIAL": str(int(trial["trial"])),
         "STATE": style(trial["state"], fg=_STATES.get(trial["state"])),
-        "ROUND": str(known.get("round", "")),
         "EPOCHS": "/".join(str(known[field]) for field in ("epochs", "epochsTotal") if field in known),
         "PERPLEXITY": figure("perplexity", "{:.1f}".format),
         "NATS/CHAR": figure("value", "{:.4f}".format),
@@ -73,10 +72,10 @@ def _sortable(value: Any) -> tuple[bool, float, str]:
 
 
 def rows_of(trials: Sequence[Trial]) -> list[list[str]]:
-    """Return headers and rows, with a column for each parameter, and none that is empty or the same round for all."""
+    """Return headers and rows, with a column for each parameter, and none that is empty."""
     rows = [*map(_cells, trials)]
     columns = {head: [row.get(head, "") for row in rows] for row in rows for head in row}
-    heads = [head for head, cells in columns.items() if any(cells) and (head != "ROUND" or len(set(cells)) > 1)]
+    heads = [head for head, cells in columns.items() if any(cells)]
     return [heads, *([columns[head][number] for head in heads] for number in range(len(rows)))]
 
 
@@ -91,11 +90,10 @@ def progress_of(search: Mapping[str, Any]) -> str:
     states = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts.get(state))
     if not states:
         return "The search has no trials yet."
-    in_round = f", round {search['round']} of {search['rounds']}" if search.get("rounds", 1) > 1 else ""
     time = f"{format_duration(search['seconds'])} of training" if search.get("seconds") else ""
     to_go = f"{format_duration(search['etaSeconds'])} to go" if search.get("etaSeconds") else ""
     gpu = f"{search['gpuSeconds']} GPU-seconds" if search.get("gpuSeconds") else ""
-    return f"{search['algorithm']}{in_round}: {'; '.join(filter(None, (states, time, to_go, gpu)))}"
+    return f"{search['algorithm']}: {'; '.join(filter(None, (states, time, to_go, gpu)))}"
 
 
 def best_of(search: Mapping[str, Any]) -> str:

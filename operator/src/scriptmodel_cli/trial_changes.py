@@ -1,4 +1,4 @@
-"""Finds the trials of a search that a change adds, repeats, continues or drops. Pure."""
+"""Finds the trials of a search that a change adds, repeats or drops. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -20,7 +20,7 @@ def changes_of_trials(state: ModelState, view: ModelView) -> Iterator[Change]:
         return
     again = any(each.ref == view.refs.train and each.apply.reprocess for each in state.difference.now)
     now = any(isinstance(action, ReplaceFiles) and action.branch == view.refs.trials for action in state.actions)
-    why = "" if now or view.train is None or view.train.running is None else "once the running round has ended"
+    why = "" if now or view.train is None or view.train.running is None else "once the running job has ended"
     yield from trial_changes(view.runs.plan, view.runs.present, again=again, why=why)
 
 
@@ -28,31 +28,24 @@ def trial_changes(plan: Plan, present: Mapping[str, RunInput], *, again: bool, w
     """Yield what differs between the repo of trials and the plan; `again` if the pipeline computes all again."""
     wanted = plan.runs
     due = {name for name in wanted if name in present and (again or wanted[name] != present[name])}
-    continued = {name for name in due if wanted[name].of and wanted[name] != present[name]}
     for sign, verb, what, found in (
         ("+", "train", " new", wanted.keys() - present.keys()),
-        ("~", "repeat", "", due - continued),
-        ("~", "continue", "", continued),
+        ("~", "repeat", "", due),
         ("-", "drop", "", present.keys() - wanted.keys()),
     ):
         names = [name for name in {**wanted, **present} if name in found]
-        show = _share if verb == "continue" else _values
         fields = [
-            FieldChange(f"trial {name.lstrip('0')}", show(present.get(name)), show(wanted.get(name))) for name in names
+            FieldChange(f"trial {name.lstrip('0')}", _values(present.get(name)), _values(wanted.get(name)))
+            for name in names
         ]
         fields = [each for each in fields if each.before != each.after]
         effect = f"the first {_MOST_SHOWN} of {len(fields)}:" if len(fields) > _MOST_SHOWN else ""
         trials = len({name.partition(".")[0] for name in names})
         text = f"{verb} {trials}{what} trial{'' if trials == 1 else 's'}"
         text += f" ({len(names)} runs)" if len(names) > trials else ""
-        text += f" in round {plan.round} of {plan.rounds}" if verb == "continue" else ""
         if names:
             yield Change(sign, text, why, effect, tuple(fields[:_MOST_SHOWN]))
 
 
 def _values(given: RunInput | None) -> str:
     return ", ".join(f"{to_camel(name)} {value}" for name, value in given.parameters.items()) if given else ""
-
-
-def _share(given: RunInput | None) -> str:
-    return "all epochs" if given is None or given.share == "1" else f"{given.share} of the epochs"

@@ -24,7 +24,6 @@ _FIGURES = {
     "scriptmodel_progress_percent": "training.progressPercent",
     "scriptmodel_gpu_seconds": "training.gpuSeconds",
     "scriptmodel_training_restarts": "training.restarts",
-    "scriptmodel_search_round": "search.round",
     "scriptmodel_search_trials": "search.trials.total",
     "scriptmodel_search_trials_complete": "search.trials.complete",
     "scriptmodel_search_trials_failed": "search.trials.failed",

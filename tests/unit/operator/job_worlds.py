@@ -259,24 +259,20 @@ PLAYS_BRANCH = BranchRef(RepoRef("ml", "plays"), "master")
 
 
 def trained_trial(name: str, inputs: dict[str, bytes], outcome: float | str) -> dict[str, bytes]:
-    """Return what a run of many writes: its value, `early` for a model before the last round, or why it failed."""
+    """Return what a run of many writes: its value, or why it failed."""
     given = json.loads(inputs[f"/{name}/trial.json"])
     record: dict[str, Any] = {**given, "schema": 1, "epochs": 3, "seconds": 10.0, "gpu_seconds": 8.0}
     folder: dict[str, bytes] = {}
-    early, outcome = outcome == "early", float(name[:4]) if outcome == "early" else outcome
     if isinstance(outcome, str):
         record |= {"state": "failed", "reason": outcome, "message": f"training {outcome} in epoch 3"}
     else:
-        whole = early or given["share"] == "1"
-        record |= {"state": "complete" if whole else "paused", "value": outcome, "perplexity": 10 * outcome}
+        record |= {"state": "complete", "value": outcome, "perplexity": 10 * outcome}
         metrics = {
             "schema": 1,
             "epochs": [],
             "perplexity": {"valid": 10 * outcome, "test": 10 * outcome + 1},
             "validation": {"digest": "one text", "nats_per_character": outcome},
         }
-        folder = {"checkpoint.safetensors": f"{name} {given}".encode()}
-        if whole:
-            folder = {"model.json": name.encode(), "metrics.json": json.dumps(metrics).encode()}
+        folder = {"model.json": name.encode(), "metrics.json": json.dumps(metrics).encode()}
     folder["trial.json"] = json.dumps(record).encode()
     return {f"/{name}/{file}": text for file, text in folder.items()}

@@ -30,9 +30,8 @@ RAW = {
         "conditions": [{"type": "Ready", "status": "True"}],
         "training": {"perplexity": {"best": "88.1"}, "progressPercent": 100, "gpuSeconds": 512, "restarts": 2},
         "search": {
-            "round": 1,
             "trials": {"total": 8, "complete": 3, "failed": 0},
-            "top": [{"state": "paused", "perplexity": "88.1"}],
+            "top": [{"state": "running", "perplexity": "88.1"}],
         },
     },
 }

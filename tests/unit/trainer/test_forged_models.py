@@ -202,7 +202,7 @@ DESCRIBED: dict[str, Any] = {
 
 @pytest.mark.parametrize("key", DESCRIBED)
 def test_a_forged_checkpoint_is_refused(key: str, tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.safetensors"
+    path = tmp_path / "checkpoint-a.safetensors"
     save_checkpoint(path, Checkpoint("print", Position(), 0, (), {"weights/a": np.ones(3, np.float32)}))
     found = stored_arrays(path)
     change = DESCRIBED[key] if " " in key else {key: DESCRIBED[key]}
@@ -215,6 +215,6 @@ def test_a_forged_checkpoint_is_refused(key: str, tmp_path: Path) -> None:
 
 
 def test_a_pipe_for_a_checkpoint_is_refused(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "checkpoint.safetensors")
+    os.mkfifo(tmp_path / "checkpoint-a.safetensors")
     with pytest.raises(BadInputError, match="not a regular file"):
-        load_checkpoint(tmp_path / "checkpoint.safetensors")
+        load_checkpoint(tmp_path / "checkpoint-a.safetensors")

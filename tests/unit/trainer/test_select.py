@@ -31,7 +31,7 @@ def add(runs: Path, name: str, value: float | None, model: Path | None = None, *
         shutil.copytree(model, folder)
     perplexity = None if value is None else 10 + value
     usual = {
-        "state": "paused" if model is None else "complete",
+        "state": "failed" if model is None else "complete",
         "epochs": 2,
         "epochs_total": 4,
         "perplexity": perplexity,
@@ -76,7 +76,7 @@ def test_the_best_run_is_copied_with_a_table_and_a_report(model: Path, runs: Pat
     assert {path.name for path in out.iterdir()} == kept | {"trials.jsonl"}
     assert all((out / name).read_bytes() == (model / name).read_bytes() for name in kept - {"report.html"})
     text = (out / "report.html").read_text("utf-8")
-    assert "5 trials, 8 runs: 6 complete, 1 paused, 1 failed. The best is trial 2 with dropout=0.1." in text
+    assert "5 trials, 8 runs: 6 complete, 2 failed. The best is trial 2 with dropout=0.1." in text
     assert text.count("<svg viewBox") == 3  # of the training
     page = Page()
     page.feed(text)
@@ -99,7 +99,7 @@ _UNUSABLE: dict[str, bytes | None] = {
     "nested too deeply": b"[" * 100_000,
     "Invalid enum value 2": b'{"state": "complete", "schema": 2}',
     "JSON is malformed": b'{"state": "complete", "schema": 1, "value": NaN}',
-    "missing required field `state`": b'{"parameters": {}, "seed": 0, "share": "1"}',
+    "missing required field `state`": b'{"parameters": {}, "seed": 0}',
     "No such file": None,
     "too large": b'{"schema": 1, "state": "failed", "message": "' + b"x" * (1 << 20) + b'"}',
 }
@@ -128,7 +128,7 @@ def test_a_best_run_without_a_usable_model_is_an_error(model: Path, runs: Path, 
     (runs / "0001" / "model.json").write_text("{}")
     for folder, best, reason in (
         (runs, "0001", "model.json"),
-        (runs, "0002", "0002 is paused"),
+        (runs, "0002", "0002 is failed"),
         (runs, "../runs/0001", "is not a run of the search"),
         (tmp_path / "none", "0001", "holds no runs"),
     ):

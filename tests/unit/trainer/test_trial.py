@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from running import COMMAND, run_trainer
-from samples import play
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.artifacts.trials import TrialSpec
 from scriptmodel_trainer.errors import DivergedError, ExitCode, StoppedError, WriteError
 from scriptmodel_trainer.runs.watch import watch
 from scriptmodel_trainer.training.stopping import StopSignals
-from scriptmodel_trainer.training.task import TrainingTask
 
 SETTINGS = ["--preset", "demo", "--set", "hidden_units=8", "embedding_units=8", "batch_size=32", "epochs=3"]
 WORKER = {"SCRIPTMODEL_TRIAL_WORKER": "0"}
@@ -37,13 +35,13 @@ class Run:
         self.words = ["trial", "--trial", str(root / "trial"), "--data", str(corpus), "--out", str(root / "out")]
         self.words += ["--log", "json", *SETTINGS]
 
-    def describe(self, share: str = "1") -> None:
-        spec = {"parameters": self.parameters, "seed": 3, "share": share, "of": "d1:abc"}
+    def describe(self) -> None:
+        spec = {"parameters": self.parameters, "seed": 3}
         (self.source / "trial.json").write_text(json.dumps(spec))
 
-    def work(self, share: str = "1", code: int = 0, **environment: str) -> tuple[list[dict[str, Any]], str]:
+    def work(self, code: int = 0, **environment: str) -> tuple[list[dict[str, Any]], str]:
         """Train in this process, which has loaded TensorFlow, and return the events and the notes."""
-        self.describe(share)
+        self.describe()
         shutil.rmtree(self.out, ignore_errors=True)  # as in Pachyderm
         done = run_trainer(self.words, WORKER | environment)
         assert done.returncode == code, done.stderr
@@ -60,27 +58,12 @@ class Run:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("compiled_once")
-def test_a_run_that_pauses_ends_bit_identical_to_one_training(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_is_the_training_of_its_settings(corpus: Path, tmp_path: Path) -> None:
     run, state = Run(tmp_path, corpus, dropout="0.3", trigrams="true"), tmp_path / "state"
     (state / "0004").mkdir(parents=True)
     (state / "0004" / "checkpoint-a.safetensors").write_bytes(b"of another run")
-    for share, epochs in (("1/4", 1), ("1/2", 2)):
-        events, _ = run.work(share, SCRIPTMODEL_STATE_DIR=str(state))
-        assert {event["trial"] for event in events} == {"0003"}
-        assert {path.name for path in run.out.iterdir()} == {"trial.json", "checkpoint.safetensors"}
-        record = run.record
-        assert (record["state"], record["epochs"], record["epochs_total"], record["of"]) == (
-            "paused",
-            epochs,
-            3,
-            "d1:abc",
-        )
-        assert record["value"] > 0
-        shutil.copy(run.out / "checkpoint.safetensors", run.source)
     events, _ = run.work(SCRIPTMODEL_STATE_DIR=str(state))
-    assert next(event for event in events if event["event"] == "start")["resumed_from"] == 3
+    assert {event["trial"] for event in events} == {"0003"}
     record = run.record
     assert (record["state"], [epoch for epoch, _ in record["curve"]]) == ("complete", [1, 2, 3])
     assert [*state.glob("*/checkpoint-*")] == [state / "0004" / "checkpoint-a.safetensors"]
@@ -89,26 +72,11 @@ def test_a_run_that_pauses_ends_bit_identical_to_one_training(
     assert run_trainer(train).returncode == 0
     one, other = load_model(run.out), load_model(whole)
     assert all(np.array_equal(array, other.weights[name]) for name, array in one.weights.items())
-    assert one.metrics.restarts == 0
     curve = [valid for _, valid in record["curve"]]
     assert curve == [epoch.valid_perplexity for epoch in other.metrics.epochs]
     assert one.metrics.perplexity.valid < record["perplexity"] == min(curve), "trigrams are no part of the search"
     assert one.metrics.validation is not None
     assert one.metrics.validation.nats_per_character < record["value"]
-
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "play.md").write_text(play(60, seed=2), "utf-8")
-    run.words[4] = str(tmp_path / "other")
-    given: list[TrainingTask] = []
-
-    def stopped(task: TrainingTask, *_: object) -> None:
-        given.append(task)
-        raise StoppedError(ExitCode.TERMINATED, "stopped before it learns")
-
-    monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", stopped)
-    _, notes = run.work("1/4", ExitCode.TERMINATED)
-    assert "is of another corpus or other settings: the run starts from the beginning" in notes
-    assert given[0].saved is None
 
 
 @pytest.mark.parametrize(
@@ -172,7 +140,7 @@ def test_settings_that_no_network_has_are_a_result_and_an_option_is_not(
 @pytest.mark.parametrize(
     ("described", "reason"),
     [
-        ('{"share": "1/0"}', "at `$.share`"),
+        ('{"seed": -1}', "at `$.seed`"),
         ("[", "does not describe a trial"),
         (None, "does not hold exactly one folder with a trial.json"),
     ],
@@ -204,7 +172,7 @@ def watched(code: str, folder: Path, cgroup: Path = Path("/nowhere")) -> tuple[i
     ],
 )
 def test_a_process_that_dies_is_a_result(code: str, reason: str, message: str, tmp_path: Path) -> None:
-    for name in ("checkpoint.safetensors", "train.log.jsonl"):
+    for name in ("checkpoint-a.safetensors", "train.log.jsonl"):
         (tmp_path / name).touch()
     ended, record = watched(code, tmp_path)
     assert (ended, record["state"], record["reason"]) == (0, "failed", reason)

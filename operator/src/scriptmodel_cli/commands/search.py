@@ -29,7 +29,7 @@ _SORT = "Sort by a column or a parameter; -COLUMN for descending order [default:
 def search(session: Session, name: str, watch: bool, output: str, sort: str) -> None:
     """Show the trials of the search of NAME, best first: values, epochs, perplexity, time, and why one failed.
 
-    A trial is complete, running, paused (at the end of a round of halving), waiting or failed. The search minimises
+    A trial is complete, running, waiting or failed. The search minimises
     nats per character of the validation text. The ten best trials are in `scriptmodel status`, too.
 
     Exit status of -w: 0 ready, 1 stalled, 3 suspended. With another -o, -w prints the trials at the end.

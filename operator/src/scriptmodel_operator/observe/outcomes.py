@@ -20,7 +20,7 @@ _LEAST = {"value": 1e-9, "perplexity": 1.0}
 class TrialRecord(Figures):
     """trial.json in the output of a run of a search, and the event `trial` at its end."""
 
-    state: Literal["paused", "complete", "failed"]
+    state: Literal["complete", "failed"]
 
     @model_validator(mode="before")
     @classmethod

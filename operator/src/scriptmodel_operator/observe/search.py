@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from scriptmodel_operator.api.conditions import Condition, Problem
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.desired.digest import digest
 from scriptmodel_operator.desired.pipelines import retraining, train_compute
 from scriptmodel_operator.observe.lineage import Lineages, mark_of_job
 from scriptmodel_operator.observe.outcomes import inputs, outcomes
@@ -19,8 +18,6 @@ class SearchView(RunsView):
     """A search: the runs in its repo, their results, and the plan that follows from both."""
 
     plan: Plan
-    of: str
-    """Identifies the spec and the corpus commit of the newest train job."""
     results: Mapping[str, RunResult]
     """The results of the newest job for the current spec and corpus, by the folder of the run."""
     present: Mapping[str, RunInput] = field(default_factory=dict)
@@ -39,7 +36,6 @@ def search_view(lineages: Lineages, model: ScriptModel, view: ModelView) -> Sear
         return None
     results, newest = lineages.results, lineages.read_by(train.newest) if train and train.newest else None
     compute, retrain = train_compute(model, refs), retraining(model, train.mark if train else None)
-    of = digest({"compute": compute, "retrain": retrain, "corpus": newest.corpus or "" if newest else ""})
     good = train.last_good if train else None
     mark = mark_of_job(results.gateway, train, good) if train and good else None
     made = lineages.read_by(good) if good and mark and (mark.compute, mark.retrain_at) == (compute, retrain) else None
@@ -47,11 +43,10 @@ def search_view(lineages: Lineages, model: ScriptModel, view: ModelView) -> Sear
     if made and newest and made.trials and made.corpus == newest.corpus:
         found, results_digest = outcomes(results, (refs.own_trials, made.trials), (made.repo, made.model))
     head = owned.head.id if owned and owned.ownership.ours and owned.head else ""
-    planned = plan(search, model.spec.model.seed, found, of)
+    planned = plan(search, model.spec.model.seed, found)
     selected = planned.finished and not planned.failure
     return SearchView(
         plan=planned,
-        of=of,
         results=found,
         commit=made.model if made and found else "",
         present=inputs(results, refs.own_trials, head) if head else {},
@@ -59,7 +54,7 @@ def search_view(lineages: Lineages, model: ScriptModel, view: ModelView) -> Sear
         in_progress=bool(newest and newest.trials == head and train and train.newest and not train.newest.state.final),
         selection=("--best", planned.winner, "--of", results_digest) if selected else (),
         unfinished=_unfinished(planned),
-        starting=f"{planned.title} is being started",
+        starting="the search is being started",
         winner=f"trial {planned.winner.lstrip('0')} is the best" if planned.winner else "",
     )
 
@@ -68,4 +63,4 @@ def _unfinished(plan: Plan) -> Condition | None:
     if plan.failure:
         what = "change spec.search or spec.model, or annotate scriptmodel.dev/retrain-at"
         return Problem(Reason.TRAINING_FAILED, f"the search failed: {plan.failure}: {what}")
-    return None if plan.finished else Condition(Reason.TRAINING, f"{plan.title} is next")
+    return None if plan.finished else Condition(Reason.TRAINING, "the search is next")

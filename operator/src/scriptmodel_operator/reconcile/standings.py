@@ -1,11 +1,8 @@
 """Describes how far a search is, with what the runs in progress have logged. Pure."""
 
-import itertools
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
@@ -14,7 +11,7 @@ from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.search import SearchView
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.search.declared import TOP_TRIALS, SearchStatus, TrialStatus, best_trial
-from scriptmodel_operator.search.trials import STATES, RunResult, Standing, rounds, standings
+from scriptmodel_operator.search.trials import STATES, RunResult, Standing, standings
 
 _LEAST_WORK = 0.02
 """Work that must be done before an estimate of the rest is worth anything."""
@@ -45,29 +42,24 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Se
     todo = plan.todo(found.results)
     runs = [logs[name] for name in todo if name in logs]
     done = max(sum(ended(run) is not None for run in runs), min(job.data_processed, len(todo))) if job else 0
-    rises = [*itertools.pairwise([0.0, *(float(Fraction(share)) for share in rounds(search))])]
-    work = [math.ceil(search.trials / 2**n) * search.repeats * (end - start) for n, (start, end) in enumerate(rises)]
-    before, now = rises[plan.round - 1]
-    shares = (max(0.0, min(now, run.progress.share) - before) for run in runs if not ended(run))
-    here = min(len(todo) * (now - before), done * (now - before) + sum(shares))
-    left = len(todo) * (now - before) - here + sum(work[plan.round :])
+    work, shares = search.trials * search.repeats, (run.progress.share for run in runs if not ended(run))
+    here = min(len(todo), done + sum(shares))
+    left = len(todo) - here
     spent = elapsed(job.started).total_seconds() if job and job.started else 0.0
-    trials = standings(search, model.spec.model.seed, with_logs(found, logs), found.of)
+    trials = standings(search, model.spec.model.seed, with_logs(found, logs))
     counts = Counter[str](each.state for each in trials)
     best = next((each for each in trials if each.perplexity is not None and each.state != "failed"), None)
     status = SearchStatus(
         algorithm=search.algorithm,
-        round=plan.round,
-        rounds=plan.rounds,
         trials={"total": len(trials)} | {state: counts[state] for state in STATES},
         completed=f"{counts['complete'] + counts['failed']}/{len(trials)}",
-        progress_percent=100 if plan.finished else int(100 * max(0.0, 1 - left / sum(work))),
+        progress_percent=100 if plan.finished else int(100 * max(0.0, 1 - left / work)),
         top=[TrialStatus.model_validate(each, from_attributes=True) for each in trials[:TOP_TRIALS]],
         gpu_seconds=round(sum(each.gpu_seconds or 0.0 for each in trials)) or None,
         seconds=round(sum(each.seconds or 0.0 for each in trials)) or None,
         eta_seconds=max(0, round(spent * left / here)) if spent and here >= _LEAST_WORK else None,
     )
-    text = (f"round {plan.round} of {plan.rounds}: " if plan.rounds > 1 else "") + f"{done} of {len(todo)} runs done"
+    text = f"{done} of {len(todo)} runs done"
     return SearchProgress(
         message=text + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else ""),
         status=status,
@@ -81,15 +73,8 @@ def with_logs(found: SearchView, logs: Mapping[str, LogDigest]) -> Mapping[str, 
     results = dict(found.results)
     for name, run in ((name, logs[name]) for name in found.plan.todo(found.results) if name in logs):
         given = found.plan.runs[name]
-        before = found.results[name] if given.of else RunResult(given=given)
-        running = {
-            "given": given,
-            "state": "running",
-            "perplexity": run.progress.best_perplexity or before.perplexity,
-            "epochs": run.progress.epoch or before.epochs,
-            "epochs_total": run.progress.epochs or before.epochs_total,
-        }
-        record = ended(run)
-        over = record and RunResult(given=given, **record.model_dump())
-        results[name] = over or before.model_copy(update=running)
+        record, at = ended(run), run.progress
+        figures = {"perplexity": at.best_perplexity, "epochs": at.epoch or None, "epochs_total": at.epochs or None}
+        known = record.model_dump() if record else {"state": "running", **figures}
+        results[name] = RunResult(given=given, **known)
     return results

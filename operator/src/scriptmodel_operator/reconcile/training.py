@@ -71,7 +71,7 @@ def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
     if state_is_kept(train, view):
         keeper = f"claim {claim} keeps the state" if claim else "checkpoints are kept"
         return f"at most one checkpoint interval is computed again: {keeper}"
-    what = "a run starts its round again" if view.runs else "all epochs are computed again"
+    what = "a run starts again" if view.runs else "all epochs are computed again"
     if claim or train.info.keeps_checkpoints:
         return f"{what}: the trainer keeps no state{f' on claim {claim}' if claim else ''}"
     return f"{what}: no claim for checkpoints is set (spec.training.checkpoints)"

@@ -136,9 +136,8 @@ class Search(ManyRuns):
         list[Parameter], Field(min_length=1, max_length=MAX_PARAMETERS, json_schema_extra=rules(_EACH_ONCE))
     ]
     """The hyperparameters that the trials differ in."""
-    algorithm: Literal["random", "grid", "halving"] = "random"
-    """random draws values, grid takes all combinations in order, halving draws and trains in rounds: after each round
-    only the better half of the trials continues, for twice the epochs."""
+    algorithm: Literal["random", "grid"] = "random"
+    """random draws values, grid takes all combinations in order."""
     num_trials: Annotated[int, Field(ge=1, le=MAX_TRIALS)] | None = None
     """Number of trials. Absent: 8, or all combinations if there are fewer."""
     parallel_trials: Annotated[int, Field(ge=1, le=64)] = 1
@@ -168,7 +167,7 @@ class TrialStatus(ApiModel):
     trial: Annotated[str | None, _shown("04")] = None
     """Number of the trial, such as 0007: the name of its folder in Pachyderm."""
     state: str | None = None
-    """waiting, running, paused, complete or failed."""
+    """waiting, running, complete or failed."""
     parameters: dict[str, str] | None = None
     """The values of its parameters."""
     perplexity: Annotated[str | None, _shown(".1f")] = None
@@ -185,13 +184,9 @@ class SearchStatus(ApiModel):
     """The search of the present spec on the newest corpus commit."""
 
     algorithm: str | None = None
-    """grid, random or halving."""
-    round: int | None = None
-    """Current round of halving; other algorithms have one."""
-    rounds: int | None = None
-    """Number of rounds."""
+    """grid or random."""
     trials: dict[str, int] = Field(default_factory=dict)
-    """Number of trials: total, waiting, running, paused (at the end of a round of halving), complete and failed."""
+    """Number of trials: total, waiting, running, complete and failed."""
     completed: str | None = None
     """Trials that have ended, and all trials, such as 5/16."""
     progress_percent: Annotated[int, Field(ge=0, le=100)] | None = None

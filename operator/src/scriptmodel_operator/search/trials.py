@@ -1,4 +1,4 @@
-"""Decides what each round of a search trains, and which trial wins. Pure: the same spec has the same trials everywhere.
+"""Decides what a search trains, and which trial wins. Pure: the same spec has the same trials everywhere.
 
 A trial is one combination of values, a run is one training of it: one for each of spec.search.repeats. Each run has a
 folder in the repo of trials, whose content decides its training, so what is left unchanged is not trained again.
@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import fmean
@@ -24,17 +24,14 @@ from scriptmodel_operator.api.untrusted import Count, Figure, short_text
 from scriptmodel_operator.search.declared import WHOLE, Parameter, Search
 
 TRIAL_FILE = "trial.json"
-CHECKPOINT_FILE = "checkpoint.safetensors"
-WHOLE_RUN = "1"
-"""The share of a run that is not paused."""
-STATES = {"complete": 0, "running": 1, "paused": 1, "waiting": 2, "failed": 3}
+STATES = {"complete": 0, "running": 1, "waiting": 2, "failed": 3}
 """The states of a trial, with their places in the leaderboard."""
-State = Literal["waiting", "running", "paused", "complete", "failed"]
-_LAST_FIRST: tuple[State, ...] = ("running", "waiting", "paused", "complete")
+State = Literal["waiting", "running", "complete", "failed"]
+_LAST_FIRST: tuple[State, ...] = ("running", "waiting", "complete")
 """The state of a trial is the first of these that one of its runs has."""
 _REASONS = ("", "diverged", "out-of-memory", "bad-input", "killed", "error")
 _LONGEST_MESSAGE = 1000
-_JOINED: Mapping[str, Any] = {"round": max, "epochs": max, "epochs_total": max, "seconds": sum, "gpu_seconds": sum}
+_JOINED: Mapping[str, Any] = {"epochs": max, "epochs_total": max, "seconds": sum, "gpu_seconds": sum}
 """How the figures of its runs make those of a trial, besides the means of what it is compared by."""
 _MOST_DRAWS = 100
 """Draws of a trial after which a combination may be there twice."""
@@ -49,17 +46,9 @@ class RunInput(BaseModel, frozen=True):
     parameters: dict[str, str]
     """Values by names in snake case, as `--set` takes them."""
     seed: int
-    share: str = WHOLE_RUN
-    of: str = ""
-    """What the state was learned on that the run continues; empty at its beginning."""
 
     def text(self) -> bytes:
-        return json.dumps(self.model_dump(exclude=None if self.of else {"of"}), sort_keys=True).encode() + b"\n"
-
-    def is_of(self, other: RunInput, shares: Sequence[str], of: str) -> bool:
-        """Return whether it is the training of `other`, to the end of one of the rounds, and not of another corpus."""
-        same = (self.parameters, self.seed) == (other.parameters, other.seed)
-        return same and self.share in shares and self.of in ("", of)
+        return json.dumps(self.model_dump(), sort_keys=True).encode() + b"\n"
 
 
 class Figures(ApiModel):
@@ -75,8 +64,6 @@ class Figures(ApiModel):
     perplexity: Figure = None
     seconds: Figure = None
     gpu_seconds: Figure = None
-    round: int = 0
-    """The newest round with a result; 0 before the first."""
 
 
 class RunResult(Figures):
@@ -95,8 +82,6 @@ class Standing(Figures):
 class Plan:
     """What the repo of trials must hold, and how far the search is."""
 
-    round: int
-    rounds: int
     runs: Mapping[str, RunInput]
     """What each run trains, by its folder."""
     finished: bool = False
@@ -105,52 +90,29 @@ class Plan:
     failure: str = ""
 
     def todo(self, results: Mapping[str, RunResult]) -> list[str]:
-        """Return the folders of the runs that are left to train in this round."""
+        """Return the folders of the runs that are left to train."""
         return [name for name, given in self.runs.items() if name not in results or results[name].given != given]
 
-    @property
-    def title(self) -> str:
-        """What messages call the round; the only one is the search."""
-        return f"round {self.round} of {self.rounds} of the search" if self.rounds > 1 else "the search"
 
+def plan(search: Search, seed: int, results: Mapping[str, RunResult]) -> Plan:
+    """Return what to train. `seed` is spec.model.seed, and `results` has a folder for each run.
 
-def rounds(search: Search) -> list[str]:
-    """Return the share of a run that each round ends at."""
-    count = max(1, math.ceil(math.log2(search.trials))) if search.algorithm == "halving" else 1
-    return [f"1/{2**behind}" if behind else WHOLE_RUN for behind in reversed(range(count))]
-
-
-def plan(search: Search, seed: int, results: Mapping[str, RunResult], of: str = "") -> Plan:
-    """Return what to train next. `seed` is spec.model.seed, and `results` has a folder for each run.
-
-    They are of the newest job for the current spec and corpus, which `of` identifies; no state of another is continued.
+    They are of the newest job for the current spec and corpus.
     """
-    found, shares = _trials(search, seed, results, of), rounds(search)
-    failure = _failure(found)
-    members, number = found, 1
-    while not failure and number < len(shares) and not _due(members, number):
-        # A trial that failed later on leaves its place to the next best one.
-        good = sorted((each for each in members if each.state != "failed"), key=_rank)
-        members, number = good[: math.ceil(len(found) / 2**number)], number + 1
-    runs, due = {name: run.given for each in found for name, run in each.runs.items()}, _due(members, number)
-    for name, run in due.items():
-        runs[name] = run.given.model_copy(update={"share": shares[number - 1], "of": of if run.round else ""})
-    return Plan(number, len(shares), runs, bool(failure) or not due, _winner(found), failure)
-
-
-def _due(found: Iterable[Standing], number: int) -> dict[str, RunResult]:
-    """Return the runs that are left to train in a round: not over, and without a model, as a budget may have left."""
+    found = _trials(search, seed, results)
     runs = {name: run for each in found for name, run in each.runs.items()}
-    return {name: run for name, run in runs.items() if run.state not in ("failed", "complete") and run.round < number}
+    failure = _failure(found)
+    over = all(run.state in ("failed", "complete") for run in runs.values())
+    return Plan({name: run.given for name, run in runs.items()}, bool(failure) or over, _winner(found), failure)
 
 
-def standings(search: Search, seed: int, results: Mapping[str, RunResult], of: str = "") -> tuple[Standing, ...]:
-    """Return the trials: complete ones before others, those that came further, then by value, else by perplexity.
+def standings(search: Search, seed: int, results: Mapping[str, RunResult]) -> tuple[Standing, ...]:
+    """Return the trials: complete ones before others, then by value, else by perplexity.
 
     `results` may have those of runs in progress, too.
     """
-    found = _trials(search, seed, results, of)
-    return tuple(sorted(found, key=lambda each: (STATES[each.state], -each.round, *_rank(each), each.trial)))
+    found = _trials(search, seed, results)
+    return tuple(sorted(found, key=lambda each: (STATES[each.state], *_rank(each), each.trial)))
 
 
 def _rank(found: Figures) -> tuple[float, ...]:
@@ -158,17 +120,14 @@ def _rank(found: Figures) -> tuple[float, ...]:
     return tuple(math.inf if each is None else each for each in (found.value, found.perplexity))
 
 
-def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str) -> list[Standing]:
+def _trials(search: Search, seed: int, results: Mapping[str, RunResult]) -> list[Standing]:
     """Return the trials by number, with what they have come to by those of their runs that did not fail."""
-    shares = rounds(search)
 
     def run(folder: str, repeat: int, values: Values) -> RunResult:
         settings = {to_snake(name): value for name, value in values.items()}
-        given = RunInput(parameters=settings, seed=(seed + repeat) % (MAX_SEED + 1), share=shares[0])
+        given = RunInput(parameters=settings, seed=(seed + repeat) % (MAX_SEED + 1))
         result = results.get(folder)
-        if result is None or not result.given.is_of(given, shares, of):
-            return RunResult(given=given)
-        return result.model_copy(update={"round": shares.index(result.given.share) + (result.state != "running")})
+        return result if result is not None and result.given == given else RunResult(given=given)
 
     def standing(trial: int, values: Values) -> Standing:
         folders = [f"{trial:04}.{n + 1}" if search.repeats > 1 else f"{trial:04}" for n in range(search.repeats)]

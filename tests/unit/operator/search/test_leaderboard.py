@@ -14,15 +14,15 @@ from tests.unit.operator.world import trained_world
 
 TRIALS: list[dict[str, Any]] = [
     {
-        **{"trial": 2, "state": "complete", "round": 1, "epochs": 8, "epochsTotal": 8, "seconds": 75.2},
+        **{"trial": 2, "state": "complete", "epochs": 8, "epochsTotal": 8, "seconds": 75.2},
         **{"perplexity": 88.06, "value": 1.41234, "parameters": {"dropout": "0.31", "hiddenUnits": "90"}},
     },
     {
-        **{"trial": 3, "state": "running", "round": 0, "epochs": 3, "epochsTotal": 8, "seconds": None},
+        **{"trial": 3, "state": "running", "epochs": 3, "epochsTotal": 8, "seconds": None},
         **{"perplexity": "101.5", "value": None, "parameters": {"dropout": "0.2", "hiddenUnits": "200"}},
     },
     {
-        **{"trial": 1, "state": "failed", "round": 1, "epochs": 1, "epochsTotal": 8, "seconds": 4.0},
+        **{"trial": 1, "state": "failed", "epochs": 1, "epochsTotal": 8, "seconds": 4.0},
         **{"perplexity": None, "value": None, "parameters": {"dropout": "0.5", "hiddenUnits": "100"}},
         **{"reason": "diverged", "message": "the loss is not a number\nin epoch 1"},
     },
@@ -32,10 +32,10 @@ TRIALS: list[dict[str, Any]] = [
 
 def test_a_table_has_a_column_for_each_parameter_and_none_that_is_empty() -> None:
     assert [click.unstyle(line) for line in table(rows_of(TRIALS))] == [
-        "TRIAL   STATE      ROUND   EPOCHS   PERPLEXITY   NATS/CHAR   dropout   hiddenUnits   TIME    REASON",
-        "2       complete   1       8/8      88.1         1.4123      0.31      90            1m15s",
-        "3       running    0       3/8      101.5                    0.2       200",
-        "1       failed     1       1/8                               0.5       100           4s      "
+        "TRIAL   STATE      EPOCHS   PERPLEXITY   NATS/CHAR   dropout   hiddenUnits   TIME    REASON",
+        "2       complete   8/8      88.1         1.4123      0.31      90            1m15s",
+        "3       running    3/8      101.5                    0.2       200",
+        "1       failed     1/8                               0.5       100           4s      "
         "diverged: the loss is not a number in epoch 1",
     ]
     head = "TRIAL STATE EPOCHS PERPLEXITY NATS/CHAR dropout hiddenUnits TIME"
@@ -62,14 +62,14 @@ def test_an_unknown_column_is_an_error_with_the_closest_one() -> None:
 
 def test_csv_has_the_fields_of_json_and_a_column_for_each_parameter() -> None:
     assert csv_of(TRIALS).splitlines()[:2] == [
-        "trial,state,round,epochs,epochsTotal,perplexity,value,dropout,hiddenUnits,seconds,gpuSeconds,reason",
-        "2,complete,1,8,8,88.06,1.41234,0.31,90,75.2,,",
+        "trial,state,epochs,epochsTotal,perplexity,value,dropout,hiddenUnits,seconds,gpuSeconds,reason",
+        "2,complete,8,8,88.06,1.41234,0.31,90,75.2,,",
     ]
 
 
 def test_a_parameter_with_the_name_of_a_column_is_not_mixed_up_with_it() -> None:
     trials = [{**TRIALS[0], "parameters": {"epochs": "9"}}]
-    assert [line.split(",")[3:8:4] for line in csv_of(trials).splitlines()] == [
+    assert [line.split(",")[2:7:4] for line in csv_of(trials).splitlines()] == [
         ["epochs", "parameters.epochs"],
         ["8", "9"],
     ]
@@ -77,9 +77,9 @@ def test_a_parameter_with_the_name_of_a_column_is_not_mixed_up_with_it() -> None
 
 
 def test_a_line_has_progress_and_the_best_trial() -> None:
-    search = {"algorithm": "halving", "round": 2, "rounds": 4, "seconds": 100, "etaSeconds": 300}
+    search = {"algorithm": "random", "seconds": 100, "etaSeconds": 300}
     progress = progress_of({**search, "trials": {"total": 3, "complete": 1, "running": 1, "waiting": 0, "failed": 1}})
-    assert progress == "halving, round 2 of 4: 1 complete, 1 running, 1 failed; 1m40s of training; 5m0s to go"
+    assert progress == "random: 1 complete, 1 running, 1 failed; 1m40s of training; 5m0s to go"
     assert best_of({"top": TRIALS}) == "trial 2 has perplexity 88.1 with dropout 0.31, hiddenUnits 90"
     assert best_of(search) == best_of({"top": [{**TRIALS[0], "state": "failed"}]}) == ""
 

@@ -1,4 +1,4 @@
-"""A search: its pipelines, its rounds, and what becomes of it when the spec or the corpus changes meanwhile."""
+"""A search: its pipelines, its trials, and what becomes of it when the spec or the corpus changes meanwhile."""
 
 import json
 from dataclasses import replace
@@ -8,10 +8,9 @@ import pytest
 
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.errors import PipelineLimitError
-from scriptmodel_operator.engine.values import JobInfo, JobState, commit_of
+from scriptmodel_operator.engine.values import JobInfo, commit_of
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.unit.operator.search.worlds import (
-    HALVING,
     RANDOM,
     choose,
     finish,
@@ -36,10 +35,6 @@ def written(world: World) -> list[JobInfo]:
     return [job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.generate and job.good]
 
 
-def shares(world: World) -> list[str]:
-    return [each["share"] for each in put(world).values()]
-
-
 def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writes() -> None:
     world = search_world(RANDOM)
     world.written()
@@ -55,7 +50,7 @@ def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writ
     spec = world.pachyderm.pipelines[world.train][-1].spec
     assert (spec.input.trials, spec.datums.workers, spec.datums.per_task) == (trials(world), 2, 1)
     assert spec.command[:4] == ("scriptmodel-trainer", "trial", "--trial", "/pfs/trial")
-    assert {**put(world)["0001"], "parameters": ""} == {"parameters": "", "seed": 0, "share": "1", "state": False}
+    assert {**put(world)["0001"], "parameters": ""} == {"parameters": "", "seed": 0}
     assert search(world, {"0001": "diverged", "0002": 7.0, "0003": 6.0}) == [3]
     assert world.ready == ("True", "Generated")
     assert world.written() == [f"update {names.select.name}"]
@@ -67,7 +62,6 @@ def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writ
         "failed": 1,
         "waiting": 0,
         "running": 0,
-        "paused": 0,
     }
     assert [each["trial"] for each in status["search"]["top"]] == ["0003", "0002", "0001"]
     assert status["search"]["top"][2]["reason"] == "diverged"
@@ -81,38 +75,6 @@ def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writ
     assert world.written() == []
     world.reconcile()
     assert world.written() == []
-
-
-def test_halving_continues_the_better_half_from_its_states_and_writes_once() -> None:
-    world = search_world(HALVING)
-    assert search(world) == [4, 2]
-    assert world.ready == ("True", "Generated")
-    of = put(world)["0001"]["of"]
-    assert {name: (each["share"], each.get("of"), each["state"]) for name, each in put(world).items()} == {
-        "0001": ("1", of, True),
-        "0002": ("1", of, True),
-        "0003": ("1/2", None, False),
-        "0004": ("1/2", None, False),
-    }
-    state = world.pachyderm.files[trials(world).repo, world.pachyderm.heads[trials(world)]][
-        "/0001/checkpoint.safetensors"
-    ]
-    assert b"'share': '1/2'" in state
-    assert len(written(world)) == 1
-    assert (world.model.status["search"]["round"], world.model.status["search"]["rounds"]) == (2, 2)
-    assert world.model.status["search"]["trials"]["paused"] == 2
-    assert len(world.model.status["history"]) == 1
-
-
-def test_a_trial_that_ends_early_writes_nothing_before_the_last_round() -> None:
-    world = search_world(HALVING)
-    world.reconcile()
-    finish(world, {"0002": "early"})
-    world.reconcile()
-    assert written(world) == []
-    assert search(world, {"0001": 3.0}) == [1]
-    assert world.condition("Trained")["message"].startswith("trial 2 is the best")
-    assert len(written(world)) == 1
 
 
 def test_more_trials_train_only_those() -> None:
@@ -130,7 +92,7 @@ def test_more_trials_train_only_those() -> None:
     assert world.ready == ("True", "Generated")
 
 
-def test_trials_that_are_added_wait_for_the_round_in_progress() -> None:
+def test_trials_that_are_added_wait_for_the_job_in_progress() -> None:
     world = search_world(RANDOM)
     world.reconcile()
     world.pachyderm.run(world.train)
@@ -140,58 +102,50 @@ def test_trials_that_are_added_wait_for_the_round_in_progress() -> None:
     assert search(world) == [3, 2]
 
 
-def test_other_parameters_stop_the_round_in_progress() -> None:
-    world = search_world(HALVING)
+def test_other_parameters_stop_the_job_in_progress() -> None:
+    world = search_world(RANDOM)
     world.reconcile()
     world.pachyderm.run(world.train)
-    world.want(changed(HALVING, parameters=[{"name": "dropout", "uniform": {"min": "0.1", "max": "0.2"}}]))
+    world.want(changed(RANDOM, parameters=[{"name": "dropout", "uniform": {"min": "0.1", "max": "0.2"}}]))
     world.written()
     world.reconcile()
     assert world.written() == [f"put {trials(world).repo.name}", f"stop job {world.train.name}"]
-    assert search(world) == [4, 2]
+    assert search(world) == [3]
     assert float(put(world)["0001"]["parameters"]["dropout"]) < 0.2
 
 
-@pytest.mark.parametrize("during", [0, 1], ids=["first round", "last round"])
-def test_a_corpus_commit_starts_the_search_again(during: int) -> None:
-    world = search_world(HALVING)
-    for _ in range(during):
-        world.reconcile()
-        finish(world)
+def test_a_corpus_commit_starts_the_search_again() -> None:
+    world = search_world(RANDOM)
     world.reconcile()
     running = world.pachyderm.run(world.train)
     world.pachyderm.put(world.corpus, MORE)
     world.reconcile()
-    assert shares(world) == ["1/2"] * 4
-    assert not any("of" in each or each["state"] for each in put(world).values())
-    assert (world.pachyderm.jobs[running.ref].state is JobState.KILLED) == bool(during)
-    assert search(world)[-2:] == [4, 2]
+    assert not world.pachyderm.jobs[running.ref].state.final
+    assert search(world)[-1:] == [3]
     assert world.ready == ("True", "Generated")
     corpus = world.pachyderm.heads[world.corpus]
     assert world.model.status["lineage"]["corpus"].partition("@")[2] == corpus
 
 
-def test_another_network_starts_the_search_again_and_its_runs_are_put_first() -> None:
-    world = search_world(HALVING)
+def test_another_network_starts_the_search_again() -> None:
+    world = search_world(RANDOM)
     search(world)
     old = world.model.status["lineage"]["script"]
-    world.want({**HALVING, "model": {"preset": "small"}})
+    world.want({**RANDOM, "model": {"preset": "small"}})
     world.written()
     world.reconcile()
-    assert shares(world) == ["1/2"] * 4
-    calls = world.written()
-    assert calls[:2] == [f"put {trials(world).repo.name}", f"update {world.train.name}"]
+    assert world.written()[0] == f"update {world.train.name}"
     assert world.model.status["lineage"]["script"] == old
-    assert search(world) == [4, 2]
+    assert search(world) == [3]
     assert world.ready == ("True", "Generated")
     assert len(world.model.status["history"]) == 2
 
 
 def test_retrain_at_starts_the_search_again() -> None:
-    world = search_world(HALVING)
+    world = search_world(RANDOM)
     search(world)
-    world.want(HALVING, retrain_at="now")
-    assert search(world) == [4, 2]
+    world.want(RANDOM, retrain_at="now")
+    assert search(world) == [3]
     assert world.model.status["lastHandledRetrainAt"] == "now"
 
 
@@ -242,20 +196,18 @@ def test_a_search_is_deleted_with_its_object(policy: str) -> None:
     assert (refs.own_trials in world.pachyderm.repos) == (policy == "Retain")
 
 
-def test_a_suspended_search_resumes_its_round() -> None:
-    world = search_world(HALVING)
+def test_a_suspended_search_resumes() -> None:
+    world = search_world(RANDOM)
     world.reconcile()
-    finish(world)
-    world.reconcile()
-    world.want({**HALVING, "suspend": True})
+    world.want({**RANDOM, "suspend": True})
     world.written()
     world.reconcile()
     refs = references(world.model)
     assert world.written() == [f"stop {each.name}" for each in (refs.generate, refs.select, refs.train)]
-    world.want(HALVING)
+    world.want(RANDOM)
     world.reconcile()
     assert world.written() == [f"start {each.name}" for each in (refs.train, refs.select, refs.generate)]
-    assert search(world) == [2]
+    assert search(world) == [3]
     assert world.ready == ("True", "Generated")
 
 
@@ -274,27 +226,27 @@ def test_the_search_fails_with_too_many_failed_trials_and_recovers() -> None:
 
 
 def test_progress_is_that_of_all_runs() -> None:
-    world = search_world(HALVING)
+    world = search_world(RANDOM)
     world.reconcile()
     started = {"event": "start", "epochs": 8, "preset": "test", "state": True}
     progress = {"event": "progress", "epoch": 3, "epochs": 8, "fraction": 0.0, "perplexity": 90.0}
-    ended = {"event": "trial", "state": "paused", "perplexity": 88.1, "value": 2.0, "epochs": 4, "gpu_seconds": 2}
+    ended = {"event": "trial", "state": "complete", "perplexity": 88.1, "value": 2.0, "epochs": 8, "gpu_seconds": 2}
     lines = [json.dumps({**each, "trial": name}) for name in ("0001", "0002") for each in (started, progress)]
     job = world.pachyderm.run(world.train, [*lines, json.dumps({**ended, "trial": "0001"})])
-    world.pachyderm.jobs[job.ref] = replace(job, data_total=4, data_processed=1)
+    world.pachyderm.jobs[job.ref] = replace(job, data_total=3, data_processed=1)
     world.pachyderm.advance(60)
     while world.observer.logs.running(job.ref).lines < 5:
         pass
     world.reconcile()
-    assert world.condition("Trained")["message"] == "round 1 of 2: 1 of 4 runs done, best 88.1 (trial 1)"
+    assert world.condition("Trained")["message"] == "1 of 3 runs done, best 88.1 (trial 1)"
     found = world.model.status["search"]
-    assert found["trials"] == {"total": 4, "waiting": 2, "running": 1, "paused": 1, "complete": 0, "failed": 0}
-    assert found["progressPercent"] == 25, "one and a half of four halves, of three trainings in all"
-    assert found["etaSeconds"] == 180
-    assert world.model.status["training"]["eta"] == "3m0s"
+    assert found["trials"] == {"total": 3, "waiting": 1, "running": 1, "complete": 1, "failed": 0}
+    assert found["progressPercent"] == 41, "one and a quarter of three trainings"
+    assert found["etaSeconds"] == 84
+    assert world.model.status["training"]["eta"] == "1m24s"
 
 
-def test_fewer_workers_wait_for_the_end_of_the_round_even_if_its_runs_keep_their_states() -> None:
+def test_fewer_workers_wait_for_the_end_of_the_job_even_if_its_runs_keep_their_states() -> None:
     world = search_world(RANDOM)
     world.claim = "checkpoints"
     world.reconcile()
@@ -335,7 +287,7 @@ def test_the_best_model_of_a_search_is_the_base_of_another_object() -> None:
 
 
 def test_a_repo_of_runs_that_somebody_deletes_is_put_again_and_read_again() -> None:
-    world = search_world(HALVING)
+    world = search_world(RANDOM)
     search(world)
     repo = trials(world).repo
     world.pachyderm._drop_repo(repo)

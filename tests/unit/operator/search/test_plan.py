@@ -1,4 +1,4 @@
-"""Which trials a search has, what each round of halving continues, and what is read of the results."""
+"""Which trials a search has, and what is read of the results."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.search import SearchView
 from scriptmodel_operator.reconcile.standings import with_logs
 from scriptmodel_operator.search.declared import Search
-from scriptmodel_operator.search.trials import Plan, RunResult, State, plan, rounds, standings, trials
+from scriptmodel_operator.search.trials import Plan, RunResult, State, plan, standings, trials
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 DROPOUT = {"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}
@@ -27,12 +27,8 @@ def search(*parameters: dict[str, Any], **fields: Any) -> Search:
     return Search.model_validate({"parameters": list(parameters or (DROPOUT, RATE, UNITS)), **fields})
 
 
-def halving(trials: int, **fields: Any) -> Search:
-    return search(algorithm="halving", numTrials=trials, **fields)
-
-
-def planned(spec: Search, seed: int, results: Mapping[str, RunResult], of: str = "d1:a") -> Plan:
-    return plan(spec, seed, results, of)
+def planned(spec: Search, seed: int, results: Mapping[str, RunResult]) -> Plan:
+    return plan(spec, seed, results)
 
 
 def trained(found: Plan, results: Mapping[str, RunResult], **outcomes: Any) -> dict[str, RunResult]:
@@ -49,14 +45,8 @@ def trained(found: Plan, results: Mapping[str, RunResult], **outcomes: Any) -> d
         elif isinstance(outcome, str):
             after[name] = RunResult(given=given, state="failed", reason=outcome)
         else:
-            state = "complete" if given.share == "1" else "paused"
-            after[name] = RunResult(given=given, state=state, value=outcome, perplexity=math.exp(outcome))
+            after[name] = RunResult(given=given, state="complete", value=outcome, perplexity=math.exp(outcome))
     return after
-
-
-def continued(found: Plan, results: Mapping[str, RunResult]) -> dict[str, str]:
-    """Return the share of each run whose state is copied."""
-    return {name: found.runs[name].share for name in found.todo(results) if found.runs[name].of}
 
 
 def test_a_spec_always_draws_the_same_trials_and_more_trials_leave_those_before() -> None:
@@ -81,13 +71,12 @@ def test_a_grid_has_all_combinations_in_order_as_many_as_are_requested() -> None
     assert search().trials == 8
 
 
-def test_a_random_search_has_one_round_of_whole_runs_with_a_folder_for_each_seed() -> None:
+def test_a_search_has_a_folder_for_each_seed_of_a_trial() -> None:
     found = planned(search(numTrials=2, repeats=2), 5, {})
     assert list(found.runs) == ["0001.1", "0001.2", "0002.1", "0002.2"]
     assert json.loads(found.runs["0001.2"].text()) == {
         "parameters": {"dropout": "0.2108", "learning_rate": "0.006287", "hidden_units": "200"},
         "seed": 6,
-        "share": "1",
     }
     results = trained(found, {}, t0001_1=3.0, t0001_2=1.0, t0002_1="killed", t0002_2=1.5)
     after = planned(search(numTrials=2, repeats=2), 5, results)
@@ -111,86 +100,20 @@ def test_two_notations_of_a_number_are_one_value(fields: dict[str, Any]) -> None
     ("states", "expected"),
     [
         (("complete", "waiting"), "waiting"),
-        (("paused", "waiting"), "waiting"),
-        (("complete", "paused"), "paused"),
         (("waiting", "running"), "running"),
         (("failed", "waiting"), "waiting"),
         (("failed", "complete"), "complete"),
     ],
 )
 def test_a_trial_is_as_far_as_its_last_run(states: tuple[State, ...], expected: str) -> None:
-    spec = halving(1, repeats=2)
+    spec = search(numTrials=1, repeats=2)
     given = planned(spec, 0, {}).runs
     results = {
         name: RunResult(given=given[name], state=state)
         for name, state in zip(given, states, strict=True)
         if state != "waiting"
     }
-    assert [each.state for each in standings(spec, 0, results, "d1:a")] == [expected]
-
-
-def test_the_better_half_of_each_round_continues_and_the_last_round_is_whole() -> None:
-    spec = halving(6)
-    assert rounds(spec) == ["1/4", "1/2", "1"]
-    first = planned(spec, 0, {})
-    assert [each.share for each in first.runs.values()] == ["1/4"] * 6
-    results = trained(first, {}, t0001=9.0, t0002="diverged")
-    second = planned(spec, 0, results)
-    assert continued(second, results) == {"0003": "1/2", "0004": "1/2", "0005": "1/2"}
-    assert {*second.runs} - {*second.todo(results)} == {"0001", "0002", "0006"}
-    results = trained(second, results)
-    third = planned(spec, 0, results)
-    assert continued(third, results) == {"0003": "1", "0004": "1"}
-    results = trained(third, results, t0003=4.5)
-    last = planned(spec, 0, results)
-    assert (last.round, last.finished, last.winner) == (3, True, "0004")
-    assert [each.trial for each in standings(spec, 0, results, "d1:a")] == [4, 3, 5, 6, 1, 2]
-
-
-def test_states_of_another_corpus_are_not_continued() -> None:
-    spec = halving(4)
-    results = trained(planned(spec, 0, {}), {})
-    results = trained(planned(spec, 0, results), results)
-    again = planned(spec, 0, results, "d1:b")
-    assert (again.round, continued(again, results)) == (1, {})
-    assert {each.share for each in again.runs.values()} == {"1/2"}
-
-
-def test_the_next_best_continue_if_all_of_a_round_fail() -> None:
-    spec = halving(6)
-    results = trained(planned(spec, 0, {}), {})
-    results = trained(planned(spec, 0, results), results, t0001="killed", t0002="killed", t0003="killed")
-    found = planned(spec, 0, results)
-    assert continued(found, results) == {"0004": "1/2", "0005": "1/2", "0006": "1/2"}
-    results = trained(found, results, t0004="killed", t0005="killed", t0006="killed")
-    assert planned(spec, 0, results).failure == "6 of 6 trials failed (trial 1: killed)"
-
-
-def test_the_next_best_take_the_places_of_those_that_fail_in_a_later_round() -> None:
-    spec = halving(8)
-    results = trained(planned(spec, 0, {}), {})
-    results = trained(planned(spec, 0, results), results, t0003="killed", t0004="killed")
-    assert continued(planned(spec, 0, results), results) == {"0005": "1/2", "0006": "1/2"}
-
-
-def test_new_trials_catch_up_and_nothing_is_repeated() -> None:
-    results: Mapping[str, RunResult] = {}
-    for _ in range(3):
-        results = trained(planned(halving(6), 0, results), results)
-    more = planned(halving(8), 0, results)
-    assert more.todo(results) == ["0007", "0008"]
-    results = trained(more, results, t0007=0.5)
-    assert continued(planned(halving(8), 0, results), results) == {"0007": "1/2"}
-
-
-def test_a_run_that_a_budget_ended_competes_with_what_it_has() -> None:
-    spec = halving(4)
-    results = trained(planned(spec, 0, {}), {})
-    results["0001"] = results["0001"].model_copy(update={"state": "complete"})
-    second = planned(spec, 0, results)
-    assert continued(second, results) == {"0002": "1"}
-    last = planned(spec, 0, trained(second, results))
-    assert (last.finished, last.winner) == (True, "0001")
+    assert [each.state for each in standings(spec, 0, results)] == [expected]
 
 
 def test_a_search_fails_when_more_than_half_of_its_trials_fail() -> None:
@@ -236,11 +159,8 @@ def test_figures_that_make_no_sense_are_left_out_of_a_record() -> None:
         ({"perplexity": math.nan}, "perplexity nan"),
     ],
 )
-@pytest.mark.parametrize("state", ["complete", "paused"])
-def test_a_run_with_a_figure_that_no_model_reaches_has_failed(
-    state: str, figures: dict[str, float], cause: str
-) -> None:
-    found = _read({"/0001/trial.json": json.dumps({"state": state, **figures}).encode()})
+def test_a_run_with_a_figure_that_no_model_reaches_has_failed(figures: dict[str, float], cause: str) -> None:
+    found = _read({"/0001/trial.json": json.dumps({"state": "complete", **figures}).encode()})
     assert (found.state, found.reason, found.value, found.perplexity) == ("failed", "error", None, None)
     assert found.message.startswith(f"it reports {cause}, which no model reaches")
 
@@ -265,8 +185,8 @@ def test_a_leaderboard_shows_the_runs_of_the_log() -> None:
         {"event": "trial", "trial": "9" * 99, "state": "complete"},
     ):
         log = read_line(log, LogLine(json.dumps(event)))
-    logged = with_logs(SearchView(plan=planned(spec, 0, results), of="d1:a", results=results, starting=""), log.runs)
-    shown = standings(spec, 0, logged, "d1:a")
+    logged = with_logs(SearchView(plan=planned(spec, 0, results), results=results, starting=""), log.runs)
+    shown = standings(spec, 0, logged)
     assert [(each.trial, each.state, each.perplexity, each.epochs, each.epochs_total) for each in shown] == [
         (4, "complete", 80.0, 8, None),
         (2, "complete", pytest.approx(math.exp(2)), None, None),
@@ -282,7 +202,6 @@ def _read(output: dict[str, bytes]) -> RunResult:
     given = planned(search(numTrials=1), 0, {}).runs["0001"]
     pachyderm.files[repo, "a"] = {
         "/0001/trial.json": given.text(),
-        "/0001/checkpoint.safetensors": b"",
         "/trial.json": b"",
     }
     pachyderm.files[made, "b"] = output

@@ -11,7 +11,7 @@ from scriptmodel_cli.trial_changes import trial_changes
 from scriptmodel_cli.trials import TrialReader
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.search.trials import Plan, RunInput, plan
-from tests.unit.operator.search.test_plan import UNITS, halving, search, trained
+from tests.unit.operator.search.test_plan import UNITS, search
 from tests.unit.operator.search.worlds import RANDOM, search_world
 from tests.unit.operator.search.worlds import search as search_to_its_end
 from tests.unit.operator.terminal import as_object, plain
@@ -38,18 +38,11 @@ def test_a_plan_lists_the_trials_that_are_added_and_dropped_with_their_values() 
     assert (many[1:3], len(many)) == (["+ train 30 new trials (60 runs)", "    the first 20 of 60:"], 23)
 
 
-def test_a_plan_lists_the_trials_that_are_repeated_or_continued() -> None:
+def test_a_plan_lists_the_trials_that_are_repeated() -> None:
     first = plan(search(UNITS, algorithm="grid", numTrials=1), 0, {})
-    other = Plan(1, 1, {"0001": RunInput(parameters={"hiddenUnits": "9"}, seed=0)})
+    other = Plan({"0001": RunInput(parameters={"hiddenUnits": "9"}, seed=0)})
     assert shown(other, first)[1:] == ["~ repeat 1 trial", "    trial 1             hiddenUnits 200 → hiddenUnits 9"]
     assert shown(first, first, again=True)[1:] == ["~ repeat 1 trial"]
-    start = plan(halving(4), 0, {})
-    second = plan(halving(4), 0, trained(start, {}), "d1:a")
-    assert shown(second, start)[1:] == [
-        "~ continue 2 trials in round 2 of 2",
-        "    trial 1             1/2 of the epochs → all epochs",
-        "    trial 2             1/2 of the epochs → all epochs",
-    ]
 
 
 def test_the_trials_of_an_object_are_planned_and_read() -> None:
@@ -65,7 +58,7 @@ def test_the_trials_of_an_object_are_planned_and_read() -> None:
         (3, "complete", 8.0),
         (2, "failed", 8.0),
     ]
-    assert (read["round"], read["progressPercent"]) == (1, 100)
+    assert read["progressPercent"] == 100
     world.want({"search": {**RANDOM["search"], "numTrials": 4}})
     assert [change.what for change in planned(world).changes] == ["train 1 new trial"]
     world.want({**RANDOM, "training": {"image": "other:1"}})

@@ -15,9 +15,8 @@ from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 PARAMETERS = [{"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}]
 RANDOM: dict[str, Any] = {"search": {"parameters": PARAMETERS, "numTrials": 3, "parallelTrials": 2}}
-HALVING: dict[str, Any] = {"search": {"parameters": PARAMETERS, "numTrials": 4, "algorithm": "halving"}}
 Outcomes = Mapping[str, float | str]
-"""What runs come to, by folder: the value, `early` for a model before the last round, or the reason of a failure.
+"""What runs come to, by folder: the value, or the reason of a failure.
 
 Else the number of the trial is the value.
 """
@@ -39,11 +38,11 @@ def trials(world: World) -> BranchRef:
 
 
 def put(world: World) -> dict[str, dict[str, Any]]:
-    """Return what the newest commit of the repo of runs has: trial.json by folder, and whether there is a state."""
+    """Return what the newest commit of the repo of runs has: trial.json by folder."""
     branch = trials(world)
     files = world.pachyderm.files[branch.repo, world.pachyderm.heads[branch]]
     found = {path.split("/")[1]: json.loads(text) for path, text in files.items() if path.endswith("/trial.json")}
-    return {name: {**run, "state": f"/{name}/checkpoint.safetensors" in files} for name, run in sorted(found.items())}
+    return dict(sorted(found.items()))
 
 
 def train(world: World, outcomes: Outcomes | None = None) -> JobInfo:

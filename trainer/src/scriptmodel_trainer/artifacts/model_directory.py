@@ -51,8 +51,6 @@ FILES = (MODEL, METRICS, REPORT, *(f"{kind}-*.safetensors" for kind in (WEIGHTS,
 LOG = "train.log.jsonl"
 SLOTS = ("checkpoint-a.safetensors", "checkpoint-b.safetensors")
 """The two newest states of a training that has not ended."""
-CHECKPOINT = "checkpoint.safetensors"
-"""The state of a run of a search that pauses."""
 _ARRAYS = re.compile(rf"({WEIGHTS}|{TRIGRAMS}|{NGRAMS})-[0-9a-f]{{16}}\.safetensors")
 _LARGEST = 1_000_000  # a weight; trained ones stay below 100
 _HEADER = 1024  # bytes that describe an array in its file, at most
@@ -196,10 +194,10 @@ def is_file_of_model(name: str) -> bool:
 def protect(path: Path, *, option: str = "--out", but: tuple[str, ...] = ()) -> None:
     """Raise BadInputError if writing `path` would replace a file of a model; `but` names files that may be replaced."""
     target = Path(os.path.realpath(path))
-    names = (MODEL, METRICS, REPORT, LOG, CHECKPOINT, *SLOTS)
+    names = (MODEL, METRICS, REPORT, LOG, *SLOTS)
     if target.name in but or not (target.name in names or _ARRAYS.fullmatch(target.name)):
         return
-    if target.exists() and any((target.parent / name).is_file() for name in (MODEL, CHECKPOINT, *SLOTS)):
+    if target.exists() and any((target.parent / name).is_file() for name in (MODEL, *SLOTS)):
         raise BadInputError(f"{option} {path} is a file of a model and would be overwritten", "name another file")
 
 

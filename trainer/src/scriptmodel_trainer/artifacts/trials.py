@@ -15,7 +15,7 @@ from scriptmodel_trainer.storage.files import converted, finite, parse_json, rea
 from scriptmodel_trainer.storage.records import Amount, Count, Text
 
 T = TypeVar("T", bound="TrialSpec")
-State = Literal["paused", "complete", "failed"]
+State = Literal["complete", "failed"]
 Reason = Literal["", "diverged", "out-of-memory", "bad-input", "killed", "error"]
 TRIAL, TRIALS = "trial.json", "trials.jsonl"
 MOST_TRIAL = 1 << 20
@@ -26,22 +26,17 @@ NAME = re.compile(r"\d{4,9}(\.\d{1,4})?")
 
 
 class TrialSpec(Struct, frozen=True):
-    """A run that is to be trained: its own settings by their `--set` names, its seed, and its share of the epochs.
-
-    `of` is what a saved state was learned on; the trainer compares fingerprints and only repeats it.
-    """
+    """A run that is to be trained: its own settings by their `--set` names, and its seed."""
 
     parameters: Mapping[Text, Text] = {}
     seed: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
-    share: Annotated[str, Meta(pattern=r"^1(/[1-9][0-9]{0,8})?\Z")] = "1"
-    of: Text = ""
 
 
 class TrialRecord(TrialSpec, frozen=True, kw_only=True):
     """What came of a run. `value` is minimised: nats per character of the validation text.
 
     `perplexity` is that of the best epoch on the validation text, without trigrams, and `curve` has it for each epoch.
-    `seconds` and `gpu_seconds` are those of training over all rounds.
+    `seconds` and `gpu_seconds` are those of training.
     """
 
     schema: Literal[1] = 1
@@ -74,7 +69,7 @@ def read(folder: Path, kind: type[T]) -> T:
     try:
         return converted(parse_json(read_bounded(folder / TRIAL, MOST_TRIAL)), kind)
     except (OSError, ValueError, BadInputError) as error:
-        example = 'an example is {"parameters": {"dropout": "0.3"}, "seed": 0, "share": "1"}'
+        example = 'an example is {"parameters": {"dropout": "0.3"}, "seed": 0}'
         raise BadInputError(f"{folder / TRIAL} does not describe a trial: {error}", example) from error
 
 

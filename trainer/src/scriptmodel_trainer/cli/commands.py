@@ -151,16 +151,15 @@ data PATH...  script files, or folders to search for them
     ),
     Command(
         "trial",
-        "train one run of a search up to its share of the epochs",
+        "train one run of a search",
         "Train the run that FOLDER/NAME/trial.json describes and store what came of it in a folder NAME below --out: "
-        "trial.json; the state as checkpoint.safetensors where the run pauses, from which a copy in FOLDER/NAME "
-        "continues; the model where it is complete. A run that diverges, is killed or needs too much memory is "
+        "trial.json, and the model where it is complete. A run that diverges, is killed or needs too much memory is "
         "recorded as failed, and the command exits 0. Pipelines of a ScriptModel with spec.search use it.",
         f"""
 --trial FOLDER  folder that holds the folder of one run, with its trial.json
 {_TRAINING.format(out="FOLDER  write to the folder of the run below this one")}
 """,
-        epilog='example of trial.json: {"parameters": {"dropout": "0.3"}, "seed": 0, "share": "1/4"}',
+        epilog='example of trial.json: {"parameters": {"dropout": "0.3"}, "seed": 0}',
         required=("--trial", "--data", "--out"),
         settings={"usage": "%(prog)s --trial FOLDER --data PATH [PATH ...] --out FOLDER [options]"},
     ),

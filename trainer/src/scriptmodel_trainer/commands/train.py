@@ -5,10 +5,9 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from pathlib import Path
 
 from scriptmodel_trainer.artifacts import model_directory
-from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, LOG, TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import LOG, TrainedModel
 from scriptmodel_trainer.corpus.stream import Keep, TokenStream
 from scriptmodel_trainer.errors import BadInputError, StoppedError, TrainerError
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Warned
@@ -20,7 +19,7 @@ from scriptmodel_trainer.runs.fit import Attempt, fit
 from scriptmodel_trainer.runs.options import TrainOptions
 from scriptmodel_trainer.runs.prepare import Run, prepare
 from scriptmodel_trainer.storage.files import locked, locked_file, prepare_folder
-from scriptmodel_trainer.training.checkpoints import LOCK, Checkpoint, Checkpoints, load_checkpoint, paths_in
+from scriptmodel_trainer.training.checkpoints import LOCK, Checkpoint, Checkpoints, paths_in
 from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
 
 
@@ -32,7 +31,7 @@ def train(
     require: Callable[[TokenStream], None] | None = None,
     keep: Keep | None = None,
 ) -> TrainedModel | None:
-    """Train on a corpus, and store and return the model; None if the run pauses, or the very same model is there.
+    """Train on a corpus, and store and return the model; None if the very same model is there.
 
     `require` may refuse the corpus before anything is said of it; `before` may change or refuse the run.
     `keep` is given the events of each file.
@@ -61,8 +60,6 @@ def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) 
             return None
         log.open(out / LOG)
         fitted = fit(attempt, progress, signals)
-        if fitted.result.stopped_by == "pause":
-            return None
         try:
             model = assess(fitted, progress)
             _store(model, attempt, signals)
@@ -96,36 +93,30 @@ def _attempt(run: Run, progress: Progress, signals: StopSignals) -> Iterator[Att
         log = run.options.out / LOG if state else None
         store = Checkpoints(state or run.options.out, run.fingerprint, progress, hint, log)
         store.prepare()
-        if any(map(Path.exists, (run.options.out / CHECKPOINT, *paths_in(state or run.options.out)))):
+        if paths_in(state or run.options.out):
             signals.hint = hint
         yield None if _is_done(run, progress) else Attempt(run, store, _saved(run, store, progress))
 
 
 def _saved(run: Run, store: Checkpoints, progress: Progress) -> Checkpoint | None:
-    """Return the checkpoint to continue from, which counts a restart unless the run paused there."""
+    """Return the checkpoint to continue from, which counts a restart."""
     out, options = run.options.out, run.options
-    repeatable = options.state or options.paused
-    found = store.newest() if repeatable or options.resume else None
+    found = store.newest() if options.state or options.resume else None
     if found and found.fingerprint == run.fingerprint:
         store.restore_log()
         effort = dataclasses.replace(found.effort, restarts=found.effort.restarts + 1)
         return dataclasses.replace(found, effort=effort)
-    if found and repeatable:
-        progress.note(f"{options.state or out} holds the state of another run, which is replaced")
+    if found and options.state:
+        progress.note(f"{options.state} holds the state of another run, which is replaced")
         store.remove()
     elif found:
         raise BadInputError(
             f"{out} holds a state of another corpus, preset, setting or seed, or a version that reads it differently",
             "repeat the first command with --resume, or train without --resume",
         )
-    for path in filter(Path.exists, (out / CHECKPOINT, options.paused) if options.paused else ()):
-        paused = load_checkpoint(path)
-        if paused.fingerprint == run.fingerprint:
-            return paused
-        progress.note(f"{path} is of another corpus or other settings: the run starts from the beginning")
     if options.resume:
         progress.note("no saved state to resume: training from the start")
-    elif not repeatable and paths_in(out):
+    elif not options.state and paths_in(out):
         progress.note(f"{out} has the state of an unfinished run, which is ignored: use --resume to continue it")
     return None
 

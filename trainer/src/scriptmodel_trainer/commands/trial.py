@@ -1,4 +1,4 @@
-"""The trial command: trains one run of a search up to its share of the epochs, and records what came of it.
+"""The trial command: trains one run of a search, and records what came of it.
 
 Pachyderm fails a job when a datum fails, so a run that fails is a result: it is recorded, and the command exits 0. What
 would fail all runs, such as a corpus that cannot be read, ends the command as it ends train.
@@ -15,13 +15,12 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, LOG, TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import LOG
 from scriptmodel_trainer.artifacts.trials import TRIAL, Reason, State, TrialRecord, TrialSpec, read, write_records
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.errors import BadInputError, DivergedError, ExitCode, WriteError, one_line
@@ -79,10 +78,9 @@ class _Worker(Progress):
 
     def work(self, parsed: argparse.Namespace, signals: StopSignals) -> None:
         """Train, and record how that ended; a signal, or what no run could be trained with, is raised."""
-        model: TrainedModel | None = None
         failure: tuple[Reason, str] | None = None
         try:
-            model = train(self._options(parsed, self._spec.parameters), self, signals, self._begin)
+            train(self._options(parsed, self._spec.parameters), self, signals, self._begin)
         except (WriteError, OSError):
             raise
         except BadInputError as error:
@@ -97,10 +95,8 @@ class _Worker(Progress):
             traceback.print_exc()
             failure = "error", one_line(f"{type(error).__name__}: {error}")
         if failure:
-            (self._out / CHECKPOINT).unlink(missing_ok=True)
-        if model is None:
             (self._out / LOG).unlink(missing_ok=True)  # it is that of a model
-        self._write("failed" if failure else "complete" if model else "paused", failure or ("", ""))
+        self._write("failed" if failure else "complete", failure or ("", ""))
         self._remove_states()
 
     def _options(self, parsed: argparse.Namespace, parameters: Mapping[str, str]) -> TrainOptions:
@@ -110,8 +106,7 @@ class _Worker(Progress):
         run = given | {"out": self._out, "seed": spec.seed, "settings": settings, "resume": False}
         options = options_from(argparse.Namespace(**run))
         state = options.state and options.state / self._source.name
-        share, paused = Fraction(spec.share), self._source / CHECKPOINT
-        return dataclasses.replace(options, state=state, share=share, paused=paused, continuing=REPEAT)
+        return dataclasses.replace(options, state=state, continuing=REPEAT)
 
     def _begin(self, run: Run) -> Run:
         """Keep what is trained, once the corpus is read."""

@@ -158,7 +158,7 @@ class ModelStored(ProgressEvent, frozen=True):
 
 
 class TrialEnded(ProgressEvent, frozen=True, tag="trial"):
-    """A run of a search ended, or paused; `figures` are the fields of its `trial.json`."""
+    """A run of a search ended; `figures` are the fields of its `trial.json`."""
 
     trial: str
     figures: Mapping[str, Any]

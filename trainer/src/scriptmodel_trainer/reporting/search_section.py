@@ -8,7 +8,7 @@ from typing import Any
 from scriptmodel_trainer.artifacts.trials import TrialRun
 from scriptmodel_trainer.reporting.templating import number
 
-_STATES = {"complete": 0, "paused": 1, "failed": 2}
+_STATES = {"complete": 0, "failed": 1}
 
 
 def search_section(runs: Sequence[TrialRun]) -> dict[str, Any] | None:
@@ -16,7 +16,7 @@ def search_section(runs: Sequence[TrialRun]) -> dict[str, Any] | None:
     if not runs:
         return None
     names = list(dict.fromkeys(name for run in runs for name in run.parameters))
-    ranked = sorted(runs, key=lambda run: (not run.winner, _STATES[run.state], -run.epochs, run.value, run.perplexity))
+    ranked = sorted(runs, key=lambda run: (not run.winner, _STATES[run.state], run.value, run.perplexity))
     return {
         "summary": _summary(runs),
         "heads": ["trial", "state", *names, "perplexity", "surprise at a letter", "epochs", "seconds", ""],
@@ -31,8 +31,7 @@ def _summary(runs: Sequence[TrialRun]) -> str:
     trials = len({run.trial for run in runs})
     repeated = f", {len(runs)} runs" if len(runs) > trials else ""
     best = next((f" The best is trial {run.trial} with {run.settings}." for run in runs if run.winner), "")
-    paused = " Paused ones were behind after a round and were not continued." if states["paused"] else ""
-    return f"{trials} trials{repeated}: {counted}.{best}{paused}"
+    return f"{trials} trials{repeated}: {counted}.{best}"
 
 
 def _row(run: TrialRun, names: Sequence[str]) -> list[str]:

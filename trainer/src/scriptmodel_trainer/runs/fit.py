@@ -1,12 +1,9 @@
 """The second step of the train command: trains the network of a run."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
-from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT
 from scriptmodel_trainer.evaluation.perplexity import scored
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writers import sample_line
@@ -19,7 +16,7 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.runs.prepare import Run
 from scriptmodel_trainer.storage.arrays import Floats
 from scriptmodel_trainer.training.blending import blended
-from scriptmodel_trainer.training.checkpoints import Checkpoint, Checkpoints, save_checkpoint
+from scriptmodel_trainer.training.checkpoints import Checkpoint, Checkpoints
 from scriptmodel_trainer.training.fine_tuning import weights_after
 from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
@@ -55,7 +52,6 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         progress.note("precision=bfloat16: float32 trains faster on this processor")
     from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
-    epochs = max(1, math.ceil(preset.epochs * options.share))
     task = TrainingTask(
         preset_name=options.preset_name,
         preset=preset,
@@ -76,7 +72,6 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         budget=options.budget,
         effort=run.effort,
         outcome=run.outcome,
-        pause=(epochs, partial(save_checkpoint, options.out / CHECKPOINT)) if epochs < preset.epochs else None,
         letter_ngrams=letter_ngrams_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
         device=hardware.device(),
         gpu_requested=options.gpu_requested,

@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
@@ -66,10 +65,6 @@ class TrainOptions:
     request: Request | None = None
     """The script that is to be written: checked once the corpus is read. It changes nothing of the model."""
 
-    share: Fraction = Fraction(1)
-    """The part of the epochs at whose end the run pauses: its state is stored beside the log, and no model."""
-    paused: Path | None = None
-    """Where the state is of a run that paused. This run continues it, or one in `out`, if it is of the same run."""
     continuing: str = RESUME
     """What a user does after a stop to continue from the state beside the model."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, LOG, SLOTS
+from scriptmodel_trainer.artifacts.model_directory import LOG, SLOTS
 from scriptmodel_trainer.artifacts.trials import TRIAL, Reason, TrialRecord, TrialSpec, read, write_records
 from scriptmodel_trainer.errors import BadInputError, ExitCode, StoppedError
 from scriptmodel_trainer.training.stopping import StopSignals
@@ -84,7 +84,7 @@ def watch(command: Sequence[str], folder: Path, spec: TrialSpec, signals: StopSi
         record = read(folder, TrialRecord)
     reason, message = _death(code, full or _kills(group) > kills)
     write_records(folder / TRIAL, msgspec.structs.replace(record, state="failed", reason=reason, message=message))
-    for name in (CHECKPOINT, LOG, *SLOTS):
+    for name in (LOG, *SLOTS):
         (folder / name).unlink(missing_ok=True)
     return ExitCode.DONE
 

@@ -98,10 +98,7 @@ class _Loop:
                 position.start_next_epoch()
                 self._training.reset_state()
                 self._checkpointer.save_if_due(self._rows.windows)
-        if self._task.pause and ending == "pause":
-            self._task.pause[1](self._checkpointer.checkpoint())
-        else:
-            self._checkpointer.save()  # scoring the test split may take long, too
+        self._checkpointer.save()  # scoring the test split may take long, too
         if position.window:  # the budget ended the run within an epoch, which the saved state continues
             self._validate()
         history, best = tuple(outcome.history), outcome.best_epoch
@@ -114,10 +111,7 @@ class _Loop:
             return "epochs"
         if preset.patience and len(outcome.history) - outcome.best_epoch >= preset.patience:
             return "early-stopping"
-        if self._exhausted():
-            return "budget"
-        pause = self._task.pause
-        return "pause" if pause and len(outcome.history) >= pause[0] else None
+        return "budget" if self._exhausted() else None
 
     def _exhausted(self) -> bool:
         """Return whether the budget is used up; never before this run has trained anything, or it would have no end."""

@@ -44,8 +44,6 @@ class TrainingTask:
     """What the run took so far, over all restarts; training keeps it up to date."""
     outcome: Outcome = field(default_factory=Outcome)
     """The finished epochs, which training keeps up to date, too."""
-    pause: tuple[int, Callable[[Checkpoint], None]] | None = None
-    """After how many epochs the run pauses, and what keeps its state for the continuation."""
     document: int | None = None
     """The number of the token that starts a document and clears the state, if there is one."""
     letter_ngrams: LetterNgrams | None = None
@@ -60,7 +58,7 @@ class TrainingTask:
 class TrainingResult:
     """Weights of the epoch with the best validation perplexity, and the records of all epochs.
 
-    `stopped_by` is `epochs`, `early-stopping`, `budget` or `pause`.
+    `stopped_by` is `epochs`, `early-stopping` or `budget`.
     """
 
     weights: dict[str, Floats]
