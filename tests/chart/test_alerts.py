@@ -39,7 +39,6 @@ def exported() -> dict[str, set[str]]:
     """Labels of each metric that a working operator serves."""
     store = Store(EchoFilter())
     metrics = Metrics(store)
-    metrics.clock_skew.set(0.1)
     metrics.pachyderm_version("pachd", "2.12.0", "yes")
     metadata = {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1}
     store.put({"metadata": metadata, "spec": {}, "status": STATUS})
@@ -112,7 +111,6 @@ def test_nothing_fires_while_all_is_well() -> None:
         'scriptmodel_reconcile_duration_seconds_count{outcome="done"} 0+10x120',
         'scriptmodel_reconcile_duration_seconds_count{outcome="failed"} 0+1x120',
         'scriptmodel_stalled{namespace="ml",name="thrones"} 0x120',
-        "scriptmodel_pachyderm_clock_skew_seconds 5x120",
     )
     assert firing(100, *series) == {}
 
@@ -183,10 +181,3 @@ def test_every_alert_has_a_severity_and_a_next_step() -> None:
         assert rule["annotations"]["summary"]
         assert rule["annotations"]["description"]
         assert rule["for"]
-
-
-@pytest.mark.parametrize("seconds", [2400, -2400])
-def test_clocks_that_differ_are_reported(seconds: int) -> None:
-    skewed = f"scriptmodel_pachyderm_clock_skew_seconds {seconds}x60"
-    assert firing(14, HEALTHY, skewed) == {}
-    assert set(firing(16, HEALTHY, skewed)) == {"ScriptModelClockSkew"}

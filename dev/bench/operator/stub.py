@@ -169,6 +169,7 @@ class Service(grpc.GenericRpcHandler):
         self._methods: dict[str, Any] = {
             "InspectCluster": one(lambda _request, _context: b""),
             "GetVersion": one(lambda _request, _context: field(1, 2) + field(2, 7) + field(3, 8)),
+            "BatchTransaction": one(lambda _request, _context: field(4, field(1, int(time.time())))),
             "StartTransaction": one(stub.start),
             "CreatePipeline": one(stub.create),
             "FinishTransaction": one(stub.finish),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import assert_never
 
 from scriptmodel_cli.changes import Change, Preview, field_changes
@@ -41,7 +40,6 @@ def preview(
     cluster: str,
     image: str,
     source: Sourced,
-    now: datetime,
     base: ScriptModel | None = None,
     continued: str | Problem = "",
 ) -> Preview:
@@ -60,13 +58,9 @@ def preview(
     text = continued if isinstance(continued, str) else ""
     owner = model.owner(cluster)
     target = desired(model, view.refs, owner, mark, image=assumed_image, claim=assumed_claim, continued=text)
-
-    def elapsed(since: datetime) -> timedelta:
-        return now - since
-
     if stopping := stop(model, view):
         return Preview(str(model), tuple(change for action in stopping.actions for change in _of_action(action, view)))
-    observed = Observed(Given(model, elapsed, source, continued), view, target)
+    observed = Observed(Given(model, source, continued), view, target)
     state = assess(observed).state
     problem = f"{state.problem.reason}: {state.problem.message}" if isinstance(state, Blocked) else ""
     changes = [change for action in state.actions for change in _of_action(action, view)]

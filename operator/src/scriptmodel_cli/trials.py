@@ -1,6 +1,5 @@
 """Reads all trials of a search from Pachyderm; the status has the ten best only."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from scriptmodel_operator.api.marks import mark_of
@@ -31,7 +30,7 @@ class TrialReader:
             self._observer = Observer(self._gateway, mark.owner.cluster)
             self._observer.logs = LogFollower(self._gateway, limit=int(self._follow))
         view = self._observer.view(model, snapshot) if self._observer else None
-        progress = search_progress(model, view, lambda since: datetime.now(UTC) - since) if view else None
+        progress = search_progress(model, view) if view else None
         if progress is None:
             return {}
         top = (each.model_dump(by_alias=True, exclude={"runs"}) for each in progress.standings)

@@ -24,7 +24,6 @@ from scriptmodel_operator.controller.reporter import Reporter
 from scriptmodel_operator.controller.sweeper import sweep
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
-from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
@@ -96,7 +95,6 @@ class Parts:
     observer: Observer
     events: EventRecorder
     downloads: Downloads
-    clock: EngineClock
 
 
 async def run(config: OperatorConfig) -> None:
@@ -229,7 +227,7 @@ async def working(
     background = [
         start(group, "queue", partial(queue.run, parts.reconciler.reconcile, config.workers)),
         start(group, "ticker", ticker.run),
-        start(group, "sweeper", partial(sweep, gateway, calls, is_ours, parts.clock)),
+        start(group, "sweeper", partial(sweep, gateway, calls, is_ours)),
         *([start(group, "requests", partial(requests.run, calls))] if requests else []),
     ]
     sending = start(group, "events", parts.events.run)
@@ -298,7 +296,6 @@ def compose(
 ) -> Parts:
     """Create the parts, each after those that it uses."""
     store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
-    clock = EngineClock(gateway.server_time, metrics.clock_skew.set)
 
     def find(key: Key) -> ScriptModel | None:
         stored = store.get(key)
@@ -306,14 +303,14 @@ def compose(
             return parse_object(stored.raw) if stored else None
         return None
 
-    observer = Observer(gateway, cluster, clock.now, lambda: len(store), find)
+    observer = Observer(gateway, cluster, lambda: len(store), find)
     snapshots = SnapshotPoller(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     events = EventRecorder(kube, metrics.events_left_out.inc)
     downloads = Downloads(gateway, config.download_timeout, queue.add)
-    pods = WorkerPods(kube, config.worker_namespace, clock.now)
+    pods = WorkerPods(kube, config.worker_namespace)
     engines = RecordedEngines(gateway, calls, store, JOBS if config.storage else "")
-    observing = Observing(config, cluster, kube, engines, snapshots, ticker, observer, downloads, pods, clock)
+    observing = Observing(config, cluster, kube, engines, snapshots, ticker, observer, downloads, pods)
     reporter = Reporter(kube, store, queue, events, engines)
     reconciler = Reconciler(config, store, engines, observing, reporter, downloads, metrics)
-    return Parts(reconciler, snapshots, ticker, observer, events, downloads, clock)
+    return Parts(reconciler, snapshots, ticker, observer, events, downloads)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from math import nan
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -69,10 +68,6 @@ class Metrics(Collector):
             "1 for the version of the API of pachd or localpach; certified is yes, no, newer or too old",
             ["engine", "version", "certified"],
         )
-        self.clock_skew = gauge(
-            "scriptmodel_pachyderm_clock_skew_seconds", "Seconds by which pachd's clock is ahead of the operator's"
-        )
-        self.clock_skew.set(nan)  # until it is measured
         self._store = store
         registry.register(self)
 

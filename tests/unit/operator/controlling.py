@@ -153,8 +153,7 @@ def message(kube: FakeKube) -> str:
 
 
 async def later(found: Parts, pachyderm: FakePachyderm, seconds: float) -> float | None:
-    """Reconcile with a snapshot and a clock that are so much later."""
+    """Reconcile with a snapshot that is so much later."""
     pachyderm.advance(seconds)
-    await found.reconciler.engines.calls.run(found.clock.measure)
     await found.snapshots.latest(time.monotonic())
     return await settled(found)

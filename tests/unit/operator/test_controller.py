@@ -318,24 +318,6 @@ async def test_nothing_is_deleted_with_an_older_snapshot() -> None:
         assert reason(kube) == "DeletionBlocked"
 
 
-async def test_pachds_clock_is_measured_again_before_a_job_is_stopped() -> None:
-    """It may have been set back since: then the job is not as old as it seems."""
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
-        await settled(found)
-        assert reason(kube) == "WaitingForWorker"
-        pachyderm.advance(-7200)
-        pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), {"/macbeth.txt": b"MACBETH: Tomorrow.\n"})
-        for job, info in list(pachyderm.jobs.items()):
-            if info.created and info.created > pachyderm.now:
-                del pachyderm.jobs[job]
-        pachyderm.calls.clear()
-        await found.snapshots.latest(time.monotonic())
-        await settled(found)
-        assert reason(kube) == "WaitingForWorker"
-        assert not [call for call in pachyderm.calls if call.startswith("stop")]
-
-
 async def test_a_base_that_is_followed_is_polled_though_the_object_is_ready() -> None:
     models = BranchRef(RepoRef("default", "models"), "master")
     for follow, seconds in ((True, 60), (False, None)):

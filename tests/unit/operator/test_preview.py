@@ -18,7 +18,7 @@ from tests.unit.operator.world import PLAYS, World, scriptmodel, started_world, 
 
 def planned(world: World, image: str = "", source: Files | Problem | None = None) -> Preview:
     """And nothing was written."""
-    found = preview(world.pachyderm, world.model, world.cluster, image, source, world.pachyderm.now)
+    found = preview(world.pachyderm, world.model, world.cluster, image, source)
     assert world.written() == []
     return found
 

@@ -10,7 +10,7 @@ POLL, SOURCE_DUE = 5.0, 600.0
 def requeue(world: World, kind: type[ModelState], source_due: float | None = None) -> float | None:
     state, view = world.assess()
     assert type(state) is kind
-    return requeue_after(state, world.model, view, world.elapsed, poll_interval=POLL, source_due=source_due)
+    return requeue_after(state, world.model, view, poll_interval=POLL, source_due=source_due)
 
 
 def test_a_blocked_object_is_polled_and_a_suspended_one_is_not() -> None:

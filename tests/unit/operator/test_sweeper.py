@@ -10,7 +10,6 @@ import pytest
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.controller import sweeper as module
 from scriptmodel_operator.controller.sweeper import sweep
-from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.gateway import Calls
 from scriptmodel_operator.engine.values import OpenTransaction
@@ -34,9 +33,7 @@ async def test_an_unavailable_pachyderm_and_its_return_are_each_logged_once(
         return []
 
     monkeypatch.setattr(pachyderm, "list_transactions", list_transactions)
-    task = asyncio.create_task(
-        sweep(pachyderm, calls, lambda _: True, EngineClock(pachyderm.server_time, lambda _skew: None))
-    )
+    task = asyncio.create_task(sweep(pachyderm, calls, lambda _: True))
     async with asyncio.timeout(30):
         await answered.wait()
         while len(caplog.messages) < 2:
@@ -65,8 +62,7 @@ async def test_only_transactions_with_our_pipelines_alone_are_deleted_and_the_lo
         OpenTransaction("empty"),
     ]
     pachyderm, calls = FakePachyderm(transactions={each.id: each for each in found}), Calls(1)
-    clock = EngineClock(pachyderm.server_time, lambda _: None)
-    task = asyncio.create_task(sweep(pachyderm, calls, owner.__eq__, clock))
+    task = asyncio.create_task(sweep(pachyderm, calls, owner.__eq__))
     async with asyncio.timeout(30):
         while not caplog.messages:
             await asyncio.sleep(0.01)

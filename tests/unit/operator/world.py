@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from scriptmodel_operator.act.actions import StopJob
 from scriptmodel_operator.act.execute import execute
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import FINALIZER
@@ -15,7 +13,6 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.observer import Observer
@@ -63,7 +60,6 @@ class World:
     cluster: str = CLUSTER
     source: Sourced = None
     continued: str | Problem = ""
-    clock: EngineClock | None = None
     find: Callable[[Key], ScriptModel | None] = lambda _key: None
     """Returns another object."""
     queue: QueueView | None = None
@@ -72,10 +68,6 @@ class World:
     def __post_init__(self) -> None:
         self.observer = Observer(self.pachyderm, self.cluster, find=self.find)
         MADE.append(self)
-
-    def elapsed(self, since: datetime) -> timedelta:
-        """The time of the fake Pachyderm, which no other clock affects unless one is given."""
-        return self.clock.elapsed(since) if self.clock else self.pachyderm.now - since
 
     @property
     def corpus(self) -> BranchRef:
@@ -127,12 +119,9 @@ class World:
             view = replace(view, train=replace(view.train, queue=self.queue))
         mark = view.train.mark if view.train else None
         owner = self.model.owner(self.cluster)
-        given = Given(self.model, self.elapsed, self.source, self.continued)
+        given = Given(self.model, self.source, self.continued)
         expected = desired(self.model, view.refs, owner, mark, image=self.image, claim=self.claim, continued=given.text)
         found = stop(self.model, view) or assess(Observed(given, view, expected))
-        if self.clock and any(isinstance(action, StopJob) for action in found.actions):  # as the operator does
-            self.clock.measure()
-            found = assess(Observed(given, view, expected))
         return (found.state if isinstance(found, Planned) else found), view
 
     def reconcile(self) -> ModelState:
@@ -145,7 +134,7 @@ class World:
             execute(self.pachyderm, actions)
         else:
             raise AssertionError(f"does not settle: {actions}")
-        status = status_of(self.model, state, view, self.pachyderm.now, self.elapsed)
+        status = status_of(self.model, state, view, self.pachyderm.now)
         check_status(status, self.model.generation)
         self.model = replace(self.model, status=status)
         return state

@@ -12,7 +12,7 @@ import click
 from scriptmodel_cli.changes import merged, render
 from scriptmodel_cli.connection import PREFIX, ObjectName, pass_session
 from scriptmodel_cli.documents import Documents, read_documents
-from scriptmodel_cli.options import names, now, output_option
+from scriptmodel_cli.options import names, output_option
 from scriptmodel_cli.output import say, say_value
 from scriptmodel_cli.preview import preview
 from scriptmodel_cli.program import Command
@@ -109,7 +109,7 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     namespaces = sorted({model.namespace, *(each.project for each in repos)} - {DEFAULT_PROJECT})
     with session.engine("the current state for the plan", namespaces=namespaces) as gateway:
         model = parsed(raw, gateway.engine())
-        return preview(gateway, model, cluster, image, source, now(), parsed(other) if other else None, continued)
+        return preview(gateway, model, cluster, image, source, parsed(other) if other else None, continued)
 
 
 def _cluster(session: Session) -> str:

@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from scriptmodel_operator.act.actions import StopJob
 from scriptmodel_operator.api.identity import engine_of
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
@@ -15,7 +14,6 @@ from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.policy import read_refusal, refusal
-from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.ingest.download_state import DownloadState
 from scriptmodel_operator.ingest.downloads import Downloads
@@ -41,7 +39,6 @@ class Observing:
     observer: Observer
     downloads: Downloads
     pods: WorkerPods
-    clock: EngineClock
     _acted: dict[Key, float] = field(default_factory=dict, init=False)
     """When actions were last carried out for an object (monotonic seconds)."""
 
@@ -77,7 +74,7 @@ class Observing:
         source = await corpus_source(self.kube.get_config_map, self.downloads, model)
         if isinstance(source, DownloadState):
             after = max(after, source.committed)
-        given = Given(model, self.clock.elapsed, source, await continued_text(self.kube.get_config_map, model))
+        given = Given(model, source, await continued_text(self.kube.get_config_map, model))
         snapshot, found = await self._observe_since(given, after)
         blocked = isinstance(found, Refused) or (isinstance(found, Planned) and isinstance(found.state, Blocked))
         if blocked and snapshot.started < requested:
@@ -92,18 +89,11 @@ class Observing:
         if refused is not None:
             owned = await calls.run(self.observer.owned, model, snapshot)
             return snapshot, stop(model, owned) or refuse(model, owned, refused)
-        if self.clock.due:
-            await calls.run(self.clock.measure_if_due)
         view = await self.pods.observed(await calls.run(self.observer.view, model, snapshot))
         mark = view.train.mark if view.train else None
         image, volume = self.config.trainer_image, self.config.checkpoint_claim
         pipelines = desired(model, view.refs, owner, mark, image=image, claim=volume, continued=given.text)
-        observed = Observed(given, view, pipelines)
-        found = stop(model, view) or assess(observed)
-        if any(isinstance(action, StopJob) for action in found.actions):  # which takes a freshly measured clock
-            await calls.run(self.clock.measure)
-            found = stop(model, view) or assess(observed)
-        return snapshot, found
+        return snapshot, stop(model, view) or assess(Observed(given, view, pipelines))
 
     async def owned(self, model: ScriptModel, requested: float) -> ModelView:
         """Return what the object owns, with a snapshot newer than its last change and the last action on it."""

@@ -146,13 +146,13 @@ class Reconciler:
 
     async def _report(self, model: ScriptModel, found: Planned) -> Next:
         """Write the status of an object for which nothing is left to do now, and start a download that is due."""
-        state, elapsed = found.state, self.observing.clock.elapsed
+        state = found.state
         if state.source.download is not None:
             self.downloads.start(model.uid, state.source.download)
         downloading = self.downloads.in_progress(model.uid)
-        await self.reporter.state(model, found, elapsed, downloading=downloading)
+        await self.reporter.state(model, found, downloading=downloading)
         poll, due = self.config.poll_interval, next_check(self.downloads, model, self.config.source_interval)
-        return Next(requeue_after(state, model, found.view, elapsed, poll_interval=poll, source_due=due))
+        return Next(requeue_after(state, model, found.view, poll_interval=poll, source_due=due))
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> float:
         """Carry out actions on the engine that the object is recorded on; return when (monotonic seconds)."""

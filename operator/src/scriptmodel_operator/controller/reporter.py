@@ -7,7 +7,6 @@ from typing import Any
 
 from scriptmodel_operator.act.actions import Action
 from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
-from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.controller.engines import RecordedEngines
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
@@ -34,9 +33,9 @@ class Reporter:
         """Record the events of actions that follow."""
         record_actions(self.events, model, actions)
 
-    async def state(self, model: ScriptModel, found: Planned, elapsed: Elapsed, *, downloading: bool) -> None:
+    async def state(self, model: ScriptModel, found: Planned, *, downloading: bool) -> None:
         """Write the whole status of an observed object."""
-        await self._report(model, status_of(model, found.state, found.view, _now(), elapsed, downloading=downloading))
+        await self._report(model, status_of(model, found.state, found.view, _now(), downloading=downloading))
 
     async def problem(
         self, model: ScriptModel, problem: Problem, corpus: Condition | None = None, *, suspended: bool = False

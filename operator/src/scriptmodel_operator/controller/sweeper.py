@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 
 from scriptmodel_operator.api.marks import Owner
-from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.gateway import Calls, Gateway
 
@@ -15,12 +14,12 @@ RETRY_SECONDS = 15.0
 log = logging.getLogger(__name__)
 
 
-async def sweep(gateway: Gateway, calls: Calls, is_ours: Callable[[Owner], bool], clock: EngineClock) -> None:
+async def sweep(gateway: Gateway, calls: Calls, is_ours: Callable[[Owner], bool]) -> None:
     """Sweep as soon as the engine answers, then once in an interval, until cancelled."""
     unreachable = False
     while True:
         try:
-            await calls.run(_sweep, gateway, is_ours, clock)
+            await calls.run(gateway.sweep, is_ours)
         except EngineError as error:
             # Warn once: afterwards the status of each object reports it. Without an object, nothing else does.
             level = logging.DEBUG if unreachable else logging.WARNING
@@ -32,8 +31,3 @@ async def sweep(gateway: Gateway, calls: Calls, is_ours: Callable[[Owner], bool]
                 log.info("the server of the pipelines answers")
             unreachable = False
             await asyncio.sleep(INTERVAL_SECONDS)
-
-
-def _sweep(gateway: Gateway, is_ours: Callable[[Owner], bool], clock: EngineClock) -> None:
-    clock.measure_if_due()
-    gateway.sweep(is_ours)

@@ -1,7 +1,6 @@
 """Finds out whether the pods of a waiting train job are gated by a queue, where the operator may list pods."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,11 +15,10 @@ log = logging.getLogger(__name__)
 class WorkerPods:
     """Lists the pods of train pipelines that have a queue and a job that no worker has taken."""
 
-    def __init__(self, gateway: KubeGateway, namespace: str, now: Callable[[], datetime]) -> None:
-        """`namespace` is that of Pachyderm's pods, empty if they must not be listed; `now` is pachd's clock."""
+    def __init__(self, gateway: KubeGateway, namespace: str) -> None:
+        """`namespace` is that of Pachyderm's pods, empty if they must not be listed."""
         self._gateway = gateway
         self._namespace = namespace
-        self._now = now
         self._released: dict[PipelineRef, tuple[JobRef, datetime]] = {}
         """When the pods of a job were first observed without gates."""
         self._reported = ""
@@ -43,13 +41,13 @@ class WorkerPods:
         if any(pod["spec"].get("schedulingGates") for pod in pods):
             self._released.pop(train.info.ref, None)
             return replace(view, train=replace(train, queue=replace(queue, gated=True)))
-        released = self._first_released(train.newest.ref) if pods else None
+        released = self._first_released(train.newest.ref, view.engine.time) if pods else None
         return replace(view, train=replace(train, queue=replace(queue, gated=False, released=released)))
 
-    def _first_released(self, job: JobRef) -> datetime:
+    def _first_released(self, job: JobRef, now: datetime) -> datetime:
         known, since = self._released.get(job.pipeline, (None, None))
         if known != job or since is None:
-            since = self._now()
+            since = now
             self._released[job.pipeline] = (job, since)
         return since
 

@@ -53,6 +53,9 @@ class Lists(Protocol):
     def engine(self) -> str:
         """Return which engine this is (`api/identity.py`): its database or its bucket keeps the id for life."""
 
+    def server_time(self) -> datetime:
+        """Return the time of the clock that all times of this engine are of."""
+
     def list_projects(self) -> Sequence[str]: ...
 
     def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]: ...
@@ -75,9 +78,6 @@ class Gateway(Lists, Protocol):
 
     def sweep(self, is_ours: Callable[[Owner], bool]) -> None:
         """Delete what calls of an operator that was killed left behind, if it belongs to objects of this release."""
-
-    def server_time(self) -> datetime:
-        """Return the time of the clock that all times of this engine are of."""
 
     def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
         """Return all versions of a pipeline, newest first; nothing if it does not exist."""

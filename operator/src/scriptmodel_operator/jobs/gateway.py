@@ -77,8 +77,7 @@ class JobsGateway:
         return engine_id(self._bucket)
 
     def server_time(self) -> datetime:
-        """Return the time of this process, which is that of all records."""
-        return datetime.now(UTC)
+        return self._lists(self._records.listed()).server_time()
 
     def _lists(self, listing: Listing, engine: str = "") -> lists.JobsLists:
         return lists.JobsLists(listing, self._projects, self._advance.blocked, engine)

@@ -35,6 +35,10 @@ class JobsLists:
     def engine(self) -> str:
         return self.id
 
+    def server_time(self) -> datetime:
+        """Return the time of this process, which is that of all records."""
+        return datetime.now(UTC)
+
     def list_projects(self) -> Sequence[str]:
         return sorted(self.projects.union(stored.record.ref.project for stored in self.listing.all))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership
 from scriptmodel_operator.api.names import Key
@@ -46,7 +46,7 @@ from scriptmodel_operator.observe.view import (
 
 _LOGS_REPORTED = (JobState.FAILURE, JobState.KILLED)
 _IMPRECISION = timedelta(minutes=1)
-"""An upper bound of the error in the estimate of pachd's clock."""
+"""Longest time from an engine's answer with its time to its lists."""
 
 
 class Observer:
@@ -56,13 +56,11 @@ class Observer:
         self,
         gateway: Gateway,
         cluster: str,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         objects: Callable[[], int] = lambda: 1,
         find: Callable[[Key], ScriptModel | None] = lambda _key: None,
     ) -> None:
-        """Return an observer; `now` returns the time on pachd's clock, `objects` how many are observed, `find` one."""
+        """Return an observer; `objects` returns how many are observed, `find` one."""
         self._gateway = gateway
-        self._now = now
         self._cluster = cluster
         self.logs = LogFollower(gateway)
         self._results = Results(gateway, objects)
@@ -78,7 +76,7 @@ class Observer:
         owner, refs = model.owner(self._cluster), references(model)
         return ModelView(
             refs=refs,
-            engine=EngineView(snapshot.engine, model.spec.pachyderm.project in snapshot.projects),
+            engine=EngineView(snapshot.engine, snapshot.time, model.spec.pachyderm.project in snapshot.projects),
             train=self._owned_pipeline(refs.train, owner, snapshot),
             select=self._owned_pipeline(refs.select, owner, snapshot),
             generate=self._owned_pipeline(refs.generate, owner, snapshot),
@@ -223,7 +221,7 @@ class Observer:
         self, branch: BranchRef, train: PipelineView | None, owned: OwnedRepo | None, snapshot: Snapshot
     ) -> CorpusView | None:
         reader = train.info if train is not None and train.info.spec.input.branch == branch else None
-        if reader is not None and _is_started(reader, snapshot, self._now()):
+        if reader is not None and _is_started(reader, snapshot):
             return None
         if owned is not None and owned.ref == branch.repo:
             found = CorpusView(branch, None if owned.head else Reason.CORPUS_BRANCH_NOT_FOUND, owned.head)
@@ -280,13 +278,13 @@ class Observer:
         return self.logs.ended(job.ref) if job.state in _LOGS_REPORTED else self.logs.followed(job.ref)
 
 
-def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
+def _is_started(train: PipelineInfo, snapshot: Snapshot) -> bool:
     """Return whether Pachyderm starts the pipeline for new data, which ends when an input repo is deleted.
 
     A pipeline is created or updated only while its input repos exist, so a younger repo is a new one.
     """
     inputs = (train.spec.input.branch, train.spec.input.trials)
-    return all(_is_older(snapshot.repos.get(branch.repo), train, now) for branch in inputs if branch)
+    return all(_is_older(snapshot.repos.get(branch.repo), train, snapshot.time) for branch in inputs if branch)
 
 
 def _is_older(repo: RepoInfo | None, train: PipelineInfo, now: datetime) -> bool:

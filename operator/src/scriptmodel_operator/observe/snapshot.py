@@ -4,6 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from scriptmodel_operator.api.marks import Owner, mark_of, naming, parse_mark
@@ -23,6 +24,8 @@ class Snapshot:
 
     started: float
     engine: str
+    time: datetime
+    """The engine's own time then, from which ages are counted: no two clocks are compared."""
     projects: frozenset[str]
     repos: Mapping[RepoRef, RepoInfo]
     pipelines: Mapping[PipelineRef, PipelineInfo]
@@ -87,7 +90,7 @@ def take_snapshot(lists: Lists, projects: Iterable[str], beat: Callable[[], None
     `beat` is called before each list of jobs."""
     started = time.monotonic()
     engine = lists.engine()
-    known = sorted(lists.list_projects())
+    known, now = sorted(lists.list_projects()), lists.server_time()
     repos = {info.ref: info for info in lists.list_repos(known)}
     pipelines = {info.ref: info for info in lists.list_pipelines(known)}
     jobs: dict[PipelineRef, list[JobInfo]] = defaultdict(list)
@@ -110,6 +113,7 @@ def take_snapshot(lists: Lists, projects: Iterable[str], beat: Callable[[], None
     return Snapshot(
         started=started,
         engine=engine,
+        time=now,
         projects=frozenset(known),
         repos=repos,
         pipelines=pipelines,

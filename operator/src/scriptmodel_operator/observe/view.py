@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from scriptmodel_operator.api.conditions import Condition
 from scriptmodel_operator.api.marks import Mark, Ownership
@@ -211,6 +211,8 @@ class RunsView:
 @dataclass(frozen=True, slots=True)
 class EngineView:
     id: str = ""
+    time: datetime = datetime(1, 1, 1, tzinfo=UTC)
+    """Its own time when it was observed."""
     has_project: bool = True
     """Whether the project of the pipelines exists."""
 
@@ -275,6 +277,10 @@ class ModelView:
     logs: LogsView = LogsView()
     models: ModelsView = ModelsView()
     scripts: ScriptsView = ScriptsView()
+
+    def elapsed(self, since: datetime) -> timedelta:
+        """Return how long before the observation a time of the engine was, at least zero."""
+        return max(timedelta(0), self.engine.time - since)
 
     @property
     def pipelines(self) -> tuple[PipelineView, ...]:

@@ -5,7 +5,6 @@ from functools import partial
 
 from scriptmodel_operator.act.actions import Action, ApplyPipelines, StartPipeline, StopPipeline
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
-from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.safe_text import short_id
@@ -42,7 +41,6 @@ class Given:
     """What decides the state of an object besides its engine."""
 
     model: ScriptModel
-    elapsed: Elapsed
     source: Sourced = None
     continued: str | Problem = ""
     """The text that the script continues, empty without one, or what prevents reading it."""
@@ -79,7 +77,7 @@ def assess(observed: Observed) -> Planned:
     """Return the first state that applies once everything is observed, in the order of `_state`."""
     view = observed.view
     given = observed.given
-    running, chosen = search_progress(given.model, view, given.elapsed), choose(given.model, view)
+    running, chosen = search_progress(given.model, view), choose(given.model, view)
     return Planned(view, replace(_state(observed, running, chosen), chosen=chosen, runs_progress=running))
 
 
@@ -93,7 +91,7 @@ def _state(observed: Observed, running: SearchProgress | None, chosen: Chosen) -
     )
     if model.spec.suspend:
         return Suspended(stages=stages, source=recorded)
-    problem, stops = find_blocker(model, view), jobs_to_stop(model, view, given.elapsed)
+    problem, stops = find_blocker(model, view), jobs_to_stop(model, view)
     blocked = partial(Blocked, actions=stops)
     if problem is not None:
         return blocked(stages=stages, source=recorded, problem=problem)

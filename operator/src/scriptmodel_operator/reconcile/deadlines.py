@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from scriptmodel_operator.act.actions import StopJob
-from scriptmodel_operator.api.durations import Elapsed, parse_duration
+from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.engine.values import JobInfo, JobRef, PipelineState
 from scriptmodel_operator.observe.view import ModelView, PipelineView
@@ -14,7 +14,7 @@ ACTIVE_TEXT = "scriptmodel: longer than activeDeadline"
 SUPERSEDED_TEXT = "scriptmodel: superseded by a newer commit"
 
 
-def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple[StopJob, ...]:
+def jobs_to_stop(model: ScriptModel, view: ModelView) -> tuple[StopJob, ...]:
     """Return the superseded and overdue jobs of the object's own pipelines.
 
     None while a pipeline is stopped, which stops its jobs too.
@@ -39,12 +39,12 @@ def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple
         *(
             StopJob(pipeline.running.ref, f"{ACTIVE_TEXT} ({active})")
             for pipeline, since in computing
-            if pipeline and pipeline.running and _longer(since, active, elapsed)
+            if pipeline and pipeline.running and _longer(since, active, view)
         ),
         *(
             StopJob(pipeline.newest.ref, f"{PENDING_TEXT} ({pending}){_reported(pipeline)}")
             for pipeline, since in waiting
-            if pipeline and pipeline.newest and not pipeline.info.stopped and _longer(since, pending, elapsed)
+            if pipeline and pipeline.newest and not pipeline.info.stopped and _longer(since, pending, view)
         ),
     )
 
@@ -55,7 +55,7 @@ def _reported(pipeline: PipelineView) -> str:
     return f"{REASON_FOLLOWS}{pipeline.info.reason}" if crashing else ""
 
 
-def remaining_wait(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> timedelta | None:
+def remaining_wait(model: ScriptModel, view: ModelView) -> timedelta | None:
     """Return the time until pendingDeadline while a train job waits for a worker, else None.
 
     The deadline does not count while the job waits for quota. Only pods that can be listed are polled then.
@@ -67,7 +67,7 @@ def remaining_wait(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tim
     if view.waits_for_quota and view.train and view.train.queue and view.train.queue.gated is None:
         return parse_duration(model.spec.training.pending_deadline)
     since = None if view.generate.running else _training_waits_since(view)
-    return None if since is None else parse_duration(model.spec.training.pending_deadline) - elapsed(since)
+    return None if since is None else parse_duration(model.spec.training.pending_deadline) - view.elapsed(since)
 
 
 def _superseded(train: PipelineView, view: ModelView) -> list[JobRef]:
@@ -140,5 +140,5 @@ def _latest(*moments: datetime | None) -> datetime | None:
     return max((moment for moment in moments if moment), default=None)
 
 
-def _longer(since: datetime | None, limit: str, elapsed: Elapsed) -> bool:
-    return since is not None and elapsed(since) > max(parse_duration(limit), timedelta(seconds=1))
+def _longer(since: datetime | None, limit: str, view: ModelView) -> bool:
+    return since is not None and view.elapsed(since) > max(parse_duration(limit), timedelta(seconds=1))

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from scriptmodel_operator.api.conditions import cut, timestamp
-from scriptmodel_operator.api.durations import Elapsed, format_duration
+from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.network import AUTO_PRESET
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import (
@@ -36,9 +36,7 @@ _PAST_MODELS = 5
 _STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyStopping"}
 
 
-def training_status(
-    model: ScriptModel, view: ModelView, elapsed: Elapsed, runs: SearchProgress | None
-) -> TrainingStatus:
+def training_status(model: ScriptModel, view: ModelView, runs: SearchProgress | None) -> TrainingStatus:
     """Describe the running train job, else the newest one, or the job whose result the newest one repeats.
 
     Empty before the first job.
@@ -54,7 +52,7 @@ def training_status(
     found = TrainingStatus(
         start_time=start,
         completion_time=end,
-        gpu_seconds=runs.status.gpu_seconds if runs else _gpu_seconds(model, train, trained, elapsed),
+        gpu_seconds=runs.status.gpu_seconds if runs else _gpu_seconds(model, view, train, trained),
         preset=preset,
         warnings=_warnings(view, log, kept),
         device=log.device or kept.device,
@@ -136,7 +134,7 @@ def _progress(
     }
 
 
-def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed: Elapsed) -> int | None:
+def _gpu_seconds(model: ScriptModel, view: ModelView, train: PipelineView, job: JobInfo) -> int | None:
     """Return GPUs times seconds.
 
     The number of GPUs of an earlier pipeline version can no longer be observed, so its figure is that of the
@@ -149,7 +147,7 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed:
     gpus = train.info.spec.limits.gpu_count
     if not gpus or job.started is None:
         return None
-    took = job.finished - job.started if job.finished else elapsed(job.started)
+    took = job.finished - job.started if job.finished else view.elapsed(job.started)
     return max(0, int(gpus * took.total_seconds()))
 
 
@@ -192,7 +190,6 @@ def pipeline_statuses(view: ModelView) -> list[PipelineStatus]:
 def history(
     model: ScriptModel,
     view: ModelView,
-    elapsed: Elapsed,
     runs: SearchProgress | None,
 ) -> list[HistoryEntry]:
     """Put the newest model in front of the previous history, with the generation of its first entry."""
@@ -201,7 +198,7 @@ def history(
         return entries
     job = maker.computed(maker.last_good)
     before = model.previous.history_of(job.ref.id)
-    gpu_seconds = before.gpu_seconds if view.runs else _gpu_seconds(model, maker, job, elapsed)
+    gpu_seconds = before.gpu_seconds if view.runs else _gpu_seconds(model, view, maker, job)
     if runs and view.runs and made and made.trained == view.runs.commit:
         gpu_seconds = runs.status.gpu_seconds
     figures = {

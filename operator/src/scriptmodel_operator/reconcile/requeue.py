@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.deadlines import remaining_wait
@@ -28,7 +27,6 @@ def requeue_after(
     state: ModelState,
     model: ScriptModel,
     view: ModelView,
-    elapsed: Elapsed,
     *,
     poll_interval: float,
     source_due: float | None,
@@ -49,7 +47,7 @@ def requeue_after(
             pass
         case _:
             assert_never(state)
-    wait = remaining_wait(model, view, elapsed)
+    wait = remaining_wait(model, view)
     if wait is None:
         return poll_interval
     return max(poll_interval, min(wait.total_seconds(), source_due or wait.total_seconds()))

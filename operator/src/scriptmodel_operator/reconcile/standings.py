@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.observe.outcomes import ended
 from scriptmodel_operator.observe.progress import LogDigest
@@ -30,7 +29,7 @@ class SearchProgress:
     """The trials, best first."""
 
 
-def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> SearchProgress | None:
+def search_progress(model: ScriptModel, view: ModelView) -> SearchProgress | None:
     """Return the progress, with work counted in whole trainings; None without a search."""
     search, found = model.spec.search, view.runs
     if search is None or not isinstance(found, SearchView):
@@ -45,7 +44,7 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Se
     work, shares = search.trials * search.repeats, (run.progress.share for run in runs if not ended(run))
     here = min(len(todo), done + sum(shares))
     left = len(todo) - here
-    spent = elapsed(job.started).total_seconds() if job and job.started else 0.0
+    spent = view.elapsed(job.started).total_seconds() if job and job.started else 0.0
     trials = standings(search, model.spec.model.seed, with_logs(found, logs))
     counts = Counter[str](each.state for each in trials)
     best = next((each for each in trials if each.perplexity is not None and each.state != "failed"), None)

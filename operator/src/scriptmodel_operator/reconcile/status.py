@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from scriptmodel_operator.api.conditions import Condition, Problem
-from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import ScriptModelStatus, SourceStatus, UrlError, to_wire
 from scriptmodel_operator.observe.view import ModelView
@@ -18,7 +17,6 @@ def status_of(
     state: ModelState,
     view: ModelView,
     now: datetime,
-    elapsed: Elapsed,
     *,
     downloading: bool = False,
 ) -> dict[str, Any]:
@@ -27,7 +25,7 @@ def status_of(
     While a download is running, reconcile-at is not yet handled, since it requests the download too."""
     handled = model.previous.last_handled_reconcile_at if downloading else model.reconcile_at
     mark, script = view.train.mark if view.train else None, state.chosen.script
-    training = details.training_status(model, view, elapsed, state.runs_progress)
+    training = details.training_status(model, view, state.runs_progress)
     status = ScriptModelStatus(
         observed_generation=model.generation,
         last_handled_reconcile_at=handled or None,
@@ -41,7 +39,7 @@ def status_of(
         search=state.runs_progress.status if state.runs_progress else None,
         source=_source(model, state.source),
         pipelines=details.pipeline_statuses(view),
-        history=details.history(model, view, elapsed, state.runs_progress),
+        history=details.history(model, view, state.runs_progress),
     )
     wire = to_wire(status)
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)
