@@ -9,7 +9,6 @@ SECRET = {"pachd": {"secret": {"name": "pachd-access"}}}
 POLICY = {"networkPolicy": {"enabled": True}}
 MONITORED = {"serviceMonitor": {"enabled": True}}
 ALERTED = {"prometheusRule": {"enabled": True}}
-CLAIMED = {"trainer": {"checkpoints": {"claimName": "checkpoints"}}}
 SHOWN = {"dashboard": {"enabled": True}}
 
 CHANGES: dict[str, Any] = {
@@ -28,12 +27,6 @@ CHANGES: dict[str, Any] = {
     "trainer.image.tag": "1.2.3-gpu",
     "trainer.image.digest": DIGEST,
     "trainer.checkpoints.claimName": "checkpoints",
-    "trainer.checkpoints.cleanup.enabled": (False, CLAIMED),
-    "trainer.checkpoints.cleanup.namespace": ("team-a", CLAIMED),
-    "trainer.checkpoints.cleanup.schedule": ("@weekly", CLAIMED),
-    "trainer.checkpoints.cleanup.olderThan": ("36h", CLAIMED),
-    "trainer.checkpoints.cleanup.nodeSelector": ({"disk": "ssd"}, CLAIMED),
-    "trainer.checkpoints.cleanup.tolerations": ([{"key": "spot", "operator": "Exists"}], CLAIMED),
     "imagePullSecrets": [{"name": "registry"}],
     "pachd.address": "grpc://10.0.0.1:30650",
     "pachd.secret.name": ("pachd-access", {"pachd": {"secret": {"tokenKey": "token"}}}),
@@ -154,7 +147,6 @@ _SWITCHES_OFF = {
     "service.enabled",
     "serviceAccount.create",
     "podDisruptionBudget.enabled",
-    "trainer.checkpoints.cleanup.enabled",
 }
 _ANOTHER_ENGINE = {path for path in CHANGES if change(path)[0].get("pachd") == OWN_BUCKET["pachd"]}
 for _path in sorted(set(CHANGES) - _SWITCHES_OFF - _ANOTHER_ENGINE):

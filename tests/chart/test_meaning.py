@@ -210,14 +210,12 @@ def test_the_network_policy_allows_the_egress_of_the_operator_and_its_hooks() ->
         assert selects(policy["podSelector"], pod_labels(kind, found))
 
 
-PODS = {"Deployment", "Job", "CronJob", "Pod"}
+PODS = {"Deployment", "Job", "Pod"}
 
 
 def pods(values: Values) -> dict[str, Object]:
     """Return the pods of the chart, by the kind of the object that makes them, and that of its S3 server."""
-    claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints", "cleanup": {"namespace": "ml"}}}}
-    found = {each["kind"]: each for each in objects(merged(claimed, values)) if each["kind"] in PODS}
-    found["CronJob"] = found["CronJob"]["spec"]["jobTemplate"]
+    found = {each["kind"]: each for each in objects(values) if each["kind"] in PODS}
     found["S3"] = only("Deployment", objects(merged(OWN_BUCKET, values)), "scriptmodel-operator-s3")
     return {kind: each if kind == "Pod" else each["spec"]["template"] for kind, each in found.items()}
 
@@ -358,43 +356,9 @@ def test_the_operator_may_list_pods_on_request_in_the_namespace_of_pachd() -> No
         assert "NAME.NAMESPACE.svc:PORT" in refusal(outside)
 
 
-def test_a_claim_reaches_the_operator_and_a_job_that_deletes_old_state_from_its_root() -> None:
-    assert "CronJob" not in kinds()
-    claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints"}}, "pachd": {"address": "pachd.ml.svc:30650"}}
+def test_a_claim_reaches_the_operator() -> None:
+    claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints"}}}
     assert "--checkpoint-claim=checkpoints" in operator_container(claimed)["args"]
-    cron = only("CronJob", objects(claimed))
-    assert cron["metadata"]["namespace"] == "ml"
-    pod = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    assert container["args"] == ["clean-checkpoints", "--older-than=14d", "/claim"]
-    assert container["volumeMounts"] == [{"name": "claim", "mountPath": "/claim"}]
-    assert pod["volumes"] == [{"name": "claim", "persistentVolumeClaim": {"claimName": "checkpoints"}}]
-    assert pod["automountServiceAccountToken"] is False
-    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsUser"] == 65532
-
-
-def test_each_claim_that_a_namespace_may_name_gets_such_a_job() -> None:
-    values = {
-        "trainer": {"checkpoints": {"claimName": "shared"}},
-        "policy": {"checkpointClaims": {"team-a": ["a", "shared"], "team-b": ["*", "a"]}},
-    }
-    jobs = [each for each in objects(values) if each["kind"] == "CronJob"]
-    pods = [each["spec"]["jobTemplate"]["spec"]["template"]["spec"] for each in jobs]
-    assert [pod["volumes"][0]["persistentVolumeClaim"]["claimName"] for pod in pods] == ["a", "shared"]
-    assert len({each["metadata"]["name"] for each in jobs}) == 2
-    long = objects(values, "a-very-long-release-name-that-just-about-fits-helm-53")
-    assert all(len(each["metadata"]["name"]) <= 52 for each in long if each["kind"] == "CronJob")
-
-
-def test_a_claim_needs_a_namespace_to_be_cleaned_in() -> None:
-    outside = {"trainer": {"checkpoints": {"claimName": "shared"}}}
-    outside["pachd"] = {"address": "pachd.example.com:443"}
-    assert "set trainer.checkpoints.cleanup.namespace" in refusal(outside)
-    named = {"claimName": "shared", "cleanup": {"namespace": "pachyderm"}}
-    found = objects({**outside, "trainer": {"checkpoints": named}})
-    assert only("CronJob", found)["metadata"]["namespace"] == "pachyderm"
-    off = {"claimName": "shared", "cleanup": {"enabled": False}}
-    assert "CronJob" not in kinds({**outside, "trainer": {"checkpoints": off}})
 
 
 def test_names_that_look_like_numbers_or_booleans_stay_text() -> None:
@@ -413,7 +377,7 @@ def test_names_that_look_like_numbers_or_booleans_stay_text() -> None:
             "serviceAccount": {"name": name},
             "priorityClassName": name,
             "imagePullSecrets": [{"name": name}],
-            "trainer": {"checkpoints": {"claimName": name, "cleanup": {"namespace": name}}},
+            "trainer": {"checkpoints": {"claimName": name}},
             "policy": {"checkpointClaims": {}},
             "watchNamespaces": [name],
             "publicConfig": {"address": f"pachd.{name}.svc:1"},

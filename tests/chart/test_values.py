@@ -95,8 +95,6 @@ def test_values_of_a_wrong_form_are_refused_with_their_path(address: str) -> Non
         "runs.resources.requests.cpu": "half",
         "uninstall.timeoutSeconds": 1_000_000,
         "trainer.checkpoints.claimName": "My_Claim",
-        "trainer.checkpoints.cleanup.olderThan": "soon",
-        "trainer.checkpoints.cleanup.schedule": "daily",
         "policy.projects.team": "drama",
     }
     given: dict[str, Any] = {"watchNamespaces": ["No_Such"], "imagePullSecrets": ["registry"]}

@@ -107,7 +107,6 @@ RULES = [
     # Our own commands.
     Here(r"scriptmodel-operator run .*", lasts=True),
     Elsewhere(r"scriptmodel-operator check .*", "names a server of the reader's; the chart's suite runs it"),
-    Elsewhere(r"scriptmodel-operator clean-checkpoints .*", "deletes folders of a claim; it has tests of its own"),
     Here(r"localpach serve .*", lasts=True),
     Here(r"scriptmodel push .*", option="--replace"),
     Here(r"scriptmodel plan -f thrones.yaml", status=1),

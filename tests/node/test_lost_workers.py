@@ -58,7 +58,7 @@ def test_a_training_of_a_real_pachyderm_resumes_after_its_pod_was_killed_and_aft
     current: Path,
 ) -> None:
     repo = pachyderm.corpus({"castle.txt": play(1200)})
-    checkpoints = {"claimName": CLAIM, "cleanup": {"namespace": PACHYDERM}}
+    checkpoints = {"claimName": CLAIM}
     release.deploy(current, trainer={"checkpoints": checkpoints})
     for name in (UNDISTURBED, DISTURBED):
         plays.apply(name, {"corpus": {"repo": {"name": repo}}, "model": MODEL, "generation": {"words": 50}})

@@ -13,7 +13,7 @@ import click
 
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.installation.commands import before_uninstall, check, clean_checkpoints
+from scriptmodel_operator.installation.commands import before_uninstall, check
 from scriptmodel_operator.jobs.storage import StorageConfig
 from scriptmodel_operator.options import PREFIX, engine_options, kubeconfig_option, options_of
 from scriptmodel_operator.pachyderm.channel import PachdAddress
@@ -102,7 +102,6 @@ def fetch(document: Path, folder: Path) -> None:
 
 main.add_command(check)
 main.add_command(before_uninstall)
-main.add_command(clean_checkpoints)
 
 
 if __name__ == "__main__":

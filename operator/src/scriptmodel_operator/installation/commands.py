@@ -1,16 +1,14 @@
-"""`scriptmodel-operator check`, `before-uninstall` and `clean-checkpoints`."""
+"""`scriptmodel-operator check` and `before-uninstall`."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.options import engine_options, kubeconfig_option
 
 # Each command imports the client of the cluster itself, so that `--help` stays fast.
@@ -127,33 +125,6 @@ def before_uninstall(
         _request(kubeconfig, prepared)
     except TimeoutError as error:
         raise click.ClickException(str(error)) from error
-
-
-@click.command()
-@click.option(
-    "--older-than", required=True, metavar="DURATION", help="Delete what was not touched for this long, such as 14d."
-)
-@click.argument("claim", type=click.Path(path_type=Path, file_okay=False, exists=True))
-def clean_checkpoints(older_than: str, claim: Path) -> None:
-    """Delete the state of trainings below CLAIM, the root of a claim for checkpoints, that nothing has touched for a
-    while. Exit with status 1 if a folder cannot be deleted."""
-    from scriptmodel_operator.installation.checkpoints import delete_untouched  # noqa: PLC0415 - see above
-
-    try:
-        age = parse_duration(older_than).total_seconds()
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--older-than") from error
-    if not age:
-        raise click.BadParameter("must be more than 0", param_hint="--older-than")
-    failed, found = False, False
-    for folder, why in delete_untouched(claim, time.time() - age):
-        name, found = folder.relative_to(claim), True
-        click.echo(f"cannot delete {name}: {why}" if why else f"deleted {name}", err=bool(why))
-        failed = failed or bool(why)
-    if not found:
-        click.echo(f"nothing was untouched for {older_than}")
-    if failed:
-        raise click.exceptions.Exit(1)
 
 
 def _place(text: str, option: str) -> tuple[str, str]:
