@@ -33,11 +33,11 @@ env: ## Create .venv/operator and .venv/trainer from the hashed lock files
 
 .PHONY: demo
 demo: ## Train on plays and print a new script (KEEP=1 keeps everything running, QUICK=1 reads 4 plays of 38)
-	@$(PYTHON) -m dev.demo $(if $(KEEP),--keep) $(if $(QUICK),--quick)
+	@dev/demo.sh $(if $(QUICK),4,38) $(if $(KEEP),keep)
 
 .PHONY: demo-stop
 demo-stop: ## Stop what `make demo KEEP=1` started
-	@$(PYTHON) -m dev.demo --stop
+	@dev/demo.sh stop
 
 .PHONY: unit
 unit: ## Run the unit tests of operator, localpach and dev: two minutes, no TensorFlow

@@ -25,8 +25,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from dev.demo.plays import plays
 from dev.paths import TRAINER_ENV
+from dev.plays import plays
 from dev.stack import TRAINER_IMAGE, Localpach
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec

@@ -2,21 +2,19 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from dev.paths import ROOT
 from dev.processes import has_ended, start_time
 
-COMMAND = [sys.executable, "-m", "dev.demo"]
+COMMAND = ["dev/demo.sh", "4"]
 
 
-def children(pid: int) -> dict[int, str]:
-    """Return the processes that `pid` started, by pid, with what distinguishes each from a later one."""
+def descendants(pid: int) -> dict[int, str]:
+    """Return the processes below `pid`, by pid, with what distinguishes each from a later one."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -24,6 +22,7 @@ def children(pid: int) -> dict[int, str]:
                 parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
                 if int(parent) == pid:
                     found[int(entry.name)] = start_time(int(entry.name))
+                    found |= descendants(int(entry.name))
             except OSError:
                 continue  # it ended while we looked
     return found
@@ -32,9 +31,9 @@ def children(pid: int) -> dict[int, str]:
 def test_a_signal_ends_everything_that_the_demo_started() -> None:
     with subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, text=True) as demo:
         for line in demo.stdout or ():
-            if line.startswith("[4/"):
+            if line.startswith("[3/"):
                 break
-        running = children(demo.pid)
+        running = descendants(demo.pid)
         demo.send_signal(signal.SIGINT)
         demo.send_signal(signal.SIGHUP)  # as a terminal that is closed right then does
         demo.communicate(timeout=60)
@@ -51,15 +50,15 @@ def test_a_failing_stage_is_named_with_its_log_and_a_remedy(tmp_path: Path) -> N
     done = subprocess.run(COMMAND, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     what, log, remedy = done.stderr.splitlines()[-3:]
-    assert re.fullmatch(r"demo: stage 2 of 7 failed \(.+\): .*lacks etcd, kube-apiserver, kubectl.*", what)
+    assert re.fullmatch(r"demo: stage 1 of 6 failed \(.+\): .*lacks etcd, kube-apiserver, kubectl.*", what)
     assert "lacks etcd, kube-apiserver, kubectl" in Path(log.removeprefix("demo: log: ")).read_text()
     assert remedy.startswith("demo: try: ")
 
 
-def test_the_demo_needs_only_the_standard_library() -> None:
-    python = shutil.which("python3") or sys.executable
-    done = subprocess.run(
-        [python, "-S", "-m", "dev.demo", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "--keep" in done.stdout
+def test_what_is_kept_is_ended_by_another_process(tmp_path: Path) -> None:
+    running = tmp_path / "running"
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as kept:
+        running.write_text(f"1 0 another\n{kept.pid} {start_time(kept.pid)} server\n")
+        subprocess.run(["bash", "-c", f"source dev/demo.sh && end_of {running}"], cwd=ROOT, check=True)
+    assert kept.returncode == -signal.SIGTERM
+    assert not running.exists()

@@ -17,9 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.demo.ending import Left, ending
-from dev.demo.plays import plays
 from dev.paths import OPERATOR_ENV, ROOT, TRAINER_ENV
+from dev.plays import plays
 from dev.programs.helm import helm
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from tests.integration.cluster import QUICK_TRAINER, Cluster, manifest
@@ -35,7 +34,7 @@ _PROGRAMS = (
 )
 _INDENTED = re.compile(rf" {{4,8}}(?={_PROGRAMS}( |$))")
 
-DEMO = ROOT / "dev/demo"
+DEMO = ROOT / "dev/demo.sh"
 CORPUS = "documented-plays"
 SPEC = {"corpus": {"repo": {"name": CORPUS}}, "model": {"preset": "test"}, "generation": {"words": 60}}
 SAMPLE = "manifests/samples/shakespeare.yaml"
@@ -70,7 +69,6 @@ FROM_NOTHING = [
     Here(r"\.venv/operator/bin/scriptmodel local .*"),
     Elsewhere(r"\.venv/operator/bin/scriptmodel write .*", "trains for minutes; the guide's commands read one play"),
     Here(r"\.venv/trainer/bin/scriptmodel-trainer train .*", option="--minutes 0.01"),
-    Here(r"\.venv/trainer/bin/scriptmodel-trainer generate .*"),
     Here(r"scriptmodel (push|script|report|status|wait) .*"),
     Here(r"kubectl apply -f manifests/samples/shakespeare.yaml"),
     Here(r"kubectl patch .*|sed .* \| kubectl apply -f -"),
@@ -303,7 +301,8 @@ def nothing(
 def test_readme_and_the_end_of_the_demo_work_from_nothing(
     nothing: World, control_plane: ControlPlane, localpach: Localpach
 ) -> None:
-    commands = [*documented(README), *documented(DEMO, _kept(nothing, control_plane, localpach))]
+    texts = (ending("ended", {}), _kept(nothing, control_plane, localpach))
+    commands = [*documented(README), *(command for text in texts for command in documented(DEMO, text))]
     for command in commands:
         if command.text == "scriptmodel script shakespeare":
             nothing.cluster.ready("shakespeare", within=400)
@@ -328,29 +327,21 @@ def _leave_one_act(folder: Path) -> None:
 
 def _kept(world: World, control_plane: ControlPlane, localpach: Localpach) -> str:
     """Return what the demo prints if it keeps everything running."""
-    left = Left(
-        kubeconfig=world.folder / ".kube/config",
-        pachd=localpach.address,
-        binaries=control_plane.kubectl_program.parent,
-        commands=OPERATOR_ENV / "bin",
-        log=world.folder / "operator.log",
-        metrics="",
-        page="",
-        pages=world.folder / "ui.log",
-    )
-    return ending("shakespeare", Path(SAMPLE), Path("report.html"), left)
+    programs = f"{control_plane.kubectl_program.parent}:{OPERATOR_ENV / 'bin'}"
+    values = {"KUBECONFIG": str(world.folder / ".kube/config"), "SCRIPTMODEL_PACHD": localpach.address}
+    return ending("kept", values | {"programs": programs, "folder": str(world.folder)})
 
 
-def test_where_the_demo_leaves_nothing_running_it_prints_commands_of_readme() -> None:
-    text = ending("shakespeare", Path(SAMPLE), Path("report.html"), None)
-    printed = [part for command in documented(DEMO, text) for part in command.text.split(" && ")]
-    shown = {command.text for command in documented(README)}
-    assert len(printed) == 5
-    assert [part for part in printed if part not in shown] == []
+def ending(name: str, values: dict[str, str]) -> str:
+    """Return the last text of the demo, `ended` or `kept`, with the values of its variables."""
+    names = ("KUBECONFIG", "SCRIPTMODEL_PACHD", "programs", "folder")
+    env = {**os.environ, **dict.fromkeys(names, ""), **values}
+    script = f"source {DEMO} && ending {name}"
+    return subprocess.run(["bash", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
 
 
 def test_every_rule_is_of_a_command_that_is_shown() -> None:
     used = {command.rule.pattern for page in (README, *PAGES) for command in documented(page)}
-    text = ending("shakespeare", README, README, Left(README, "", README, README, README, "", "", README))
-    used |= {command.rule.pattern for command in documented(DEMO, text)}
+    texts = (ending("ended", {}), ending("kept", {}))
+    used |= {command.rule.pattern for text in texts for command in documented(DEMO, text)}
     assert [rule.pattern for rule in [*FROM_NOTHING, *RULES] if rule.pattern not in used] == []

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.bench.trainer import train
-from dev.demo.plays import plays
+from dev.plays import plays
 
 _COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
 _SHARE = 0.9  # of the characters of tiny Shakespeare that train, as in nanoGPT's shakespeare_char

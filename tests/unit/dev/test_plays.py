@@ -4,12 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dev.demo.plays import plays, write
 from dev.paths import ROOT
+from dev.plays import plays, write
 
 
 def run(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dev.demo.plays", str(folder)]
+    command = [sys.executable, "-m", "dev.plays", str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

