@@ -9,5 +9,11 @@ site=$1/lib/python3.11/site-packages
   --only-binary :all: --target "$site" --platform "manylinux1_$2" --platform "manylinux2010_$2" \
   --platform "manylinux2014_$2" $(seq -f "--platform=manylinux_2_%.0f_$2" 5 36)
 rm -rf "$site/bin"
-[ ! -e /tools/slim.py ] || python3 /tools/slim.py "$site"
+if [ -d "$site/tensorflow" ]; then # what its wheel has and requires, and nothing here imports: docs/operations/images.md
+  cd "$site"
+  rm -rf tensorflow/include numpy/_core/include clang grpc pygments setuptools _distutils_hack distutils-precedence.pth wheel
+  rm -rf libclang-*.dist-info grpcio-*.dist-info pygments-*.dist-info setuptools-*.dist-info wheel-*.dist-info
+  find . -type d \( -name tests -o -name testdata \) -prune -exec rm -rf {} +
+  find . -name '*_test.py' -delete
+fi
 python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash "$site"

@@ -14,7 +14,7 @@ from dev.images.engine import EngineError
 from dev.paths import ROOT
 from dev.programs.debian import MissingProgramError
 from dev.programs.gobuild import BuildError
-from dev.release import artifacts, images, publishing, statements, wheelhouse
+from dev.release import artifacts, images, publishing, statements
 from dev.release.source import ReleaseError, source
 
 DIST = ROOT / "dist"
@@ -76,9 +76,9 @@ def _build(options: argparse.Namespace) -> None:
     artifacts.write_all(dist, made, artifacts.Pins(options.registry.rstrip("/"), digests))
     if kinds:
         images.write_chart(dist / "chart", made)
-    wheelhouse.write(dist / "python", made)
-    given = (options.images, options.base, options.registry)
-    publishing.sign(dist, options.key, lambda: statements.write(dist, made, *given))
+    artifacts.write_wheelhouse(dist / "python", made)
+    statements.write(dist)
+    publishing.sign(dist, options.key)
 
 
 if __name__ == "__main__":

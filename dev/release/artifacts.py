@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tarfile
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from dev.paths import OPERATOR_ENV, ROOT
 from dev.release.source import CHART, DISTRIBUTIONS, HOME, ReleaseError, Source
 
 MANIFESTS = ROOT / "manifests"
+_LOCK = ROOT / "dev" / "requirements" / "writer-runtime.txt"
+_PIP = ROOT / ".venv" / "tools" / "bin" / "pip"
 _PLUGIN = """\
 #!/bin/sh
 # kubectl scriptmodel: runs the command scriptmodel, which is a Python program of its own.
@@ -77,11 +80,12 @@ def write_distributions(target: Path, made: Source) -> None:
 
 
 def write_chart(target: Path, made: Source, pins: Pins) -> None:
-    """Write the chart as `helm package` does, which itself notes the time at which it runs."""
-    files = {f"{CHART.name}/{path.relative_to(CHART)}": path.read_bytes() for path in _files(CHART)}
-    values = f"{CHART.name}/values.yaml"
-    files[values] = pins.values(files[values].decode()).encode()
-    _write(target / f"{CHART.name}-{made.version}.tgz", archive(files, made.epoch))
+    """Write the chart; `helm package` itself notes the time at which it runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, CHART.name)
+        shutil.copytree(CHART, copy, ignore=shutil.ignore_patterns(".*"))
+        (copy / "values.yaml").write_text(pins.values((CHART / "values.yaml").read_text()))
+        archive(target / f"{CHART.name}-{made.version}.tgz", Path(folder), made.epoch)
 
 
 def write_manifests(target: Path, made: Source, pins: Pins) -> None:
@@ -90,22 +94,21 @@ def write_manifests(target: Path, made: Source, pins: Pins) -> None:
     texts = [(MANIFESTS / name).read_text().removeprefix("---\n").rstrip() for name in resources]
     _write(target / "install.yaml", pins.manifest("---\n" + "\n---\n".join(texts) + "\n").encode())
     _write(target / "crd.yaml", (MANIFESTS / "crd.yaml").read_bytes())
-    samples = {f"samples/{path.name}": path.read_bytes() for path in _files(MANIFESTS / "samples")}
-    _write(target / "samples.tar.gz", archive(samples, made.epoch))
+    archive(target / "samples.tar.gz", MANIFESTS, made.epoch, "samples")
 
 
 def write_plugin(target: Path, made: Source) -> None:
     """Write the archive of the kubectl plugin, and krew's manifest of it."""
-    files = {"kubectl-scriptmodel": _PLUGIN.encode(), "LICENSE": (ROOT / "LICENSE").read_bytes()}
-    content, name = (
-        archive(files, made.epoch, executable="kubectl-scriptmodel"),
-        f"kubectl-scriptmodel_{made.version}.tar.gz",
-    )
-    _write(target / name, content)
+    name = f"kubectl-scriptmodel_{made.version}.tar.gz"
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(ROOT / "LICENSE", folder)
+        Path(folder, "kubectl-scriptmodel").write_text(_PLUGIN)
+        Path(folder, "kubectl-scriptmodel").chmod(0o755)
+        archive(target / name, Path(folder), made.epoch)
     platform = {
         "selector": {"matchExpressions": [{"key": "os", "operator": "In", "values": ["darwin", "linux"]}]},
         "uri": f"{HOME}/releases/download/v{made.version}/{name}",
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": hashlib.sha256((target / name).read_bytes()).hexdigest(),
         "bin": "kubectl-scriptmodel",
     }
     manifest = {
@@ -142,24 +145,27 @@ def write_bases(target: Path, packed: Path) -> None:
         _write(target / f"{path.stem}-card.json", (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def archive(files: Mapping[str, bytes], epoch: int, executable: str = "") -> bytes:
-    """Return a .tar.gz whose bytes depend on its files and the time alone."""
-    tar = io.BytesIO()
-    with tarfile.open(fileobj=tar, mode="w", format=tarfile.PAX_FORMAT) as written:
-        for name in sorted(files):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mtime, entry.mode = len(files[name]), epoch, 0o755 if name == executable else 0o644
-            written.addfile(entry, io.BytesIO(files[name]))
-    zipped = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", fileobj=zipped, mtime=0) as file:
-        file.write(tar.getvalue())
-    return zipped.getvalue()
+def write_wheelhouse(python: Path, made: Source) -> None:
+    """Write the locked wheels for this Python and machine, and our own in that folder, for one without an index."""
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}-linux_x86_64"
+    with tempfile.TemporaryDirectory(prefix="scriptmodel-wheelhouse-") as folder:
+        house = Path(folder, "wheelhouse")
+        words = ["--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:", f"--requirement={_LOCK}"]
+        subprocess.run([str(_PIP), "download", *words, f"--dest={house}"], check=True)
+        for name in ("scriptmodel", "scriptmodel_operator", "scriptmodel_trainer"):
+            (wheel,) = python.glob(f"{name}-*.whl")
+            shutil.copy(wheel, house)
+        archive(python / f"scriptmodel-{made.version}-wheelhouse-{tag}.tar", Path(folder), made.epoch)
 
 
-def _files(folder: Path) -> list[Path]:
-    """Return the files below a folder, without those of a chart's tests and hidden ones."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+def archive(target: Path, folder: Path, epoch: int, *names: str) -> None:
+    """Write the files of a folder, or some of them, to an archive whose bytes depend on them and the time alone."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    owner = ("--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX")
+    packed = () if target.suffix == ".tar" else ("--use-compress-program=gzip -n",)
+    words = ("--create", f"--file={target}", f"--directory={folder}", "--sort=name", f"--mtime=@{epoch}")
+    what = names or sorted(path.name for path in folder.iterdir())
+    subprocess.run(["tar", *words, *owner, *packed, *what], check=True)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -1,7 +1,6 @@
 """Signs a release with cosign, checks its signature without a network, and pushes images and chart to a registry."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from dev.release.images import CHARTS, DIGESTS, run, tool
@@ -12,12 +11,10 @@ OFFLINE = ("--use-signing-config=false", "--tlog-upload=false", "--yes")
 """A key pair needs no server; without a key the workflow signs by its identity, which is logged."""
 
 
-def sign(dist: Path, key: str, write_sums: Callable[[], None]) -> None:
-    """Write the sums, and their signature if a private key is given. COSIGN_PASSWORD is the key's."""
+def sign(dist: Path, key: str) -> None:
+    """Sign the sums if a private key is given. COSIGN_PASSWORD is the key's."""
     if key:
         (dist / KEY).write_text(run([tool("cosign"), "public-key", "--key", key]))
-    write_sums()
-    if key:
         run([tool("cosign"), "sign-blob", "--key", key, "--bundle", str(dist / BUNDLE), *OFFLINE, str(dist / SUMS)])
 
 

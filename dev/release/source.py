@@ -7,7 +7,6 @@ import re
 import subprocess
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 
 import yaml
 
@@ -62,21 +61,6 @@ def versions() -> dict[str, str]:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     found |= {name: re.findall(pattern, _text(name))[0] for name, pattern in WRITTEN.items()}
     return {**found, "Chart.yaml (version)": chart["version"], "Chart.yaml (appVersion)": chart["appVersion"]}
-
-
-def locks() -> list[Path]:
-    """Return the files that pin what a release is built from."""
-    requirements = sorted((ROOT / "dev" / "requirements").glob("*.txt"))
-    return [*requirements, *sorted((ROOT / "dev" / "programs").glob("*/go.sum"))]
-
-
-def bases() -> dict[str, str]:
-    """Return the digests of the base images that the Dockerfiles name, by image."""
-    found = (
-        re.search(r"^ARG BASE=(\S+)@(sha256:\w+)$", path.read_text(), re.MULTILINE)
-        for path in sorted(ROOT.glob("Dockerfile.*"))
-    )
-    return {match[1]: match[2] for match in found if match}
 
 
 def _text(*parts: str) -> str:

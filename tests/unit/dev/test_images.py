@@ -1,15 +1,12 @@
-"""The image build on the host: choice of the engine, secrets, removed files, and the printed summary."""
+"""The image build on the host: choice of the engine, secrets, and the lowest layer."""
 
-import ctypes
 import re
-import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
-import _cffi_backend
 import pytest
 
-from dev.images import base, engine, root, slim, sources
+from dev.images import base, engine, root, sources
 from dev.paths import ROOT
 from dev.programs import binaries, debian
 
@@ -63,24 +60,6 @@ def test_an_archive_is_replaced_once_it_is_whole(path: Path, tmp_path: Path, sta
     with nullcontext() if status == 0 else pytest.raises(engine.EngineError, match="`docker save` ended with status 1"):
         engine.Engine("docker", ("docker",)).save("image:1", archive)
     assert archive.read_text() == content
-
-
-def test_a_library_works_without_its_symbol_tables(tmp_path: Path) -> None:
-    library = tmp_path / "tensorflow" / "python" / "some.so"
-    library.parent.mkdir(parents=True)
-    shutil.copyfile(_cffi_backend.__file__, library)
-    before = library.stat().st_size
-    cut = dict(slim.cut(tmp_path))
-    assert 0 < cut["symbol tables"] == before - library.stat().st_size
-    assert ctypes.CDLL(str(library)).PyInit__cffi_backend
-
-
-def test_packages_that_training_never_imports_are_removed_with_their_records(tmp_path: Path) -> None:
-    for name in ("clang/cindex.py", "libclang-18.1.1.dist-info/METADATA", "keras/models.py", "keras/models_test.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("x")
-    list(slim.cut(tmp_path))
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["models.py"]
 
 
 PACKAGES = {
