@@ -1,4 +1,6 @@
-"""The protobuf messages that localpach uses, and conversions to and from its own types."""
+"""The protobuf messages in which localpach keeps its state: their keys, times, and changed copies of them."""
+
+from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
@@ -6,13 +8,16 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import BytesValue
 
-from localpach.names import DEFAULT_PROJECT
 from localpach.protocol import pfs, pps, transaction
-from localpach.refs import BranchRef, CommitRef, JobRef, PipelineRef, RepoRef
 
 __all__ = ["BytesValue", "Empty", "pfs", "pps", "transaction"]
 
+DEFAULT_PROJECT = "default"
+USER, SPEC, META = "user", "spec", "meta"
+"""The types of repos."""
 SECOND = 1_000_000_000
+FINAL = (pps.JOB_SUCCESS, pps.JOB_FAILURE, pps.JOB_KILLED, pps.JOB_UNRUNNABLE)
+"""The states that a job never leaves."""
 
 
 def timestamp(nanos: int) -> Timestamp:
@@ -27,6 +32,48 @@ def nanoseconds(span: Duration) -> int:
     return int(span.seconds) * SECOND + int(span.nanos)
 
 
+def key(reference: Any) -> str:
+    """Return PROJECT/REPO.TYPE, with @BRANCH or @ID of a branch or a commit; PROJECT/PIPELINE, with @ID of a job.
+
+    The default project is used if a reference has none. Some clients set the repo of a commit in its branch only.
+    """
+    match reference.DESCRIPTOR.name:
+        case "Repo":
+            return f"{reference.project.name or DEFAULT_PROJECT}/{reference.name}.{reference.type}"
+        case "Pipeline":
+            return f"{reference.project.name or DEFAULT_PROJECT}/{reference.name}"
+        case "Branch":
+            return f"{key(reference.repo)}@{reference.name}"
+        case "Job":
+            return f"{key(reference.pipeline)}@{reference.id}"
+    return f"{key(repo_in(reference))}@{reference.id}"
+
+
+def shown(reference: Any) -> str:
+    """Return a reference, or a key, as the messages of the real server have it."""
+    text = reference if isinstance(reference, str) else key(reference)
+    return text.replace(f".{USER}", "", 1)
+
+
+def repo_in(commit: pfs.Commit) -> pfs.Repo:
+    return commit.repo if commit.HasField("repo") else commit.branch.repo
+
+
+def repo_of(pipeline: pps.Pipeline, kind: str = USER) -> pfs.Repo:
+    """Return the output repo of a pipeline, or its spec or meta repo."""
+    return pfs.Repo(name=pipeline.name, type=kind, project={"name": pipeline.project.name or DEFAULT_PROJECT})
+
+
+def changed(message: Any, /, **fields: Any) -> Any:
+    """Return a copy of a message with other values of some fields; None clears one."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    for name in fields:
+        copy.ClearField(name)
+    copy.MergeFrom(type(message)(**fields))
+    return copy
+
+
 def copy_fields(source: Message, target: Message) -> None:
     """Copy the fields that are set in a message to those of the same names in another message that has them."""
     for field, value in source.ListFields():
@@ -38,47 +85,3 @@ def copy_fields(source: Message, target: Message) -> None:
                 copied.CopyFrom(value)
             else:
                 setattr(target, field.name, value)
-
-
-def repo_message(ref: RepoRef) -> pfs.Repo:
-    return pfs.Repo(name=ref.name, type=ref.type, project=pfs.Project(name=ref.project))
-
-
-def branch_message(ref: BranchRef) -> pfs.Branch:
-    return pfs.Branch(repo=repo_message(ref.repo), name=ref.name)
-
-
-def commit_message(repo: RepoRef, uuid: str, branch: str) -> pfs.Commit:
-    return pfs.Commit(repo=repo_message(repo), id=uuid, branch=branch_message(repo.branch(branch)))
-
-
-def pipeline_message(ref: PipelineRef) -> pps.Pipeline:
-    return pps.Pipeline(name=ref.name, project=pfs.Project(name=ref.project))
-
-
-def job_message(ref: JobRef) -> pps.Job:
-    return pps.Job(pipeline=pipeline_message(ref.pipeline), id=ref.id)
-
-
-def repo_ref(message: pfs.Repo) -> RepoRef:
-    """Convert a message to a repo reference; the default project is used if the message has none."""
-    return RepoRef(message.project.name or DEFAULT_PROJECT, message.name, message.type)
-
-
-def branch_ref(message: pfs.Branch) -> BranchRef:
-    return BranchRef(repo_ref(message.repo), message.name)
-
-
-def commit_ref(message: pfs.Commit) -> CommitRef:
-    """Convert a message to a commit reference; some clients set the repo in the branch only."""
-    repo = message.repo if message.HasField("repo") else message.branch.repo
-    return CommitRef(repo_ref(repo), message.id, message.branch.name)
-
-
-def pipeline_ref(message: pps.Pipeline) -> PipelineRef:
-    """Convert a message to a pipeline reference; the default project is used if the message has none."""
-    return PipelineRef(message.name, message.project.name or DEFAULT_PROJECT)
-
-
-def job_ref(message: pps.Job) -> JobRef:
-    return JobRef(pipeline_ref(message.pipeline), message.id)

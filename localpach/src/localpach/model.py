@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from localpach.errors import UnavailableError
-from localpach.state import State, Txn, copy_of, empty_state, from_json
+from localpach.state import Snapshots, State, Txn, copy_of, empty_state, from_json
 
 T = TypeVar("T")
 SNAPSHOT = "snapshot.json"
@@ -39,6 +39,7 @@ class Model:
         self.root = root
         self._path = root / SNAPSHOT
         self._at_end = at_end
+        self._snapshots = Snapshots()
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)
         self.state = self._read()
@@ -102,7 +103,7 @@ class Model:
     def _write(self, state: State) -> None:
         temporary = self._path.with_suffix(".new")
         temporary.touch(mode=0o600)
-        temporary.write_text(state.to_json(), encoding="utf-8")
+        temporary.write_text(self._snapshots.text(state), encoding="utf-8")
         temporary.replace(self._path)
 
     def _read(self) -> State:

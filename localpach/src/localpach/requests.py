@@ -8,13 +8,12 @@ from typing import Any
 from google.protobuf.message import Message
 
 from localpach.errors import NotFoundError, PachError
-from localpach.messages import branch_ref, commit_message, commit_ref, job_ref, repo_ref, timestamp, transaction
+from localpach.messages import META, USER, changed, pfs, transaction
 from localpach.model import Model
 from localpach.pfs import branches, commits, repos
 from localpach.pfs.files import Files
 from localpach.pps import jobs, pipelines
-from localpach.refs import META, USER
-from localpach.state import Commit, Pending, State, Txn
+from localpach.state import State, Txn
 
 TRANSACTION_HEADER = "pach-transaction"
 
@@ -36,26 +35,24 @@ class Requests:
                 self._apply(txn, request, info.responses.add())
             return info.responses[0]
         with self.model.lock:
-            info = _get(self.model.state, pending)
+            info = changed(_get(self.model.state, pending))
             info.requests.add().CopyFrom(request)
             with self.model.trial(pending) as txn:
                 self._run(txn, info)
             info.version += 1
             with self.model.change() as txn:
-                txn.transactions[pending] = Pending(pending, info.SerializeToString())
+                txn.transactions[pending] = info
         return info.responses[-1]
 
     def start(self) -> transaction.Transaction:
         with self.model.change() as txn:
-            info = transaction.TransactionInfo(started=timestamp(txn.now))
-            info.transaction.id = txn.id
-            txn.transactions[txn.id] = Pending(txn.id, info.SerializeToString())
+            info = transaction.TransactionInfo(started=txn.now, transaction={"id": txn.id})
+            txn.transactions[txn.id] = info
         return info.transaction
 
     def list_all(self) -> list[transaction.TransactionInfo]:
         """List the open transactions, newest first."""
-        state = self.model.state
-        return [_get(state, name) for name in reversed(state.transactions)]
+        return list(self.model.state.transactions.values())[::-1]
 
     def delete(self, name: str) -> None:
         with self.model.change() as txn:
@@ -65,24 +62,22 @@ class Requests:
     def finish(self, name: str) -> transaction.TransactionInfo:
         """Run all requests of a transaction as one and delete it. If one fails, nothing changes and it stays open."""
         with self.model.change(name) as txn:
-            info = _get(txn, name)
+            info = changed(_get(txn, name))
             self._run(txn, info)
             del txn.transactions[name]
         return info
 
     def batch(self, requests: list[transaction.TransactionRequest]) -> transaction.TransactionInfo:
         with self.model.change(uuid.uuid4().hex) as txn:
-            info = transaction.TransactionInfo(started=timestamp(txn.now), requests=requests)
-            info.transaction.id = txn.id
+            info = transaction.TransactionInfo(started=txn.now, requests=requests, transaction={"id": txn.id})
             self._run(txn, info)
         return info
 
     def _run(self, txn: Txn, info: transaction.TransactionInfo) -> None:
         del info.responses[:]
         for number, request in enumerate(info.requests, 1):
-            copy = transaction.TransactionRequest.FromString(request.SerializeToString())
             try:
-                self._apply(txn, copy, info.responses.add())
+                self._apply(txn, changed(request), info.responses.add())
             except PachError as error:
                 raise error.within(f"error running request {number} of {len(info.requests)}") from None
 
@@ -91,9 +86,9 @@ class Requests:
     ) -> None:
         for name, action in _ACTIONS.items():
             if request.HasField(name):
-                commit = action(txn, self.files, getattr(request, name))
-                if commit is not None:
-                    response.commit.CopyFrom(commit_message(commit.repo, commit.id, commit.branch))
+                info = action(txn, self.files, getattr(request, name))
+                if info is not None:
+                    response.commit.CopyFrom(info.commit)
                 return
         raise PachError("unrecognized transaction request type")
 
@@ -102,39 +97,41 @@ def _get(state: State, name: str) -> transaction.TransactionInfo:
     found = state.transactions.get(name)
     if found is None:
         raise NotFoundError(f"transactions {name} not found")
-    return transaction.TransactionInfo.FromString(found.info)
+    return found
+
+
+def _given(request: Any, field: str) -> Any:
+    """Return a field of a request, None if it is not set."""
+    return getattr(request, field) if request.HasField(field) else None
 
 
 def _create_repo(txn: Txn, _: Files, request: Any) -> None:
-    ref = repo_ref(request.repo) if request.HasField("repo") else None
-    repos.create(txn, ref, request.description, update=request.update)
+    repos.create(txn, _given(request, "repo"), request.description, update=request.update)
 
 
 def _delete_repo(txn: Txn, _: Files, request: Any) -> None:
-    branches.delete_repo(txn, repo_ref(request.repo), force=request.force)
+    branches.delete_repo(txn, request.repo, force=request.force)
 
 
-def _start_commit(txn: Txn, _: Files, request: Any) -> Commit:
-    branch = branch_ref(request.branch) if request.HasField("branch") else None
-    parent = commit_ref(request.parent) if request.HasField("parent") else None
-    return branches.start_commit(txn, branch, parent, request.description)
+def _start_commit(txn: Txn, _: Files, request: Any) -> pfs.CommitInfo:
+    return branches.start_commit(txn, _given(request, "branch"), _given(request, "parent"), request.description)
 
 
 def _finish_commit(txn: Txn, files: Files, request: Any) -> None:
-    commit = commits.resolve(txn, commit_ref(request.commit))
-    commits.require_open(commit)
-    managed = commit.repo.type in (USER, META) and repos.belongs_to_pipeline(txn, commit.repo)
-    if managed and commit.provenance and not request.force:
+    info = commits.resolve(txn, request.commit)
+    commits.require_open(info)
+    repo = info.commit.repo
+    managed = repo.type in (USER, META) and repos.belongs_to_pipeline(txn, repo)
+    if managed and info.direct_provenance and not request.force:
         raise PachError("cannot finish a pipeline output or meta commit, use 'stop job' instead")
-    commits.finish(txn, files, commit, description=request.description, error=request.error)
+    commits.finish(txn, files, info, description=request.description, error=request.error)
 
 
 def _stop_job(txn: Txn, files: Files, request: Any) -> None:
-    ref = job_ref(request.job) if request.HasField("job") else None
-    jobs.stop(txn, files, ref, request.reason or "job stopped")
+    jobs.stop(txn, files, _given(request, "job"), request.reason or "job stopped")
 
 
-_ACTIONS: dict[str, Callable[[Txn, Files, Any], Commit | None]] = {
+_ACTIONS: dict[str, Callable[[Txn, Files, Any], pfs.CommitInfo | None]] = {
     "create_repo": _create_repo,
     "delete_repo": _delete_repo,
     "start_commit": _start_commit,

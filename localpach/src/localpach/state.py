@@ -1,213 +1,102 @@
-"""The state of a server: immutable values in dictionaries, which keep the order of creation, and their JSON."""
-
-from __future__ import annotations
+"""The state of a server: messages in dictionaries by their keys, in the order of creation, and their JSON."""
 
 import base64
 import json
 import time
-import types
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cache, lru_cache
-from typing import Any, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from localpach.names import DEFAULT_PROJECT
-from localpach.refs import BranchRef, CommitKey, JobRef, PipelineRef, RepoRef
-from localpach.states import JobState, Origin, PipelineState
+from google.protobuf.message import DecodeError
+from google.protobuf.timestamp_pb2 import Timestamp
 
-FORMAT = 1
+from localpach.messages import DEFAULT_PROJECT, pfs, pps, timestamp, transaction
+
+FORMAT = 2
 """The format of the snapshot; one of another format is refused."""
+_MESSAGES = {
+    "projects": pfs.ProjectInfo,
+    "repos": pfs.RepoInfo,
+    "branches": pfs.BranchInfo,
+    "commits": pfs.CommitInfo,
+    "pipelines": pps.PipelineInfo,
+    "jobs": pps.JobInfo,
+    "transactions": transaction.TransactionInfo,
+}
+_OTHERS = ("trees", "datums", "filesets")
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """Stored bytes: their BLAKE2b-256 digest in hex, and their number."""
 
     digest: str
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
-    name: str
-    description: str
-    created: int
-
-    @property
-    def key(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Repo:
-    key: RepoRef
-    description: str
-    created: int
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A branch. Only its direct provenance is stored; what follows from it is computed, so it cannot become stale."""
-
-    key: BranchRef
-    head: str
-    provenance: tuple[BranchRef, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit. Times are nanoseconds since the epoch; 0 in ``finished`` means that it is open.
-
-    ``files`` is its stored tree; an open commit without one has the files of its parent, an id in the same repo.
-    ``details`` tells whether its size is known, ``compacted`` whether it was finished with its files.
-    """
-
-    key: CommitKey
-    branch: str
-    origin: Origin
-    started: int
-    description: str = ""
-    parent: str = ""
-    provenance: tuple[CommitKey, ...] = ()
-    finished: int = 0
-    error: str = ""
-    details: bool = False
-    compacted: bool = False
-    size: int = 0
-    files: Content | None = None
-
-    def __str__(self) -> str:
-        return str(self.key)
-
-    @property
-    def repo(self) -> RepoRef:
-        return self.key.repo
-
-    @property
-    def id(self) -> str:
-        return self.key.id
-
-
-@dataclass(frozen=True, slots=True)
-class FileSet:
-    """Temporary files, from which ModifyFile can copy until they expire."""
-
-    key: str
-    expires: int
-    files: Content
-
-
-@dataclass(frozen=True, slots=True)
-class VersionKey:
-    pipeline: PipelineRef
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """One version of a pipeline. ``info`` is its serialized PipelineInfo, which never changes."""
-
-    key: VersionKey
-    state: PipelineState
-    reason: str
-    stopped: bool
-    parallelism: int
-    info: bytes
-
-    @property
-    def ref(self) -> PipelineRef:
-        return self.key.pipeline
-
-    @property
-    def version(self) -> int:
-        return self.key.version
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job. ``stats`` is a serialized ProcessStats; ``datums`` has the hashes of its datums, by id, once it ended."""
-
-    key: JobRef
-    version: int
-    branch: str
-    state: JobState
-    created: int
-    reason: str = ""
-    restart: int = 0
-    processed: int = 0
-    skipped: int = 0
-    failed: int = 0
-    total: int = 0
-    stats: bytes = b""
-    started: int = 0
-    finished: int = 0
-    datums: Content | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """An open transaction. ``info`` is a serialized TransactionInfo with the requests so far."""
-
-    key: str
-    info: bytes
-
-
 @dataclass
 class State:
-    """A consistent state. It is never changed once the model has it: changes are made to a copy, a `Txn`."""
+    """A consistent state. Neither it nor a message in it is changed once the model has it: a `Txn` is a copy.
+
+    What follows from other messages is not stored: all provenance of a branch but the direct one, and sizes of repos.
+    """
 
     cluster: str
-    projects: dict[str, Project] = field(default_factory=dict)
-    repos: dict[RepoRef, Repo] = field(default_factory=dict)
-    branches: dict[BranchRef, Branch] = field(default_factory=dict)
-    commits: dict[CommitKey, Commit] = field(default_factory=dict)
-    filesets: dict[str, FileSet] = field(default_factory=dict)
-    pipelines: dict[VersionKey, Pipeline] = field(default_factory=dict)
-    jobs: dict[JobRef, Job] = field(default_factory=dict)
-    transactions: dict[str, Pending] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        parts = [f'"format": {FORMAT}', f'"cluster": {json.dumps(self.cluster)}']
-        for name in _KINDS:
-            values = ",\n".join(map(_text, getattr(self, name).values()))
-            parts.append(f'"{name}": [\n{values}\n]')
-        return "{" + ",\n".join(parts) + "}\n"
+    projects: dict[str, Any] = field(default_factory=dict)
+    repos: dict[str, Any] = field(default_factory=dict)
+    branches: dict[str, Any] = field(default_factory=dict)
+    commits: dict[str, Any] = field(default_factory=dict)
+    pipelines: dict[str, Any] = field(default_factory=dict)
+    """Each version of each pipeline, by the key of the pipeline and `@VERSION`."""
+    jobs: dict[str, Any] = field(default_factory=dict)
+    transactions: dict[str, Any] = field(default_factory=dict)
+    trees: dict[str, Content] = field(default_factory=dict)
+    """The files of commits and of file sets. An open commit without any has those of its parent."""
+    datums: dict[str, Content] = field(default_factory=dict)
+    """The hashes of the datums, by id, of each job that succeeded."""
+    filesets: dict[str, int] = field(default_factory=dict)
+    """When file sets expire, in seconds since the epoch."""
 
 
 @dataclass
 class Txn(State):
     """A copy of the state that one call changes, with the id that its new commits get and the time of the call.
 
-    ``moved`` has the branches whose heads it has changed.
+    ``moved`` has the keys of the branches whose heads it has changed.
     """
 
     id: str = ""
-    now: int = 0
-    moved: dict[BranchRef, None] = field(default_factory=dict)
-
-
-_KINDS: dict[str, type[Any]] = {
-    "projects": Project,
-    "repos": Repo,
-    "branches": Branch,
-    "commits": Commit,
-    "filesets": FileSet,
-    "pipelines": Pipeline,
-    "jobs": Job,
-    "transactions": Pending,
-}
+    now: Timestamp = field(default_factory=Timestamp)
+    moved: dict[str, None] = field(default_factory=dict)
 
 
 def empty_state() -> State:
-    default = Project(DEFAULT_PROJECT, "", time.time_ns())
+    default = pfs.ProjectInfo(project={"name": DEFAULT_PROJECT}, created_at=timestamp(time.time_ns()))
     return State(uuid.uuid4().hex, projects={DEFAULT_PROJECT: default})
 
 
 def copy_of(state: State, name: str = "") -> Txn:
     """Return a copy to change, as the call with the id ``name`` or a new one."""
-    copies = {kind: dict(getattr(state, kind)) for kind in _KINDS}
-    return Txn(state.cluster, **copies, id=name or uuid.uuid4().hex, now=time.time_ns())
+    copies = {kind: dict(getattr(state, kind)) for kind in (*_MESSAGES, *_OTHERS)}
+    return Txn(state.cluster, **copies, id=name or uuid.uuid4().hex, now=timestamp(time.time_ns()))
+
+
+class Snapshots:
+    """Writes states as JSON, in which messages are in base64. Only those that are new are converted."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, str]] = {}
+
+    def text(self, state: State) -> str:
+        known, self._known = self._known, {}
+        found: dict[str, Any] = {"format": FORMAT, "cluster": state.cluster}
+        for kind in _MESSAGES:
+            found[kind] = {name: self._converted(each, known) for name, each in getattr(state, kind).items()}
+        return json.dumps(found | {kind: getattr(state, kind) for kind in _OTHERS})
+
+    def _converted(self, message: Any, known: dict[int, tuple[Any, str]]) -> str:
+        entry = known.get(id(message)) or (message, base64.b64encode(message.SerializeToString()).decode())
+        self._known[id(message)] = entry  # which keeps the message, and so its id
+        return entry[1]
 
 
 def from_json(text: str) -> State:
@@ -216,37 +105,12 @@ def from_json(text: str) -> State:
         found = json.loads(text)
         if found.pop("format") != FORMAT:
             raise ValueError("it has the format of another localpach")
-        state = State(str(found.pop("cluster")))
-        for name, kind in _KINDS.items():
-            getattr(state, name).update((value.key, value) for value in (_decoded(kind, each) for each in found[name]))
-    except (AttributeError, KeyError, TypeError) as error:
+        state = State(str(found.pop("cluster")), filesets=dict(found["filesets"]))
+        for kind, made in _MESSAGES.items():
+            converted = {name: made.FromString(base64.b64decode(each)) for name, each in found[kind].items()}
+            getattr(state, kind).update(converted)
+        for kind in ("trees", "datums"):
+            getattr(state, kind).update((name, Content(*each)) for name, each in found[kind].items())
+    except (AttributeError, KeyError, TypeError, DecodeError) as error:
         raise ValueError(f"it is not a snapshot: {error!r}") from error
     return state
-
-
-@lru_cache(maxsize=1 << 17)
-def _text(value: Any) -> str:
-    """Return the JSON of a value, which never changes."""
-    return json.dumps(value, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return [getattr(value, each.name) for each in fields(value)]
-
-
-@cache
-def _types(kind: type[Any]) -> list[Any]:
-    return list(get_type_hints(kind).values())
-
-
-def _decoded(kind: Any, value: Any) -> Any:
-    if is_dataclass(kind):
-        make: Callable[..., Any] = kind  # type: ignore[assignment]  # is_dataclass also takes an instance
-        return make(*(_decoded(each, item) for each, item in zip(_types(kind), value, strict=True)))  # type: ignore[arg-type]
-    if get_origin(kind) is tuple:
-        return tuple(_decoded(get_args(kind)[0], item) for item in value)
-    if get_origin(kind) is types.UnionType:
-        return None if value is None else _decoded(get_args(kind)[0], value)
-    return base64.b64decode(value) if kind is bytes else kind(value)

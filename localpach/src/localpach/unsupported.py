@@ -7,12 +7,13 @@ from localpach.errors import UnimplementedError
 _PAGES = {"number", "reverse", "paginationMarker"}
 UNSUPPORTED = {
     "ListBranchRequest": {"reverse"},
+    "File": {"datum"},
     "WalkFileRequest": _PAGES,
     "GetFileRequest": {"URL", "path_range"},
     "ListPipelineRequest": {"commit_set", "jqFilter"},
     "DeletePipelineRequest": {"all"},
     "ListJobRequest": {"input_commit", "jqFilter", "reverse", "paginationMarker"},
-    "GetLogsRequest": {"data_filters", "master", "use_loki_backend"},
+    "GetLogsRequest": {"data_filters", "datum", "master", "since", "tail", "use_loki_backend"},
     "CreatePipelineRequest": {
         *("spout", "service", "egress", "s3_out", "determined", "tf_job", "pod_spec", "spec_commit", "job_timeout")
     },

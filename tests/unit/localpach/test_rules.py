@@ -1,34 +1,13 @@
-"""Pure functions: names, ancestry, paths and patterns."""
+"""Pure functions: names, paths and patterns."""
 
 import pytest
 
 from localpach.errors import PachError, UnimplementedError
 from localpach.messages import pps
-from localpach.names import is_commit_id, parse_ancestry, validate_name, validate_project_name
+from localpach.names import is_commit_id, validate_name, validate_project_name
 from localpach.pfs.paths import clean, compile_glob, matches, validate
 from localpach.pps import specs
 from tests.unit.localpach.client import pfs_input
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("master", ("master", 0)),
-        ("master^", ("master", 1)),
-        ("master~3", ("master", 3)),
-        ("master^^^", ("master", 3)),
-        ("master.1", ("master", -1)),
-        ("a.-2", ("a", 2)),
-    ],
-)
-def test_ancestry(text: str, expected: tuple[str, int]) -> None:
-    assert parse_ancestry(text) == expected
-
-
-@pytest.mark.parametrize("text", ["a.b", "master^~", "master~x"])
-def test_invalid_ancestry_is_rejected(text: str) -> None:
-    with pytest.raises(PachError, match="invalid ancestry syntax"):
-        parse_ancestry(text)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "a/b", "é"])

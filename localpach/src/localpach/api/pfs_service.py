@@ -9,30 +9,29 @@ from typing import Any
 
 import grpc
 
-from localpach.api.describe import branch_info, commit_info, file_info, project_info, repo_info, repo_size
+from localpach.api.describe import branch_info, commit_info, file_info, repo_info, repo_size
 from localpach.errors import InvalidArgumentError, NotFoundError, PachError
-from localpach.messages import BytesValue, Empty, branch_ref, commit_ref, pfs, repo_ref
+from localpach.messages import BytesValue, Empty, key, pfs, repo_in, shown
 from localpach.names import is_commit_id
 from localpach.pfs import branches, commits, repos
 from localpach.pfs.files import EMPTY_TREE, Changes, Entry, Tree
 from localpach.pfs.paths import clean, compile_glob
 from localpach.pfs.transfer import Upload, read_url, tar_stream
 from localpach.protocol import pfs_grpc
-from localpach.refs import CommitRef
 from localpach.requests import Requests
-from localpach.state import Commit, State
+from localpach.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The files of a commit, or of a file set, which has no commit."""
 
-    ref: CommitRef
-    commit: Commit | None
+    commit: pfs.Commit
+    info: pfs.CommitInfo | None
     tree: Tree
 
     def describe(self, entry: Entry) -> pfs.FileInfo:
-        return file_info(self.commit, self.ref, entry)
+        return file_info(self.commit, self.info, entry)
 
 
 class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated without types
@@ -42,13 +41,12 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         self._files = requests.files
 
     def CreateProject(self, request: pfs.CreateProjectRequest, context: grpc.ServicerContext) -> Empty:
-        name = request.project.name if request.HasField("project") else None
         with self._model.change() as txn:
-            repos.create_project(txn, name, request.description, update=request.update)
+            repos.create_project(txn, request)
         return Empty()
 
     def ListProject(self, request: pfs.ListProjectRequest, context: grpc.ServicerContext) -> Iterator[pfs.ProjectInfo]:
-        return map(project_info, self._model.state.projects.values())
+        return iter(self._model.state.projects.values())
 
     def CreateRepo(self, request: pfs.CreateRepoRequest, context: grpc.ServicerContext) -> Empty:
         self._requests.perform(context, create_repo=request)
@@ -56,18 +54,14 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
 
     def InspectRepo(self, request: pfs.InspectRepoRequest, context: grpc.ServicerContext) -> pfs.RepoInfo:
         state = self._model.state
-        repo = repos.get(state, repo_ref(request.repo))
-        info = repo_info(state, repo)
-        info.details.size_bytes = repo_size(state, repo)
-        return info
+        size = pfs.RepoInfo.Details(size_bytes=repo_size(state, request.repo))
+        return repo_info(state, repos.get(state, request.repo), details=size)
 
     def ListRepo(self, request: pfs.ListRepoRequest, context: grpc.ServicerContext) -> Iterator[pfs.RepoInfo]:
         """List the repos of a type, newest first."""
         state = self._model.state
-        for repo in repos.list_all(state, request.type, [each.name for each in request.projects]):
-            info = repo_info(state, repo)
-            info.size_bytes_upper_bound = repo_size(state, repo)
-            yield info
+        for info in repos.list_all(state, request.type, [each.name for each in request.projects]):
+            yield repo_info(state, info, size_bytes_upper_bound=repo_size(state, info.repo))
 
     def DeleteRepo(self, request: pfs.DeleteRepoRequest, context: grpc.ServicerContext) -> Empty:
         self._requests.perform(context, delete_repo=request)
@@ -75,11 +69,11 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
 
     def InspectBranch(self, request: pfs.InspectBranchRequest, context: grpc.ServicerContext) -> pfs.BranchInfo:
         state = self._model.state
-        return branch_info(state, branches.get(state, branch_ref(request.branch)))
+        return branch_info(state, branches.get(state, request.branch))
 
     def ListBranch(self, request: pfs.ListBranchRequest, context: grpc.ServicerContext) -> Iterator[pfs.BranchInfo]:
         """List the branches of a repo, newest first."""
-        repo = repo_ref(request.repo) if request.HasField("repo") else None
+        repo = request.repo if request.HasField("repo") else None
         state = self._model.state
         return (branch_info(state, each) for each in branches.in_repo(state, repo))
 
@@ -93,16 +87,16 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
     def InspectCommit(self, request: pfs.InspectCommitRequest, context: grpc.ServicerContext) -> pfs.CommitInfo:
         """Describe a commit, after it is finished if the request says so."""
         state = self._model.state
-        commit = commits.resolve(state, commit_ref(request.commit))
+        info = commits.resolve(state, request.commit)
 
         def finished(state: State) -> pfs.CommitInfo | None:
-            now = state.commits.get(commit.key)
+            now = state.commits.get(key(info.commit))
             if now is None:
-                raise PachError(f"commit {commit} was deleted")
-            return commit_info(state, now) if now.finished else None
+                raise PachError(f"commit {shown(info.commit)} was deleted")
+            return commit_info(state, now) if now.HasField("finished") else None
 
         waits = request.wait == pfs.CommitState.FINISHED
-        return self._model.wait_for(context, finished) if waits else commit_info(state, commit)
+        return self._model.wait_for(context, finished) if waits else commit_info(state, info)
 
     def ModifyFile(self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext) -> Iterator[Empty]:
         """Apply a stream of file changes to a commit, atomically.
@@ -115,27 +109,29 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
             raise PachError("EOF")
         if not first.HasField("set_commit"):
             raise PachError("first message must be a commit")
-        target = commit_ref(first.set_commit)
+        target = first.set_commit
         state = self._model.state
-        commit = None
+        info = None
         try:
-            commit = commits.resolve(state, target)
+            info = commits.resolve(state, target)
         except NotFoundError:
-            if not target.branch:
+            if not target.branch.name:
                 raise
-        if commit is not None and target.id and (target.branch or is_commit_id(target.id)):
-            commits.require_open(commit)
-        before = EMPTY_TREE if commit is None else commits.tree(state, self._files, commit)
+        if info is not None and target.id and (target.branch.name or is_commit_id(target.id)):
+            commits.require_open(info)
+        before = EMPTY_TREE if info is None else commits.tree(state, self._files, info)
         changes = self._received(before, requests, context)
         yield Empty()
         with self._model.change() as txn:
-            if commit is not None and not commit.finished:
-                if commit.key not in txn.commits:
-                    raise NotFoundError(f"commit {commit} not found")
-                commits.change(txn, self._files, txn.commits[commit.key], changes)
+            if info is not None and not info.HasField("finished"):
+                if key(info.commit) not in txn.commits:
+                    raise NotFoundError(f"commit {shown(info.commit)} not found")
+                commits.change(txn, self._files, txn.commits[key(info.commit)], changes)
                 return
-            fresh = branches.start_commit(txn, target.repo.branch(target.branch or target.id), None, "")
-            commits.finish(txn, self._files, commits.change(txn, self._files, fresh, changes))
+            branch = pfs.Branch(repo=repo_in(target), name=target.branch.name or target.id)
+            fresh = branches.start_commit(txn, branch, None, "")
+            commits.change(txn, self._files, fresh, changes)
+            commits.finish(txn, self._files, fresh)
 
     def CreateFileSet(
         self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext
@@ -191,8 +187,7 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         path = clean(request.file.path)
         found = list(opened.tree.walk(path))
         if not found and path != "/":
-            name = opened.commit.id if opened.commit else opened.ref.id
-            raise NotFoundError(f"commit/{name} does not contain item: ({path})")
+            raise NotFoundError(f"commit/{opened.commit.id} does not contain item: ({path})")
         return map(opened.describe, found)
 
     def _received(self, before: Tree, requests: Iterator[Any], context: grpc.ServicerContext) -> Changes:
@@ -228,14 +223,14 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         return itertools.chain([first], entries)
 
     def _open(self, file: pfs.File) -> Opened:
-        ref = commit_ref(file.commit)
-        state = self._model.state
-        if ref.repo.name == repos.FILESETS_REPO:
-            return Opened(ref, None, repos.load_fileset(state, self._files, ref.id).of_datum(file.datum))
-        commit = commits.resolve(state, ref)
-        return Opened(ref, commit, commits.tree(state, self._files, commit).of_datum(file.datum))
+        state, repo = self._model.state, repo_in(file.commit)
+        if repo.name == repos.FILESETS_REPO:
+            commit = pfs.Commit(repo=pfs.Repo(name=repo.name, type=repo.type), id=file.commit.id)
+            return Opened(commit, None, repos.load_fileset(state, self._files, commit.id))
+        info = commits.resolve(state, file.commit)
+        return Opened(info.commit, info, commits.tree(state, self._files, info))
 
 
 def _not_found(file: pfs.File) -> NotFoundError:
-    ref = commit_ref(file.commit)
-    return NotFoundError(f"file {file.path} not found in repo {ref.repo} at commit {ref.id}")
+    repo = shown(repo_in(file.commit))
+    return NotFoundError(f"file {file.path} not found in repo {repo} at commit {file.commit.id}")

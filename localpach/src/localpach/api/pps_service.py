@@ -1,25 +1,17 @@
 """The calls about pipelines, jobs and logs."""
 
 import itertools
-import time
 from collections.abc import Iterator
-from typing import Any
 
 import grpc
 
-from localpach.api.describe import job_info
 from localpach.errors import NotFoundError, PachError
-from localpach.messages import SECOND, Empty, copy_fields, job_ref, nanoseconds, pipeline_ref, pps
-from localpach.names import DEFAULT_PROJECT
+from localpach.messages import FINAL, Empty, changed, copy_fields, key, pps, shown
 from localpach.pps import jobs, pipelines, specs
-from localpach.pps.logs import LogFilter
-from localpach.pps.workers import Master, pod_name
+from localpach.pps.workers import Master
 from localpach.protocol import pps_grpc
 from localpach.requests import Requests
-from localpach.state import Job, Pipeline, State, VersionKey
-from localpach.states import JobState
-
-JOB_CLOCK_SKEW = 3600 * SECOND
+from localpach.state import State
 
 
 class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated without types
@@ -30,13 +22,12 @@ class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         self._files = requests.files
 
     def CreatePipeline(self, request: pps.CreatePipelineRequest, context: grpc.ServicerContext) -> Empty:
-        request.pipeline.project.name = request.pipeline.project.name or DEFAULT_PROJECT
         self._requests.perform(context, create_pipeline=request)
         return Empty()
 
     def InspectPipeline(self, request: pps.InspectPipelineRequest, context: grpc.ServicerContext) -> pps.PipelineInfo:
         state = self._model.state
-        pipeline = pipelines.inspect(state, pipeline_ref(request.pipeline))
+        pipeline = pipelines.inspect(state, request.pipeline)
         info = _pipeline_info(state, pipeline)
         if not request.details:
             info.ClearField("details")
@@ -51,17 +42,17 @@ class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated witho
     ) -> Iterator[pps.PipelineInfo]:
         """List pipelines, newest first."""
         projects = {each.name for each in request.projects}
-        only = pipeline_ref(request.pipeline) if request.HasField("pipeline") else None
+        only = request.pipeline if request.HasField("pipeline") else None
         state = self._model.state
         try:
             found = list(pipelines.list_all(state, only, request.history))
         except NotFoundError as error:
             raise error.within("could not list pipeline info") from None
-        return (_pipeline_info(state, each) for each in found if not projects or each.ref.project in projects)
+        return (_pipeline_info(state, each) for each in found if not projects or each.pipeline.project.name in projects)
 
     def DeletePipeline(self, request: pps.DeletePipelineRequest, context: grpc.ServicerContext) -> Empty:
         """Delete a pipeline. It is stopped first and stays stopped if it cannot be deleted, as in the real server."""
-        ref = pipeline_ref(request.pipeline)
+        ref = request.pipeline
         with self._model.change() as txn:
             pipelines.stop(txn, self._files, ref)
         with self._model.change() as txn:
@@ -70,25 +61,24 @@ class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated witho
 
     def StartPipeline(self, request: pps.StartPipelineRequest, context: grpc.ServicerContext) -> Empty:
         with self._model.change() as txn:
-            pipelines.start(txn, pipeline_ref(request.pipeline))
+            pipelines.start(txn, request.pipeline)
         return Empty()
 
     def StopPipeline(self, request: pps.StopPipelineRequest, context: grpc.ServicerContext) -> Empty:
         """Stop a pipeline and kill its jobs."""
         with self._model.change() as txn:
-            pipelines.stop(txn, self._files, pipeline_ref(request.pipeline))
+            pipelines.stop(txn, self._files, request.pipeline)
         return Empty()
 
     def InspectJob(self, request: pps.InspectJobRequest, context: grpc.ServicerContext) -> pps.JobInfo:
         """Describe a job, after it has ended if the request says so."""
-        ref = job_ref(request.job)
-        job = jobs.get(self._model.state, ref)
+        job = jobs.get(self._model.state, request.job)
 
-        def ended(state: State) -> Job | None:
-            found = state.jobs.get(ref)
+        def ended(state: State) -> pps.JobInfo | None:
+            found = state.jobs.get(key(request.job))
             if found is None:
-                raise PachError(f"job {ref.id} was deleted")
-            return found if found.state.final else None
+                raise PachError(f"job {request.job.id} was deleted")
+            return found if found.state in FINAL else None
 
         if request.wait:
             job = self._model.wait_for(context, ended)
@@ -96,15 +86,15 @@ class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated witho
 
     def ListJob(self, request: pps.ListJobRequest, context: grpc.ServicerContext) -> Iterator[pps.JobInfo]:
         """List jobs, newest first."""
-        only = pipeline_ref(request.pipeline) if request.HasField("pipeline") else None
+        only = request.pipeline if request.HasField("pipeline") else None
         projects = {each.name for each in request.projects}
         state = self._model.state
-        versions = {each.key for each in pipelines.list_all(state, only, request.history)}
+        listed = pipelines.list_all(state, only, request.history)
+        versions = {f"{key(each.pipeline)}@{each.version}" for each in listed}
         found = (
             each
             for each in jobs.list_all(state, only)
-            if VersionKey(each.key.pipeline, each.version) in versions
-            and (not projects or each.key.pipeline.project in projects)
+            if _version_key(each) in versions and (not projects or each.job.pipeline.project.name in projects)
         )
         chosen = itertools.islice(found, max(0, request.number) or None)
         return (self._job_info(each, details=request.details) for each in chosen)
@@ -115,66 +105,52 @@ class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated witho
 
     def GetLogs(self, request: pps.GetLogsRequest, context: grpc.ServicerContext) -> Iterator[pps.LogMessage]:
         """Stream the log lines of running workers."""
-        pipeline, chosen = _log_filter(self._model.state, request)
-        if pipeline is None:
-            raise PachError('no pods belonging to the rc "pachd" were found')
-        worker = self._master.worker(pipeline)
+        pipeline = _logged(self._model.state, request)
+        worker = None if pipeline is None else self._master.worker(pipeline)
         if worker is None:
-            name = specs.kubernetes_name(pipeline.ref.project, pipeline.ref.name, pipeline.version)
+            name = "pachd" if pipeline is None else specs.kubernetes_name(pipeline.pipeline, pipeline.version)
             raise PachError(f'no pods belonging to the rc "{name}" were found')
-        if request.HasField("since") and 0 < nanoseconds(request.since) < SECOND:
-            raise PachError(
-                f'PodLogOptions "{pod_name(pipeline)}" is invalid: sinceSeconds: Invalid value: 0: '
-                "must be greater than 0"
-            )
-        return worker.log.read(chosen, context if request.follow else None)
+        return worker.log.read(request.job.id, context if request.follow else None)
 
-    def _job_info(self, job: Job, *, details: bool) -> pps.JobInfo:
-        info = job_info(job)
-        pipeline = self._model.state.pipelines.get(VersionKey(job.key.pipeline, job.version))
+    def _job_info(self, job: pps.JobInfo, *, details: bool) -> pps.JobInfo:
+        pipeline = self._model.state.pipelines.get(_version_key(job))
         if not details or pipeline is None:
-            return info
-        info.details.SetInParent()
-        copy_fields(pipelines.message(pipeline).details, info.details)
+            return job
+        info = changed(job, details=pps.JobInfo.Details())
+        copy_fields(pipeline.details, info.details)
         for source in specs.repos_in(specs.root_of(info.details)):
-            source.commit = job.key.id
+            source.commit = job.job.id
         worker = self._master.worker(pipeline)
-        if job.state == JobState.RUNNING and worker is not None and worker.running_job == job.key.id:
-            info.details.worker_status.add(worker_id=worker.pod_name, job_id=job.key.id)
+        if job.state == pps.JOB_RUNNING and worker is not None and worker.running_job == job.job.id:
+            info.details.worker_status.add(worker_id=worker.pod_name, job_id=job.job.id)
         return info
 
 
-def _pipeline_info(state: State, pipeline: Pipeline) -> pps.PipelineInfo:
-    info = pipelines.message(pipeline)
-    for job in jobs.list_all(state, pipeline.ref)[:1]:
-        info.last_job_state = int(job.state)
-    return info
+def _version_key(job: pps.JobInfo) -> str:
+    return f"{key(job.job.pipeline)}@{job.pipeline_version}"
 
 
-def _log_filter(state: State, request: Any) -> tuple[Pipeline | None, LogFilter]:
+def _pipeline_info(state: State, pipeline: pps.PipelineInfo) -> pps.PipelineInfo:
+    newest = jobs.list_all(state, pipeline.pipeline)[:1]
+    return changed(pipeline, last_job_state=newest[0].state) if newest else changed(pipeline)
+
+
+def _logged(state: State, request: pps.GetLogsRequest) -> pps.PipelineInfo | None:
+    """Return the pipeline whose log is requested; None if none is named."""
     has_job, has_pipeline = request.HasField("job"), request.HasField("pipeline")
     if not has_job and not has_pipeline:
-        if request.HasField("datum"):
-            raise PachError("must specify the Job or Pipeline that the datum is from to get logs for it")
-        return None, LogFilter()
-    if has_job and not request.job.pipeline.name:
+        return None
+    ref = request.job.pipeline if has_job else request.pipeline
+    if not ref.name:
         raise PachError("pipeline must be specified for the given job")
-    given = pipeline_ref(request.pipeline) if has_pipeline else None
-    job = job_ref(request.job) if has_job else None
-    if job is not None and given is not None and job.pipeline != given:
+    if has_job and has_pipeline and key(ref) != key(request.pipeline):
         raise PachError("job is from the wrong pipeline")
-    since = nanoseconds(request.since) if request.HasField("since") else 0
-    start = time.time_ns() - since if since else 0
-    if job is not None:
+    if has_job:
         try:
-            found = jobs.get(state, job)
+            jobs.get(state, request.job)
         except PachError as error:
-            raise error.within(f'could not get job information for "{job.id}"') from None
-        start = start or found.created - JOB_CLOCK_SKEW
-    ref = job.pipeline if job is not None else given
-    assert ref is not None  # noqa: S101  # one of the two was given
+            raise error.within(f'could not get job information for "{request.job.id}"') from None
     try:
-        pipeline = pipelines.inspect(state, ref)
+        return pipelines.inspect(state, ref)
     except PachError as error:
-        raise error.within(f"could not get pipeline information for {ref}") from None
-    return pipeline, LogFilter(pipeline=given, job=job, datum=request.datum.id, tail=request.tail, since=start)
+        raise error.within(f"could not get pipeline information for {shown(ref)}") from None

@@ -1,116 +1,111 @@
 """Branches, their provenance, the propagation of new heads to the branches downstream, and the deletion of repos."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from localpach.errors import NotFoundError, PachError
-from localpach.names import is_commit_id, parse_ancestry, validate_name
+from localpach.messages import SPEC, USER, changed, key, pfs, repo_in, shown
+from localpach.names import is_commit_id, validate_name
 from localpach.pfs import commits, repos
-from localpach.refs import SPEC, USER, BranchRef, CommitRef, RepoRef
-from localpach.state import Branch, Commit, State, Txn
-from localpach.states import Origin
+from localpach.state import State, Txn
 
 OF_A_PIPELINE = "cannot delete a repo associated with a pipeline - delete the pipeline instead"
 
 
-def get(state: State, ref: BranchRef) -> Branch:
-    found = state.branches.get(ref)
-    if found is None:
-        raise NotFoundError(f'branch "{ref.name}" not found in repo {ref.repo}')
-    return found
+def get(state: State, ref: pfs.Branch) -> pfs.BranchInfo:
+    commits.head(state, ref)
+    return state.branches[key(ref)]
 
 
-def in_repo(state: State, repo: RepoRef | None) -> list[Branch]:
+def in_repo(state: State, repo: pfs.Repo | None) -> list[pfs.BranchInfo]:
     """Return the branches of a repo, or of all repos, newest first."""
     if repo is not None:
         repos.get(state, repo)
-    return [each for each in reversed(state.branches.values()) if repo is None or each.key.repo == repo]
+    found = reversed(state.branches.items())
+    return [info for name, info in found if repo is None or name.partition("@")[0] == key(repo)]
 
 
-def direct_provenance(state: State, branch: Branch) -> list[Branch]:
-    """Return the direct provenance of a branch, sorted."""
-    return _sorted(state.branches[ref] for ref in branch.provenance)
+def upstream(state: State, name: str) -> list[str]:
+    """Return the keys of all branches upstream of a branch, sorted."""
+    return _reached(name, {each: [key(ref) for ref in _direct(info)] for each, info in state.branches.items()})
 
 
-def provenance(state: State, branch: Branch) -> list[Branch]:
-    """Return all branches upstream of a branch, sorted."""
-    return _reached(state, branch, {each.key: list(each.provenance) for each in state.branches.values()})
+def downstream(state: State, name: str) -> list[str]:
+    """Return the keys of all branches downstream of a branch, sorted."""
+    below: dict[str, list[str]] = {}
+    for each, info in state.branches.items():
+        for ref in _direct(info):
+            below.setdefault(key(ref), []).append(each)
+    return _reached(name, below)
 
 
-def subvenance(state: State, branch: Branch) -> list[Branch]:
-    """Return all branches downstream of a branch, sorted."""
-    below: dict[BranchRef, list[BranchRef]] = {}
-    for each in state.branches.values():
-        for ref in each.provenance:
-            below.setdefault(ref, []).append(each.key)
-    return _reached(state, branch, below)
-
-
-def start_commit(txn: Txn, ref: BranchRef | None, parent: CommitRef | None, description: str) -> Commit:
+def start_commit(txn: Txn, ref: pfs.Branch | None, parent: pfs.Commit | None, description: str) -> pfs.CommitInfo:
     """Start a commit at the head of a branch; the branch is created if it does not exist."""
     if ref is None or not ref.name:
         raise PachError("branch must be specified")
     validate_name(ref.name)
-    repos.get(txn, ref.repo)
-    branch = txn.branches.get(ref)
+    ref = pfs.Branch(repo=repos.get(txn, ref.repo).repo, name=ref.name)
+    branch = txn.branches.get(key(ref))
     if branch is None:
         _reject_commit_id(ref)
-    if branch is not None and branch.provenance:
-        raise PachError(f"cannot start a commit on an output branch: {ref}")
-    before = _next_parent(txn, ref, branch, parent)
-    if before is not None and not before.finished:
-        raise PachError(f"parent commit {before} has not been finished")
-    commit = commits.add(txn, ref, Origin.USER, before, description=description)
+    elif branch.direct_provenance:
+        raise PachError(f"cannot start a commit on an output branch: {shown(ref)}")
+    before = _next_parent(txn, ref, parent)
+    if before is not None and not before.HasField("finished"):
+        raise PachError(f"parent commit {shown(before.commit)} has not been finished")
+    commit = commits.add(txn, ref, pfs.USER, before, description=description)
     _set_head(txn, ref, commit)
-    txn.moved[ref] = None
+    txn.moved[key(ref)] = None
     return commit
 
 
-def connect(txn: Txn, ref: BranchRef, upstream: Sequence[BranchRef]) -> None:
+def connect(txn: Txn, ref: pfs.Branch, sources: Sequence[pfs.Branch]) -> None:
     """Create an output branch, or change its provenance. It gets a new commit if there is something to compute."""
-    for each in (*upstream, ref):
+    for each in (*sources, ref):
         validate_name(each.name)
     repos.get(txn, ref.repo)
-    _create_missing(txn, upstream)
-    branch = txn.branches.get(ref)
+    _create_missing(txn, sources)
+    name = key(ref)
+    branch = txn.branches.get(name)
     if branch is None:
         _reject_commit_id(ref)
-    for each in upstream:
-        if each.repo == ref.repo:
-            raise PachError(f"repo {ref.repo} cannot be in the provenance of its own branch")
-    if branch is None or (upstream and set(branch.provenance) != set(upstream)):
+    above = {key(each): each for each in sources}
+    if any(key(each.repo) == key(ref.repo) for each in sources):
+        raise PachError(f"repo {shown(ref.repo)} cannot be in the provenance of its own branch")
+    if branch is None or (above and set(map(key, _direct(branch))) != above.keys()):
         before = commits.head(txn, ref) if branch else None
-        branch = _set_head(txn, ref, _make_empty_commit(txn, ref, upstream, before))
-        txn.moved[ref] = None
-    below = {each.key for each in subvenance(txn, branch)}
-    for each in upstream:
-        if each in below:
-            raise PachError(f'branch "{each}" cannot be both in "{ref}"\'s provenance and subvenance')
-    txn.branches[ref] = replace(branch, provenance=tuple(dict.fromkeys(upstream)))
+        _set_head(txn, ref, _make_empty_commit(txn, ref, sources, before))
+        txn.moved[name] = None
+    for each in above.keys() & set(downstream(txn, name)):
+        raise PachError(f'branch "{shown(each)}" cannot be both in "{shown(ref)}"\'s provenance and subvenance')
+    txn.branches[name] = changed(txn.branches[name], direct_provenance=[above[each] for each in sorted(above)])
 
 
-def delete_repo(txn: Txn, ref: RepoRef, *, force: bool) -> None:
+def delete_repo(txn: Txn, ref: pfs.Repo, *, force: bool) -> None:
     """Delete a repo and, for a user repo, the system repos of its name. A missing repo is not an error."""
-    if ref not in txn.repos:
+    name = key(ref)
+    if name not in txn.repos:
         return
     if repos.belongs_to_pipeline(txn, ref):
-        raise PachError(f'error checking whether repo "{ref}" can be deleted: {OF_A_PIPELINE}')
-    same_name = [each for each in txn.repos if (each.project, each.name) == (ref.project, ref.name)]
-    delete_repos(txn, same_name if ref.type == USER else [ref], force=force)
+        raise PachError(f'error checking whether repo "{shown(ref)}" can be deleted: {OF_A_PIPELINE}')
+    same_name = [each for each in txn.repos if each.rpartition(".")[0] == name.rpartition(".")[0]]
+    delete_repos(txn, same_name if ref.type == USER else [name], force=force)
 
 
-def delete_repos(txn: Txn, targets: list[RepoRef], *, force: bool) -> None:
+def delete_repos(txn: Txn, targets: list[str], *, force: bool) -> None:
     """Delete repos with their branches, which may depend on each other, and their commits."""
-    found = [each for each in txn.branches.values() if each.key.repo in targets]
-    found.sort(key=lambda each: (-len(provenance(txn, each)), targets.index(each.key.repo), each.key.name))
-    for branch in found:
+    found = [name for name in txn.branches if name.partition("@")[0] in targets]
+    for name in sorted(
+        found, key=lambda each: (-len(upstream(txn, each)), targets.index(each.partition("@")[0]), each)
+    ):
         try:
-            _delete(txn, branch.key, force=force)
+            _delete(txn, name, force=force)
         except PachError as error:
-            raise error.within(f"delete branch {branch.key}") from None
-    txn.commits = {key: each for key, each in txn.commits.items() if key.repo not in targets}
-    for ref in targets:
-        del txn.repos[ref]
+            raise error.within(f"delete branch {shown(name)}") from None
+    for name in [name for name in txn.commits if name.partition("@")[0] in targets]:
+        del txn.commits[name]
+        txn.trees.pop(name, None)
+    for name in targets:
+        del txn.repos[name]
 
 
 def propagate(txn: Txn) -> bool:
@@ -118,109 +113,109 @@ def propagate(txn: Txn) -> bool:
 
     Run it at the end of a transaction, when all heads are known that are the provenance of the new commits.
     """
-    moved = [txn.branches[ref] for ref in txn.moved if ref in txn.branches]
+    moved = [name for name in txn.moved if name in txn.branches]
     _require_one_branch_per_repo(txn, moved)
-    downstream = {each.key: each for branch in moved for each in subvenance(txn, branch)}
-    upstream = {each.key: provenance(txn, each) for each in downstream.values()}
-    for branch in sorted(downstream.values(), key=lambda each: (len(upstream[each.key]), each.key.sorted_by)):
-        ancestors = upstream[branch.key]
-        before = commits.head(txn, branch.key)
-        if (len(ancestors) == 1 and ancestors[0].key.repo.type == SPEC) or before.id == txn.id:
+    ancestors = {each: upstream(txn, each) for name in moved for each in downstream(txn, name)}
+    for name in sorted(ancestors, key=lambda each: (len(ancestors[each]), each)):
+        branch, above = txn.branches[name], ancestors[name]
+        before = commits.head(txn, branch.branch)
+        if (len(above) == 1 and _is_spec(txn.branches[above[0]].branch)) or before.commit.id == txn.id:
             continue
-        heads = [commits.head(txn, each.key) for each in direct_provenance(txn, branch)]
-        _set_head(txn, branch.key, commits.add(txn, branch.key, Origin.AUTO, before, heads))
+        heads = [commits.head(txn, each) for each in _direct(branch)]
+        _set_head(txn, branch.branch, commits.add(txn, branch.branch, pfs.AUTO, before, heads))
     return bool(moved)
 
 
-def _delete(txn: Txn, ref: BranchRef, *, force: bool) -> None:
+def _delete(txn: Txn, name: str, *, force: bool) -> None:
     """Delete a branch; one with subvenance needs ``force``."""
-    branch = txn.branches[ref]
-    below = subvenance(txn, branch)
+    below = downstream(txn, name)
     if below and not force:
-        names = " ".join(str(each.key) for each in below)
-        raise PachError(f"branch {ref.name} has [{names}] as subvenance, deleting it would break those branches")
+        names, branch = " ".join(map(shown, below)), name.partition("@")[2]
+        raise PachError(f"branch {branch} has [{names}] as subvenance, deleting it would break those branches")
     for each in below:
-        kept = tuple(source for source in each.provenance if source != ref)
-        txn.branches[each.key] = replace(each, provenance=kept)
-    del txn.branches[ref]
-    txn.moved.pop(ref, None)
+        kept = [source for source in _direct(txn.branches[each]) if key(source) != name]
+        txn.branches[each] = changed(txn.branches[each], direct_provenance=kept)
+    del txn.branches[name]
+    txn.moved.pop(name, None)
 
 
-def _require_one_branch_per_repo(txn: Txn, moved: list[Branch]) -> None:
+def _require_one_branch_per_repo(txn: Txn, moved: list[str]) -> None:
     for start in moved:
-        reached = {start.key: start}
-        frontier = [start]
+        reached, frontier = {start}, [start]
         while frontier:
-            branch = frontier.pop()
-            for each in (*provenance(txn, branch), *subvenance(txn, branch)):
-                if each.key not in reached:
-                    reached[each.key] = each
-                    frontier.append(each)
-        seen: set[RepoRef] = set()
-        for ref in reached:
-            if ref.repo in seen:
+            name = frontier.pop()
+            new = {*upstream(txn, name), *downstream(txn, name)} - reached
+            reached |= new
+            frontier += new
+        seen: set[str] = set()
+        for repo in [name.partition("@")[0] for name in reached]:
+            if repo in seen:
                 raise PachError(
                     "validate DAG at end of transaction: multiple branches from the same repo, "
-                    f'"{ref.repo}", cannot participate in a DAG'
+                    f'"{shown(repo)}", cannot participate in a DAG'
                 )
-            seen.add(ref.repo)
+            seen.add(repo)
 
 
-def _make_empty_commit(txn: Txn, ref: BranchRef, upstream: Sequence[BranchRef], before: Commit | None) -> Commit:
+def _make_empty_commit(
+    txn: Txn, ref: pfs.Branch, sources: Sequence[pfs.Branch], before: pfs.CommitInfo | None
+) -> pfs.CommitInfo:
     """Create a commit without files: finished on a source branch, open on an output branch that a job will fill."""
-    heads = [commits.head(txn, branch) for branch in sorted(upstream, key=lambda each: each.sorted_by)]
-    commit = commits.add(txn, ref, Origin.AUTO, before, heads)
-    if commits.has_spec_only(upstream):
+    heads = [commits.head(txn, branch) for branch in sorted(sources, key=key)]
+    commit = commits.add(txn, ref, pfs.AUTO, before, heads)
+    if all(map(_is_spec, sources)):
         commits.finish_empty(txn, commit)
-    return txn.commits[commit.key]
+    return commit
 
 
-def _next_parent(txn: Txn, ref: BranchRef, branch: Branch | None, parent: CommitRef | None) -> Commit | None:
+def _next_parent(txn: Txn, ref: pfs.Branch, parent: pfs.Commit | None) -> pfs.CommitInfo | None:
     if parent is None:
-        return commits.head(txn, ref) if branch else None
-    named = parse_ancestry(parent.id)[0] or parent.branch
-    if parent.repo == ref.repo and named == ref.name:  # its head would be the new commit
-        raise NotFoundError(f"parent commit not found: commit {ref.repo}@{txn.id} not found")
+        return commits.head(txn, ref) if key(ref) in txn.branches else None
+    if key(repo_in(parent)) == key(ref.repo) and (parent.id or parent.branch.name) == ref.name:
+        raise NotFoundError(f"parent commit not found: commit {shown(ref.repo)}@{txn.id} not found")  # the new one
     try:
         found = commits.resolve(txn, parent)
     except PachError as error:
         raise error.within("parent commit not found") from None
-    if found.repo != ref.repo:
-        raise PachError(f"parent commit {found} is in another repo than branch {ref}")
+    if key(found.commit.repo) != key(ref.repo):
+        raise PachError(f"parent commit {shown(found.commit)} is in another repo than branch {shown(ref)}")
     return found
 
 
-def _create_missing(txn: Txn, upstream: Iterable[BranchRef]) -> None:
-    created: dict[RepoRef, Commit] = {}
-    for ref in upstream:
-        if ref not in txn.branches:
+def _create_missing(txn: Txn, sources: Iterable[pfs.Branch]) -> None:
+    created: dict[str, pfs.CommitInfo] = {}
+    for ref in sources:
+        if key(ref) not in txn.branches:
             repos.get(txn, ref.repo)
             _reject_commit_id(ref)
-            if ref.repo not in created:
-                created[ref.repo] = _make_empty_commit(txn, ref, (), None)
-            _set_head(txn, ref, created[ref.repo])
+            repo = key(ref.repo)
+            created[repo] = created.get(repo) or _make_empty_commit(txn, ref, (), None)
+            _set_head(txn, ref, created[repo])
 
 
-def _reject_commit_id(ref: BranchRef) -> None:
+def _reject_commit_id(ref: pfs.Branch) -> None:
     if is_commit_id(ref.name):
         raise PachError("bad key: branch name cannot be a UUID V4")
 
 
-def _set_head(txn: Txn, ref: BranchRef, commit: Commit) -> Branch:
-    old = txn.branches.get(ref)
-    txn.branches[ref] = Branch(ref, commit.id) if old is None else replace(old, head=commit.id)
-    return txn.branches[ref]
+def _set_head(txn: Txn, ref: pfs.Branch, commit: pfs.CommitInfo) -> None:
+    txn.branches[key(ref)] = changed(txn.branches.get(key(ref)) or pfs.BranchInfo(branch=ref), head=commit.commit)
 
 
-def _reached(state: State, start: Branch, following: dict[BranchRef, list[BranchRef]]) -> list[Branch]:
-    reached: set[BranchRef] = set()
-    frontier = [start.key]
+def _direct(branch: pfs.BranchInfo) -> Iterable[pfs.Branch]:
+    found: Iterable[pfs.Branch] = branch.direct_provenance
+    return found
+
+
+def _is_spec(ref: pfs.Branch) -> bool:
+    return bool(ref.repo.type == SPEC)
+
+
+def _reached(start: str, following: dict[str, list[str]]) -> list[str]:
+    reached: set[str] = set()
+    frontier = [start]
     while frontier:
         new = set(following.get(frontier.pop(), ())) - reached
         reached |= new
         frontier += new
-    return _sorted(state.branches[ref] for ref in reached - {start.key})
-
-
-def _sorted(found: Iterable[Branch]) -> list[Branch]:
-    return sorted(found, key=lambda each: each.key.sorted_by)
+    return sorted(reached - {start})

@@ -1,164 +1,154 @@
 """Commits: creating, finding and finishing them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 
 from localpach.errors import NotFoundError, PachError
-from localpach.names import is_commit_id, parse_ancestry
+from localpach.messages import changed, duration, key, pfs, repo_in, shown
+from localpach.names import is_commit_id
 from localpach.pfs.files import EMPTY_TREE, Changes, Files, Tree
-from localpach.refs import SPEC, BranchRef, CommitKey, CommitRef, RepoRef
-from localpach.state import Commit, State, Txn
-from localpach.states import Origin
+from localpach.state import State, Txn
+
+A_MOMENT = duration(1000)
+"""How long a commit takes to be compacted and validated: there is nothing to do."""
 
 
-def children(state: State, commit: Commit) -> list[Commit]:
-    found = (each for each in state.commits.values() if each.parent == commit.id)
-    return [each for each in found if each.repo == commit.repo]
+def parent(state: State, info: pfs.CommitInfo) -> pfs.CommitInfo | None:
+    return state.commits[key(info.parent_commit)] if info.HasField("parent_commit") else None
 
 
-def parent(state: State, commit: Commit) -> Commit | None:
-    return state.commits[CommitKey(commit.repo, commit.parent)] if commit.parent else None
+def sources(state: State, info: pfs.CommitInfo) -> list[pfs.CommitInfo]:
+    """Return the direct provenance of a commit that was not deleted, in the order of its branch's provenance."""
+    return [state.commits[name] for name in map(key, info.direct_provenance) if name in state.commits]
 
 
-def sources(state: State, commit: Commit) -> list[Commit]:
-    """Return the direct provenance of a commit, in the order of its branch's provenance."""
-    return [state.commits[key] for key in commit.provenance if key in state.commits]
-
-
-def of_set(state: State, name: str) -> list[Commit]:
+def of_set(state: State, uuid: str) -> list[pfs.CommitInfo]:
     """Return the commits with an id in topological order."""
-    found = {each.key: each for each in state.commits.values() if each.id == name}
-    result: dict[CommitKey, Commit] = {}
+    found = {name: info for name, info in state.commits.items() if name.endswith(f"@{uuid}")}
+    result: dict[str, pfs.CommitInfo] = {}
 
-    def visit(commit: Commit) -> None:
-        for source in commit.provenance:
+    def visit(name: str) -> None:
+        for source in map(key, found[name].direct_provenance):
             if source in found:
-                visit(found[source])
-        result.setdefault(commit.key, commit)
+                visit(source)
+        result.setdefault(name, found[name])
 
-    for commit in sorted(found.values(), key=lambda each: each.repo.sorted_by):
-        visit(commit)
+    for name in sorted(found):
+        visit(name)
     return list(result.values())
 
 
-def resolve(state: State, ref: CommitRef) -> Commit:
-    """Return the commit of a reference: by id, by branch, by an id of another repo's commit, with ancestry suffixes."""
-    if not ref.id and not ref.branch:
+def resolve(state: State, ref: pfs.Commit) -> pfs.CommitInfo:
+    """Return the commit of a reference: by id, by branch, or by an id of another repo's commit."""
+    repo, branch, name = repo_in(ref), ref.branch.name, ref.id
+    if not name and not branch:
         raise PachError("cannot resolve commit with no ID or branch")
-    name, generations = parse_ancestry(ref.id)
-    branch = ref.branch
     if name and not is_commit_id(name):
         if branch:
-            raise PachError(f"invalid commit ID given with a branch ({ref.repo.branch(branch)}): {name}\n")
+            raise PachError(f"invalid commit ID given with a branch ({shown(repo)}@{branch}): {name}\n")
         branch, name = name, ""
-    history = [_by_id(state, ref.repo, name) if name else head(state, ref.repo.branch(branch))]
-    while (before := parent(state, history[-1])) is not None:
-        history.append(before)
-    if not -len(history) <= generations < len(history):
-        raise NotFoundError(f"commit {ref} not found")
-    return history[generations]
+    return _by_id(state, repo, name) if name else head(state, pfs.Branch(repo=repo, name=branch))
 
 
-def head(state: State, ref: BranchRef) -> Commit:
-    branch = state.branches.get(ref)
+def head(state: State, ref: pfs.Branch) -> pfs.CommitInfo:
+    branch = state.branches.get(key(ref))
     if branch is None:
-        raise NotFoundError(f'branch "{ref.name}" not found in repo {ref.repo}')
-    return state.commits[CommitKey(ref.repo, branch.head)]
+        raise NotFoundError(f'branch "{ref.name}" not found in repo {shown(ref.repo)}')
+    return state.commits[key(branch.head)]
 
 
 def add(
     txn: Txn,
-    branch: BranchRef,
-    origin: Origin,
-    before: Commit | None,
-    provenance: Iterable[Commit] = (),
+    branch: pfs.Branch,
+    origin: int,
+    before: pfs.CommitInfo | None,
+    provenance: Iterable[pfs.CommitInfo] = (),
     description: str = "",
-) -> Commit:
+) -> pfs.CommitInfo:
     """Create an open commit with the id of the transaction. Raises PachError if the repo already has one."""
-    key = CommitKey(branch.repo, txn.id)
-    if key in txn.commits:
+    commit = pfs.Commit(repo=branch.repo, id=txn.id, branch=branch)
+    name = key(commit)
+    if name in txn.commits:
         raise PachError(
-            f"inconsistent dependencies: cannot create commit from {key}; repo ({branch.repo.name}) already has a "
-            "commit in this transaction"
+            f"inconsistent dependencies: cannot create commit from {shown(name)}; repo ({branch.repo.name}) already "
+            "has a commit in this transaction"
         )
-    found = Commit(
-        key,
-        branch.name,
-        origin,
-        txn.now,
-        description,
-        before.id if before else "",
-        tuple(dict.fromkeys(each.key for each in provenance)),
-        details=origin == Origin.USER,
+    info = pfs.CommitInfo(
+        commit=commit,
+        origin=pfs.CommitOrigin(kind=origin),
+        description=description,
+        started=txn.now,
+        direct_provenance={key(each.commit): each.commit for each in provenance}.values(),
     )
-    txn.commits[key] = found
-    return found
+    if origin == pfs.USER:
+        info.details.SetInParent()
+    if before is not None:
+        info.parent_commit.CopyFrom(before.commit)
+        above = key(before.commit)
+        children = [*txn.commits[above].child_commits, commit]
+        txn.commits[above] = changed(txn.commits[above], child_commits=children)
+    txn.commits[name] = info
+    return info
 
 
-def require_open(commit: Commit) -> None:
+def require_open(info: pfs.CommitInfo) -> None:
     """Raise PachError if a commit is finished."""
-    if commit.finished:
-        raise PachError(f"commit {commit} has already finished")
+    if info.HasField("finished"):
+        raise PachError(f"commit {shown(info.commit)} has already finished")
 
 
-def tree(state: State, files: Files, commit: Commit) -> Tree:
+def tree(state: State, files: Files, info: pfs.CommitInfo) -> Tree:
     """Return all files of a commit: its own, or those of its nearest finished ancestor without error."""
-    if commit.finished or commit.files is not None:
-        return files.tree(commit.files)
-    ancestor = parent(state, commit)
-    while ancestor is not None and (ancestor.error or not ancestor.finished):
+    name = key(info.commit)
+    if info.HasField("finished") or name in state.trees:
+        return files.tree(state.trees.get(name))
+    ancestor = parent(state, info)
+    while ancestor is not None and (ancestor.error or not ancestor.HasField("finished")):
         ancestor = parent(state, ancestor)
-    return EMPTY_TREE if ancestor is None else files.tree(ancestor.files)
+    return EMPTY_TREE if ancestor is None else files.tree(state.trees.get(key(ancestor.commit)))
 
 
-def change(txn: Txn, files: Files, commit: Commit, changes: Changes) -> Commit:
+def change(txn: Txn, files: Files, info: pfs.CommitInfo, changes: Changes) -> None:
     """Add changes to an open commit."""
-    require_open(commit)
-    changed = files.apply(tree(txn, files, commit), changes)
-    txn.commits[commit.key] = replace(commit, files=files.save(changed))
-    return txn.commits[commit.key]
+    require_open(info)
+    txn.trees[key(info.commit)] = files.save(files.apply(tree(txn, files, info), changes))
 
 
-def finish(txn: Txn, files: Files, commit: Commit, *, description: str = "", error: str = "") -> Commit:
+def finish(txn: Txn, files: Files, info: pfs.CommitInfo, *, description: str = "", error: str = "") -> None:
     """Finish an open commit. It has an error, too, if its files are in conflict with each other."""
-    found = tree(txn, files, commit)
-    conflict = "" if error else found.conflict()
-    txn.commits[commit.key] = replace(
-        commit,
-        description=description or commit.description,
-        finished=max(txn.now, commit.started),
-        error=error or conflict,
-        details=not error,
-        compacted=not error,
-        size=found.size,
-        files=files.save(found),
+    name = key(info.commit)
+    found = tree(txn, files, info)
+    details = pfs.CommitInfo.Details(size_bytes=found.size, compacting_time=A_MOMENT, validating_time=A_MOMENT)
+    txn.trees[name] = files.save(found)
+    txn.commits[name] = changed(
+        txn.commits[name],
+        description=description or info.description,
+        finishing=txn.now,
+        finished=txn.now,
+        error=error or found.conflict(),
+        details=None if error else details,
+        size_bytes_upper_bound=0 if error else found.size,
     )
-    return txn.commits[commit.key]
 
 
-def finish_empty(txn: Txn, commit: Commit) -> None:
+def finish_empty(txn: Txn, info: pfs.CommitInfo) -> None:
     """Finish an open commit without files, also without those that it inherits."""
-    txn.commits[commit.key] = replace(commit, finished=commit.started, details=True)
+    details = pfs.CommitInfo.Details()
+    txn.commits[key(info.commit)] = changed(info, finishing=info.started, finished=info.started, details=details)
 
 
-def has_spec_only(provenance: Sequence[BranchRef]) -> bool:
-    """Return whether a branch has no provenance other than a spec repo; such a branch gets no open commits."""
-    return all(branch.repo.type == SPEC for branch in provenance)
-
-
-def _by_id(state: State, repo: RepoRef, name: str) -> Commit:
+def _by_id(state: State, repo: pfs.Repo, uuid: str) -> pfs.CommitInfo:
     """Return the commit of a repo in a commit set, or the one from which commits of the set were made."""
-    own = state.commits.get(CommitKey(repo, name))
+    own = state.commits.get(f"{key(repo)}@{uuid}")
     if own is not None:
         return own
-    reached: dict[CommitKey, Commit] = {}
-    frontier = [each for each in state.commits.values() if each.id == name]
+    reached: dict[str, pfs.CommitInfo] = {}
+    frontier = of_set(state, uuid)
     while frontier:
         for source in sources(state, frontier.pop()):
-            if source.key not in reached:
-                reached[source.key] = source
+            if key(source.commit) not in reached:
+                reached[key(source.commit)] = source
                 frontier.append(source)
-    found = next((each for each in reached.values() if each.repo == repo), None)
+    found = next((info for name, info in reached.items() if name.partition("@")[0] == key(repo)), None)
     if found is None:
-        raise NotFoundError(f"commit {repo}@{name} not found")
+        raise NotFoundError(f"commit {shown(repo)}@{uuid} not found")
     return found

@@ -68,10 +68,6 @@ class Tree:
         self.size = sum(content.size for content in files.values())
         self._entries: list[Entry] | None = None
 
-    def of_datum(self, datum: str) -> Tree:
-        """Return the files of one datum, or all files if none is named."""
-        return Tree({name: self.files[name] for name in self.keys if split_key(name)[1] == datum}) if datum else self
-
     def starting_with(self, prefix: str) -> list[str]:
         start = bisect.bisect_left(self.keys, prefix)
         return self.keys[start : bisect.bisect_left(self.keys, prefix + chr(0x10FFFF))]
@@ -154,7 +150,7 @@ class Files:
         return EMPTY_TREE if stored is None else self._cached(stored)
 
     def save(self, tree: Tree) -> Content:
-        return self.store({name: (each.digest, each.size) for name, each in tree.files.items()})
+        return self.store(tree.files)
 
     def append(self, changes: Changes, path: str, datum: str, content: Content) -> None:
         """Append a content to a file, which is created if it does not exist."""
@@ -173,10 +169,8 @@ class Files:
 
     def referenced(self, state: State) -> set[str]:
         """Return the digests of all contents that a state refers to."""
-        trees = {each.files for each in state.commits.values() if each.files}
-        trees |= {each.files for each in state.filesets.values()}
-        found = {each.digest for each in trees} | {each.datums.digest for each in state.jobs.values() if each.datums}
-        for stored in trees:
+        found = {each.digest for each in (*state.trees.values(), *state.datums.values())}
+        for stored in set(state.trees.values()):
             found |= {each.digest for each in self._load(stored).files.values()}
         return found
 

@@ -4,73 +4,81 @@ import uuid
 from collections.abc import Iterable
 
 from localpach.errors import AlreadyExistsError, NotFoundError, PachError
-from localpach.messages import SECOND
+from localpach.messages import DEFAULT_PROJECT, USER, changed, key, pfs, shown
 from localpach.names import validate_name, validate_project_name
 from localpach.pfs.files import Files, Tree
-from localpach.refs import USER, PipelineRef, RepoRef
-from localpach.state import FileSet, Project, Repo, State, Txn
+from localpach.state import State, Txn
 
 FILESETS_REPO = "__filesets__"
 FILESET_SECONDS = 30 * 60
 ID_LENGTH = 32  # hex digits
 
 
-def create_project(txn: Txn, name: str | None, description: str, *, update: bool) -> None:
+def create_project(txn: Txn, request: pfs.CreateProjectRequest) -> None:
     """Create a project, or with ``update`` change the description of an existing one."""
+    name = request.project.name
     try:
-        valid = validate_project_name(name)
+        validate_project_name(name if request.HasField("project") else None)
     except PachError as error:
         raise error.within("invalid project name") from None
-    existing = txn.projects.get(valid)
-    if existing is not None and not update:
+    existing = txn.projects.get(name)
+    if existing is not None and not request.update:
         raise AlreadyExistsError(f'could not create project: project "{name}" already exists')
-    txn.projects[valid] = Project(valid, description, existing.created if existing else txn.now)
+    made = existing or pfs.ProjectInfo(project=request.project, created_at=txn.now)
+    txn.projects[name] = changed(made, description=request.description)
 
 
-def get(state: State, ref: RepoRef) -> Repo:
-    found = state.repos.get(ref)
+def get(state: State, ref: pfs.Repo) -> pfs.RepoInfo:
+    found = state.repos.get(key(ref))
     if found is None:
-        raise NotFoundError(f"repo {ref} not found")
+        raise NotFoundError(f"repo {shown(ref)} not found")
     return found
 
 
-def list_all(state: State, kind: str, projects: Iterable[str]) -> list[Repo]:
+def list_all(state: State, kind: str, projects: Iterable[str]) -> list[pfs.RepoInfo]:
     """List the repos of a type (empty: all types) in some projects (empty: all), newest first."""
     chosen = set(projects)
-    found = (each for each in state.repos.values() if kind in ("", each.key.type))
-    return [each for each in found if not chosen or each.key.project in chosen][::-1]
+    found = (each for each in state.repos.values() if kind in ("", each.repo.type))
+    return [each for each in found if not chosen or each.repo.project.name in chosen][::-1]
 
 
-def create(txn: Txn, ref: RepoRef | None, description: str, *, update: bool = False) -> None:
+def create(txn: Txn, ref: pfs.Repo | None, description: str, *, update: bool = False) -> None:
     """Create a repo, or with ``update`` change the description of an existing one."""
     if ref is None:
         raise PachError("repo cannot be nil")
     if ref.name == FILESETS_REPO:
         raise PachError(f"{FILESETS_REPO} is a reserved name")
-    ref = ref.of_type(ref.type or USER)
+    project = ref.project.name or DEFAULT_PROJECT
+    ref = pfs.Repo(name=ref.name, type=ref.type or USER, project=pfs.Project(name=project))
     validate_name(ref.name)
-    if ref.project not in txn.projects:
-        raise NotFoundError(f'cannot find project "{ref.project}": project "{ref.project}" not found')
-    existing = txn.repos.get(ref)
-    user = ref.of_type(USER)
-    if existing is None and ref.type != USER and user not in txn.repos:
-        raise NotFoundError(f"cannot create a system repo without a corresponding 'user' repo: repo {user} not found")
+    if project not in txn.projects:
+        raise NotFoundError(f'cannot find project "{project}": project "{project}" not found')
+    existing = txn.repos.get(key(ref))
+    user = changed(ref, type=USER)
+    if existing is None and ref.type != USER and key(user) not in txn.repos:
+        raise NotFoundError(
+            f"cannot create a system repo without a corresponding 'user' repo: repo {shown(user)} not found"
+        )
     if existing is not None and not update:
-        raise AlreadyExistsError(f"repo {ref} already exists")
-    txn.repos[ref] = Repo(ref, description, existing.created if existing else txn.now)
+        raise AlreadyExistsError(f"repo {shown(ref)} already exists")
+    txn.repos[key(ref)] = changed(existing or pfs.RepoInfo(repo=ref, created=txn.now), description=description)
 
 
-def belongs_to_pipeline(state: State, ref: RepoRef) -> bool:
+def belongs_to_pipeline(state: State, ref: pfs.Repo) -> bool:
     """Return whether a pipeline of this name exists, so that the repo is managed by it."""
-    return any(key.pipeline == PipelineRef(ref.name, ref.project) for key in state.pipelines)
+    pipeline = key(ref).rpartition(".")[0]
+    return any(name.partition("@")[0] == pipeline for name in state.pipelines)
 
 
 def save_fileset(txn: Txn, files: Files, tree: Tree, seconds: int) -> str:
     """Store a file set for some seconds, and delete those that have expired; return its id."""
-    name = uuid.uuid4().hex
-    txn.filesets = {key: each for key, each in txn.filesets.items() if each.expires > txn.now}
-    txn.filesets[name] = FileSet(name, txn.now + (seconds or FILESET_SECONDS) * SECOND, files.save(tree))
-    return name
+    for name, expires in list(txn.filesets.items()):
+        if expires <= txn.now.seconds:
+            del txn.filesets[name], txn.trees[name]
+    made = uuid.uuid4().hex
+    txn.filesets[made] = txn.now.seconds + (seconds or FILESET_SECONDS)
+    txn.trees[made] = files.save(tree)
+    return made
 
 
 def load_fileset(state: State, files: Files, name: str) -> Tree:
@@ -80,4 +88,4 @@ def load_fileset(state: State, files: Files, name: str) -> Tree:
         raise PachError(f"parsing fileset.ID: too {'short' if length < ID_LENGTH else 'long'} to be ID len={length}")
     if name not in state.filesets:
         raise NotFoundError(f"fileset {name} not found")
-    return files.tree(state.filesets[name].files)
+    return files.tree(state.trees[name])

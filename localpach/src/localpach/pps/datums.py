@@ -6,30 +6,26 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from localpach.messages import pps
+from localpach.messages import META, SPEC, key, pfs, pps, repo_of
 from localpach.pfs import commits
 from localpach.pfs.files import Files, Tree
 from localpach.pfs.paths import compile_glob, split_key
-from localpach.pps.specs import repo_of
-from localpach.refs import META, SPEC, CommitKey, CommitRef, JobRef, PipelineRef
-from localpach.state import Commit, State
+from localpach.pps.specs import branch_of
+from localpach.state import State
 
 _LENGTH = struct.Struct(">q")
-Opener = Callable[[CommitRef], tuple[Commit, Tree]]
+Opener = Callable[[pps.PFSInput], tuple[pfs.CommitInfo, Tree]]
 
 
 @dataclass(frozen=True, slots=True)
 class DatumInput:
     """A file or folder of an input. ``tree`` has the files of the commit, whose id is ``commit``."""
 
-    name: str
-    repo: str
-    branch: str
+    source: pps.PFSInput
     path: str
     digest: str
     commit: str
     tree: Tree
-    empty_files: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class Datum:
         """Return the id of the datum, which depends on the location of its files, not on their contents."""
         state = hashlib.blake2b(digest_size=32)
         for each in self.inputs:
-            for text in (each.name, each.repo, each.branch, each.path):
+            for text in (each.source.name, each.source.repo, each.source.branch, each.path):
                 data = text.encode()
                 state.update(data + _LENGTH.pack(len(data)))
         return state.hexdigest()
@@ -68,39 +64,42 @@ class Base:
         return [path for path, owner in found if owner == datum]
 
 
-def of_input(root: pps.Input | None, name: str, opener: Opener) -> list[Datum]:
+def of_input(root: pps.Input | None, opener: Opener) -> list[Datum]:
     """List the datums of an input at a commit set, sorted by id."""
-    if root is None:
-        return []
-    return sorted((Datum(tuple(each)) for each in _combinations(root, name, opener)), key=lambda datum: datum.id)
+    found = () if root is None else _combinations(root, opener)
+    return sorted((Datum(tuple(each)) for each in found), key=lambda datum: datum.id)
 
 
-def find_base(state: State, files: Files, pipeline: PipelineRef, output: Commit) -> Base | None:
+def find_base(state: State, files: Files, pipeline: pps.Pipeline, output: pfs.CommitInfo) -> Base | None:
     """Find the base of the job that fills a commit."""
     earlier = commits.parent(state, output)
     while earlier is not None:
         sources = commits.sources(state, earlier)
-        if sources and all(source.repo.type == SPEC for source in sources):
+        if sources and all(source.commit.repo.type == SPEC for source in sources):
             return None  # of a version without input: it deleted the output of all jobs before
-        job = state.jobs.get(JobRef(pipeline, earlier.id))
-        meta = state.commits.get(CommitKey(pipeline.repo(META), earlier.id))
-        if job and job.datums and not earlier.error and meta is not None and not meta.error:
-            return Base(commits.tree(state, files, earlier), files.load(job.datums))
+        uuid = earlier.commit.id
+        hashes = state.datums.get(f"{key(pipeline)}@{uuid}")
+        meta = state.commits.get(f"{key(repo_of(pipeline, META))}@{uuid}")
+        if hashes and not earlier.error and meta is not None and not meta.error:
+            return Base(commits.tree(state, files, earlier), files.load(hashes))
         earlier = commits.parent(state, earlier)
     return None
 
 
-def _combinations(node: pps.Input, name: str, opener: Opener) -> Iterator[Sequence[DatumInput]]:
+def _combinations(node: pps.Input, opener: Opener) -> Iterator[Sequence[DatumInput]]:
     if node.HasField("pfs"):
-        yield from ((each,) for each in _matched(node.pfs, name, opener))
+        yield from ((each,) for each in _matched(node.pfs, opener))
     else:
-        members = [list(_combinations(member, name, opener)) for member in node.cross]
+        members = [list(_combinations(member, opener)) for member in node.cross]
         yield from (tuple(itertools.chain(*choice)) for choice in itertools.product(*members))
 
 
-def _matched(source: pps.PFSInput, name: str, opener: Opener) -> Iterator[DatumInput]:
-    commit, tree = opener(CommitRef(repo_of(source), name))
+def _matched(source: pps.PFSInput, opener: Opener) -> Iterator[DatumInput]:
+    info, tree = opener(source)
     for entry in tree.glob(compile_glob(source.glob)):
-        yield DatumInput(
-            source.name, source.repo, source.branch, entry.path, entry.digest, commit.id, tree, source.empty_files
-        )
+        yield DatumInput(source, entry.path, entry.digest, info.commit.id, tree)
+
+
+def commit_of(source: pps.PFSInput, uuid: str) -> pfs.Commit:
+    """Return the commit that a job reads."""
+    return pfs.Commit(repo=branch_of(source).repo, id=uuid)

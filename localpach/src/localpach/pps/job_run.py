@@ -4,22 +4,19 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from localpach.errors import NotFoundError, PachError
-from localpach.messages import duration, nanoseconds, pps
+from localpach.messages import FINAL, USER, changed, duration, key, nanoseconds, pfs, pps
 from localpach.pfs import commits
 from localpach.pfs.files import Changes, Tree
-from localpach.pps import datums, jobs, pipelines, specs
+from localpach.pps import datums, jobs, specs
 from localpach.pps.datums import Datum
 from localpach.pps.logs import LogWriter
 from localpach.pps.runner import CancelledError, DatumRunner, Outcome, Shared
-from localpach.refs import USER, CommitRef
-from localpach.state import Commit, Job, Pipeline, State
-from localpach.states import JobState
+from localpach.state import State
 
 PROCESSES = 32
 """Commands of one job that run at the same time, at most."""
@@ -30,24 +27,31 @@ class JobRun:
     """The execution of one job. ``tmp`` is the worker's `/tmp`; ``stopping`` tells whether the worker stops."""
 
     def __init__(
-        self, shared: Shared, pipeline: Pipeline, job: Job, tmp: Path, log: LogWriter, stopping: Callable[[], bool]
+        self,
+        shared: Shared,
+        pipeline: pps.PipelineInfo,
+        job: pps.Job,
+        tmp: Path,
+        log: LogWriter,
+        stopping: Callable[[], bool],
     ) -> None:
         self._shared = shared
         self._model = shared.model
         self._files = shared.files
-        self._ref = job.key
-        self._details = pipelines.message(pipeline).details
+        self._job = job
+        self._name = key(job)
+        self._details = pipeline.details
         self._root = specs.root_of(self._details)
         self._log = log
         self._stopping = stopping
         self._lock = threading.Lock()
         self._broken = False
-        self._counts: dict[str, Any] = {"processed": 0, "skipped": 0, "failed": 0, "total": 0}
+        self._counts: dict[str, Any] = {"data_processed": 0, "data_skipped": 0, "data_failed": 0, "data_total": 0}
         self._stats = pps.ProcessStats()
         self._failed = ""
         self._outputs: list[Changes] = []
         self._hashes: dict[str, str] = {}
-        self._runner = DatumRunner(shared, job.key, self._details, tmp, self._cancelled)
+        self._runner = DatumRunner(shared, job, self._details, tmp, self._cancelled)
 
     def run(self) -> None:
         """Run the job, whichever state an earlier run of the server has left it in."""
@@ -61,11 +65,11 @@ class JobRun:
         except NotFoundError as error:
             self._make_unrunnable(f"unrunnable because an input was deleted: {error}")
         except CancelledError:
-            self._log.system("the job was stopped or deleted")
+            self._log.write("the job was stopped or deleted")
 
     def _cancelled(self) -> bool:
-        job = self._model.state.jobs.get(self._ref)
-        return self._stopping() or self._broken or job is None or job.state.final
+        job = self._model.state.jobs.get(self._name)
+        return self._stopping() or self._broken or job is None or job.state in FINAL
 
     def _wait(self, ready: Callable[[State], Any], seconds: float | None = None) -> Any:
         """Wait for the state. Raises CancelledError if the job is stopped first."""
@@ -74,26 +78,25 @@ class JobRun:
             raise CancelledError
         return found
 
-    def _current(self, state: State) -> Job:
-        job = state.jobs.get(self._ref)
-        if job is None or job.state.final:
+    def _current(self, state: State) -> pps.JobInfo:
+        job = state.jobs.get(self._name)
+        if job is None or job.state in FINAL:
             raise CancelledError
         return job
 
     def _start(self) -> None:
         with self._model.change() as txn:
             job = self._current(txn)
-            if job.state == JobState.CREATED:
-                jobs.set_state(txn, job, JobState.STARTING)
-            elif job.state == JobState.RUNNING:  # when the server ended
-                restarted = replace(job, restart=job.restart + 1, stats=b"")
-                txn.jobs[self._ref] = replace(restarted, processed=0, skipped=0, failed=0, total=0)
+            if job.state == pps.JOB_CREATED:
+                jobs.set_state(txn, job, pps.JOB_STARTING)
+            elif job.state == pps.JOB_RUNNING:  # when the server ended
+                stats = pps.ProcessStats()
+                txn.jobs[self._name] = changed(job, restart=job.restart + 1, stats=stats, **self._counts)
 
     def _await_inputs(self) -> None:
         failed = []
         for source in specs.repos_in(self._root):
-            ref = CommitRef(specs.repo_of(source), self._ref.id)
-            commit = self._wait(partial(_finished, ref))
+            commit = self._wait(partial(_finished, datums.commit_of(source, self._job.id)))
             if commit.error:
                 failed.append(source.name)
         if failed:
@@ -101,32 +104,32 @@ class JobRun:
             raise CancelledError
         with self._model.change() as txn:
             job = self._current(txn)
-            if job.state == JobState.STARTING:
-                jobs.set_state(txn, job, JobState.RUNNING)
+            if job.state == pps.JOB_STARTING:
+                jobs.set_state(txn, job, pps.JOB_RUNNING)
 
     def _make_unrunnable(self, reason: str) -> None:
         with self._model.change() as txn:
-            job = txn.jobs.get(self._ref)
-            if job is not None and not job.state.final:
-                jobs.end(txn, self._files, job, JobState.UNRUNNABLE, reason)
-        self._log.system(reason)
+            job = txn.jobs.get(self._name)
+            if job is not None and job.state not in FINAL:
+                jobs.end(txn, self._files, job, pps.JOB_UNRUNNABLE, reason)
+        self._log.write(reason)
 
     def _process(self) -> None:
-        self._log.system("the job started")
+        self._log.write("the job started")
         if self._details.resource_limits.HasField("gpu") or self._details.resource_requests.HasField("gpu"):
-            self._log.system("GPU limits are ignored: the command can use all GPUs of this machine")
+            self._log.write("GPU limits are ignored: the command can use all GPUs of this machine")
         try:
-            found = datums.of_input(self._root, self._ref.id, self._open)
+            found = datums.of_input(self._root, self._open)
         except NotFoundError:
             raise
         except PachError as error:
             # The real server retries forever, so the job stays in JOB_RUNNING.
-            self._log.system(f"cannot list the datums of the job, waiting until it is stopped: {error}")
+            self._log.write(f"cannot list the datums of the job, waiting until it is stopped: {error}")
             self._wait(lambda _: None)
         state = self._model.state
-        base = datums.find_base(state, self._files, self._ref.pipeline, self._commit(state))
+        base = datums.find_base(state, self._files, self._job.pipeline, self._commit(state))
         known = {} if base is None else base.hashes
-        self._count(total=len(found))
+        self._count(data_total=len(found))
         self._run_datums([datum for datum in found if datum.id not in known], {})
         if self._failed or base is None:
             return
@@ -138,7 +141,7 @@ class JobRun:
         for name in stale.keys() - {datum.id for datum in found}:
             self._outputs.append(_deletions(stale[name], name))
         self._hashes |= kept
-        self._count(skipped=len(kept))
+        self._count(data_skipped=len(kept))
         self._run_datums([datum for datum in found if datum.id in stale], stale)
 
     def _run_datums(self, todo: list[Datum], stale: dict[str, list[str]]) -> None:
@@ -158,7 +161,7 @@ class JobRun:
     def _run_datum(self, datum: Datum, stale: list[str]) -> None:
         if self._cancelled():
             raise CancelledError
-        data = tuple((each.path, each.digest) for each in datum.inputs)
+        data = [pps.InputFile(path=each.path, hash=bytes.fromhex(each.digest)) for each in datum.inputs]
         outcome = self._runner.run(datum, self._log.for_datum(datum.id, data))
         with self._lock:
             self._add(datum, outcome, stale)
@@ -172,16 +175,16 @@ class JobRun:
         self._stats.upload_bytes += outcome.stats.upload_bytes
         if outcome.success:
             self._hashes[datum.id] = datum.hash(self._details.salt)
-            self._count(processed=self._counts["processed"] + 1)
+            self._count(data_processed=self._counts["data_processed"] + 1)
         else:
             self._failed = self._failed or datum.id
-            self._count(failed=self._counts["failed"] + 1)
+            self._count(data_failed=self._counts["data_failed"] + 1)
 
-    def _count(self, **changed: int) -> None:
-        self._counts |= changed
+    def _count(self, **counts: int) -> None:
+        self._counts |= counts
         with self._model.change() as txn:
             job = self._current(txn)
-            txn.jobs[self._ref] = replace(job, **self._counts, stats=self._stats.SerializeToString())
+            txn.jobs[self._name] = changed(job, **self._counts, stats=self._stats)
 
     def _end(self) -> None:
         with self._model.change() as txn:
@@ -189,22 +192,22 @@ class JobRun:
             for changes in self._outputs:
                 commits.change(txn, self._files, self._commit(txn), changes)
             if self._failed:
-                jobs.end(txn, self._files, job, JobState.FAILURE, f"datum {self._failed} failed")
+                jobs.end(txn, self._files, job, pps.JOB_FAILURE, f"datum {self._failed} failed")
             else:
-                job = replace(job, datums=self._files.store(self._hashes))
-                jobs.end(txn, self._files, job, JobState.SUCCESS)
-        self._log.system("the job finished")
+                txn.datums[self._name] = self._files.store(self._hashes)
+                jobs.end(txn, self._files, job, pps.JOB_SUCCESS)
+        self._log.write("the job finished")
 
-    def _commit(self, state: State) -> Commit:
+    def _commit(self, state: State) -> pfs.CommitInfo:
         found = jobs.commit_of(state, self._current(state), USER)
         if found is None:
             raise CancelledError
         return found
 
-    def _open(self, ref: CommitRef) -> tuple[Commit, Tree]:
+    def _open(self, source: pps.PFSInput) -> tuple[pfs.CommitInfo, Tree]:
         state = self._model.state
-        commit = commits.resolve(state, ref)
-        return commit, commits.tree(state, self._files, commit)
+        info = commits.resolve(state, datums.commit_of(source, self._job.id))
+        return info, commits.tree(state, self._files, info)
 
 
 def _deletions(paths: list[str], datum: str) -> Changes:
@@ -214,6 +217,6 @@ def _deletions(paths: list[str], datum: str) -> Changes:
     return found
 
 
-def _finished(ref: CommitRef, state: State) -> Commit | None:
-    commit = commits.resolve(state, ref)
-    return commit if commit.finished else None
+def _finished(ref: pfs.Commit, state: State) -> pfs.CommitInfo | None:
+    info = commits.resolve(state, ref)
+    return info if info.HasField("finished") else None

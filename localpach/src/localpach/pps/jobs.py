@@ -1,74 +1,76 @@
 """Jobs: their state transitions."""
 
-from dataclasses import replace
-
 from localpach.errors import NotFoundError, PachError
+from localpach.messages import FINAL, META, USER, changed, key, pfs, pps, repo_of, shown
 from localpach.pfs import commits
 from localpach.pfs.files import Files
-from localpach.refs import META, USER, CommitKey, JobRef, PipelineRef
-from localpach.state import Commit, Job, State, Txn
-from localpach.states import JobState
+from localpach.state import State, Txn
 
 
-def get(state: State, ref: JobRef) -> Job:
-    found = state.jobs.get(ref)
+def get(state: State, ref: pps.Job) -> pps.JobInfo:
+    found = state.jobs.get(key(ref))
     if found is None:
-        raise NotFoundError(f"jobs {ref} not found")
+        raise NotFoundError(f"jobs {shown(ref)} not found")
     return found
 
 
-def list_all(state: State, pipeline: PipelineRef | None) -> list[Job]:
+def list_all(state: State, pipeline: pps.Pipeline | None) -> list[pps.JobInfo]:
     """List the jobs of a pipeline, or of all pipelines, newest first."""
-    return [each for each in reversed(state.jobs.values()) if pipeline in (None, each.key.pipeline)]
+    found = reversed(state.jobs.items())
+    return [job for name, job in found if pipeline is None or name.partition("@")[0] == key(pipeline)]
 
 
-def create(txn: Txn, ref: JobRef, version: int, branch: str) -> None:
+def create(txn: Txn, pipeline: pps.PipelineInfo, output: pfs.Commit) -> None:
     """Create a job for an open output commit, unless it exists."""
-    txn.jobs.setdefault(ref, Job(ref, version, branch, JobState.CREATED, txn.now))
+    job = pps.Job(pipeline=pipeline.pipeline, id=output.id)
+    made = pps.JobInfo(job=job, pipeline_version=pipeline.version, output_commit=output, state=pps.JOB_CREATED)
+    made.created.CopyFrom(txn.now)
+    made.stats.SetInParent()
+    txn.jobs.setdefault(key(job), made)
 
 
-def set_state(txn: Txn, job: Job, state: JobState, reason: str = "") -> None:
+def set_state(txn: Txn, job: pps.JobInfo, state: int, reason: str = "") -> None:
     """Set the state of a job that has not ended."""
-    started, finished = job.started, 0
-    if state == JobState.RUNNING or state.final:
-        started = started or txn.now
-    if state.final:
-        finished = txn.now
-    txn.jobs[job.key] = replace(job, state=state, reason=reason, started=started, finished=finished)
+    made = changed(job, state=state, reason=reason)
+    if state in (pps.JOB_RUNNING, *FINAL) and not made.HasField("started"):
+        made.started.CopyFrom(txn.now)
+    if state in FINAL:
+        made.finished.CopyFrom(txn.now)
+    txn.jobs[key(job.job)] = made
 
 
-def stop(txn: Txn, files: Files, ref: JobRef | None, reason: str) -> None:
+def stop(txn: Txn, files: Files, ref: pps.Job | None, reason: str) -> None:
     """Kill a job and finish its commits with the reason as their error. A finished job is unchanged."""
     if ref is None:
         raise PachError("Job must be specified")
     job = get(txn, ref)
     _close_commits(txn, files, job, reason)
-    if not job.state.final:
-        set_state(txn, job, JobState.KILLED, reason)
+    if job.state not in FINAL:
+        set_state(txn, job, pps.JOB_KILLED, reason)
 
 
-def stop_all(txn: Txn, files: Files, pipeline: PipelineRef, reason: str) -> None:
+def stop_all(txn: Txn, files: Files, pipeline: pps.Pipeline, reason: str) -> None:
     for job in list_all(txn, pipeline):
-        if not job.state.final:
-            stop(txn, files, job.key, f"{reason} for user unknown_username")
+        if job.state not in FINAL:
+            stop(txn, files, job.job, f"{reason} for user unknown_username")
 
 
-def end(txn: Txn, files: Files, job: Job, state: JobState, reason: str = "") -> None:
+def end(txn: Txn, files: Files, job: pps.JobInfo, state: int, reason: str = "") -> None:
     """End a job and finish its commits. A job with success fails if its output has conflicts."""
     _close_commits(txn, files, job, reason)
     output = commit_of(txn, job, USER)
-    if state == JobState.SUCCESS and output is not None and output.error:
-        state, reason = JobState.FAILURE, output.error
+    if state == pps.JOB_SUCCESS and output is not None and output.error:
+        state, reason = pps.JOB_FAILURE, output.error
     set_state(txn, job, state, reason)
 
 
-def commit_of(state: State, job: Job, kind: str) -> Commit | None:
+def commit_of(state: State, job: pps.JobInfo, kind: str) -> pfs.CommitInfo | None:
     """Return the output or meta commit of a job, or None if it was deleted."""
-    return state.commits.get(CommitKey(job.key.pipeline.repo(kind), job.key.id))
+    return state.commits.get(f"{key(repo_of(job.job.pipeline, kind))}@{job.job.id}")
 
 
-def _close_commits(txn: Txn, files: Files, job: Job, error: str) -> None:
+def _close_commits(txn: Txn, files: Files, job: pps.JobInfo, error: str) -> None:
     for kind in (META, USER):
         commit = commit_of(txn, job, kind)
-        if commit is not None and not commit.finished:
+        if commit is not None and not commit.HasField("finished"):
             commits.finish(txn, files, commit, error=error)

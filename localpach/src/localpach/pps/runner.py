@@ -15,7 +15,6 @@ from localpach.pfs.files import Changes, Files
 from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.logs import LogWriter
 from localpach.pps.specs import parse_pod_patch
-from localpach.refs import JobRef
 from localpach.run.isolation import Command, Isolation, kept_in_tmp, variables_in
 from localpach.run.process import Process
 from localpach.run.tree import OUTPUT, read_output, remove_tree, write_input
@@ -64,7 +63,7 @@ class DatumRunner:
     """Runs the datums of one job. ``tmp`` is the worker's `/tmp`; ``cancelled`` tells whether the job was stopped."""
 
     def __init__(
-        self, shared: Shared, job: JobRef, details: pps.PipelineInfo.Details, tmp: Path, cancelled: Callable[[], bool]
+        self, shared: Shared, job: pps.Job, details: pps.PipelineInfo.Details, tmp: Path, cancelled: Callable[[], bool]
     ) -> None:
         self._shared = shared
         self._job = job
@@ -83,7 +82,7 @@ class DatumRunner:
             try:
                 return self._attempt(datum, log, work, stats)
             except FailedAttemptError as error:
-                log.system(f"try {attempt} of {tries} failed: {error}")
+                log.write(f"try {attempt} of {tries} failed: {error}")
                 if isinstance(error, TransferError):
                     log.user(str(error))  # the command cannot say it, and clients look for causes in its lines
             finally:
@@ -98,11 +97,11 @@ class DatumRunner:
             stats.download_bytes += self._download(each, pfs)
         downloaded = time.monotonic_ns()
         stats.download_time.CopyFrom(duration(downloaded - start))
-        log.system("beginning to run user code")
+        log.write("beginning to run user code")
         try:
             self._execute(datum, work, log)
         except FailedAttemptError as error:
-            log.system(f"errored running user code after {_since(downloaded)}: {error}")
+            log.write(f"errored running user code after {_since(downloaded)}: {error}")
             raise
         finally:
             stats.process_time.CopyFrom(duration(time.monotonic_ns() - downloaded))
@@ -115,18 +114,18 @@ class DatumRunner:
             raise TransferError(str(error)) from None
         stats.upload_bytes = output.added_bytes
         stats.upload_time.CopyFrom(duration(time.monotonic_ns() - processed))
-        log.system(f"finished running user code after {_since(downloaded)}")
-        log.system(f"uploaded {len(output.files)} files ({stats.upload_bytes} bytes)")
-        log.system("finished processing the datum")
+        log.write(f"finished running user code after {_since(downloaded)}")
+        log.write(f"uploaded {len(output.files)} files ({stats.upload_bytes} bytes)")
+        log.write("finished processing the datum")
         return Outcome(success=True, stats=stats, output=output)
 
     def _download(self, each: DatumInput, pfs: Path) -> int:
         """Write the files of an input; return the number of bytes written."""
         read = self._shared.files.contents.read
         found = [(entry.path, entry.content) for entry in each.tree.walk(each.path.rstrip("/") or "/")]
-        files = ((path, () if each.empty_files else read(content)) for path, content in found if content)
+        files = ((path, () if each.source.empty_files else read(content)) for path, content in found if content)
         try:
-            return write_input(pfs / each.name, files, self._check)
+            return write_input(pfs / each.source.name, files, self._check)
         except OSError as error:
             if error.errno != errno.ENAMETOOLONG:
                 raise
@@ -186,10 +185,10 @@ class DatumRunner:
         found = variables_in(self._shared.images.get(transform.image))
         found |= dict(transform.env)
         found |= self._patch.variables
-        found |= {"PPS_PIPELINE_NAME": self._job.pipeline.name, "PPS_PROJECT_NAME": self._job.pipeline.project}
+        found |= {"PPS_PIPELINE_NAME": self._job.pipeline.name, "PPS_PROJECT_NAME": self._job.pipeline.project.name}
         for each in datum.inputs:
-            found[each.name] = f"/pfs/{each.name}{each.path}".rstrip("/")
-            found[f"{each.name}_COMMIT"] = each.commit
+            name = each.source.name
+            found |= {name: f"/pfs/{name}{each.path}".rstrip("/"), f"{name}_COMMIT": each.commit}
         ids = {"PACH_DATUM_ID": datum.id, "PACH_JOB_ID": self._job.id, "PACH_OUTPUT_COMMIT_ID": self._job.id}
         return found | ids
 

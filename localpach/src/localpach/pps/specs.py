@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from localpach.errors import InvalidGlobError, PachError, UnimplementedError
-from localpach.messages import pps
-from localpach.names import DEFAULT_PROJECT, validate_name
+from localpach.messages import DEFAULT_PROJECT, USER, pfs, pps
+from localpach.names import validate_name
 from localpach.pfs.paths import clean, compile_glob
-from localpach.refs import USER, RepoRef
 
 MAX_NAME = 51
 MAX_KUBERNETES_NAME = 63
@@ -22,10 +21,9 @@ _OF_THE_PROCESS = ("volumes", "containers", "initContainers")
 """Fields of a pod that decide what its processes are and see. All others are ignored."""
 
 
-def kubernetes_name(project: str, pipeline: str, version: int) -> str:
+def kubernetes_name(pipeline: pps.Pipeline, version: int) -> str:
     """Return the name that the pipeline's ReplicationController would have."""
-    base = pipeline if not project else f"{project}-{pipeline}"
-    return f"{base.replace('_', '-')}-v{version}".lower()
+    return f"{pipeline.project.name}-{pipeline.name.replace('_', '-')}-v{version}".lower()
 
 
 def validate_request(request: pps.CreatePipelineRequest) -> None:
@@ -37,7 +35,7 @@ def validate_request(request: pps.CreatePipelineRequest) -> None:
         validate_name(name)
     except PachError as error:
         raise error.within("invalid pipeline name") from None
-    pod = kubernetes_name(request.pipeline.project.name, name, 99)
+    pod = kubernetes_name(request.pipeline, 99)
     for what, text, most in (("pipeline name", name, MAX_NAME), ("Kubernetes name", pod, MAX_KUBERNETES_NAME)):
         if len(text) > most:
             raise PachError(f'{what} "{text}" is {len(text) - most} characters longer than the {most} max')
@@ -97,8 +95,9 @@ def repos_in(root: pps.Input | None) -> list[pps.PFSInput]:
     return [node.pfs for node in nodes(root) if node.HasField("pfs")]
 
 
-def repo_of(source: pps.PFSInput, project: str = "") -> RepoRef:
-    return RepoRef(source.project or project, source.repo, source.repo_type)
+def branch_of(source: pps.PFSInput) -> pfs.Branch:
+    repo = pfs.Repo(name=source.repo, type=source.repo_type, project=pfs.Project(name=source.project))
+    return pfs.Branch(repo=repo, name=source.branch)
 
 
 def _sorted_by(node: pps.Input) -> str:

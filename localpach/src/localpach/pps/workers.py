@@ -5,17 +5,15 @@ import logging
 import random
 import string
 import threading
-from dataclasses import replace
 
 from localpach.errors import FULL, is_full, log_error
+from localpach.messages import FINAL, key, pps, shown
 from localpach.pps import jobs, pipelines, specs
 from localpach.pps.job_run import JobRun
-from localpach.pps.logs import Line, Log, LogWriter
+from localpach.pps.logs import Log, LogWriter
 from localpach.pps.runner import Shared
-from localpach.refs import PipelineRef
 from localpach.run.tree import remove_tree
-from localpach.state import Job, Pipeline, State
-from localpach.states import JobState, PipelineState
+from localpach.state import State
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +26,8 @@ STOP_SECONDS = 15.0
 class Worker(threading.Thread):
     """Moves a pipeline version through its states and runs its jobs."""
 
-    def __init__(self, shared: Shared, pipeline: Pipeline) -> None:
-        super().__init__(name=f"pipeline {pipeline.ref} v{pipeline.version}", daemon=True)
+    def __init__(self, shared: Shared, pipeline: pps.PipelineInfo) -> None:
+        super().__init__(name=f"pipeline {shown(pipeline.pipeline)} v{pipeline.version}", daemon=True)
         self.pipeline = pipeline
         self.pod_name = pod_name(pipeline)
         self.ready = False
@@ -53,57 +51,56 @@ class Worker(threading.Thread):
                 self._serve()
                 break
             except Exception as error:  # a bug or a full disk, which must not end the worker
-                log_error(log, f"error in the worker of {self.pipeline.ref}", error)
+                log_error(log, f"error in the worker of {shown(self.pipeline.pipeline)}", error)
                 self._pause(RESTART_SECONDS)
         self.ready = False
         self.log.close()
         remove_tree(self._tmp)
 
     def _serve(self) -> None:
-        details = pipelines.message(self.pipeline).details
-        if self._state() in (PipelineState.STARTING, PipelineState.PAUSED):
+        details = self.pipeline.details
+        if self._state() in (pps.PIPELINE_STARTING, pps.PIPELINE_PAUSED):
             self._pause(STARTUP_SECONDS)
         if not details.transform.cmd:
-            self._set_state(PipelineState.FAILURE, "nothing to run: no transform.cmd")
+            self._set_state(pps.PIPELINE_FAILURE, "nothing to run: no transform.cmd")
             return
         self._enter(standby=details.autoscaling)
         while not self._stopping:
             idle = STANDBY_SECONDS if details.autoscaling and self.ready else None
             job = self._model.wait(lambda state: self._stopping or self._next_job(state), idle)
-            if isinstance(job, Job):
+            if job is not None and not self._stopping:
                 self._enter(standby=False)
                 self._run_job(job)
             elif not self._stopping:
                 self._enter(standby=True)
 
-    def _run_job(self, job: Job) -> None:
-        writer = LogWriter(self.log, Line(job.key, self.pod_name))
+    def _run_job(self, job: pps.Job) -> None:
+        writer = LogWriter(self.log, self._first_line(job))
         run = JobRun(self._shared, self.pipeline, job, self._tmp, writer, lambda: self._stopping)
-        self.running_job = job.key.id
+        self.running_job = job.id
         try:
             run.run()
         except Exception as error:  # a bug or a full disk, which must not end the worker
-            log_error(log, f"error in job {job.key}", error)
+            log_error(log, f"error in job {shown(job)}", error)
             reason = FULL if is_full(error) else f"internal error in localpach, see its log: {error}"
-            writer.system(reason)
+            writer.write(reason)
             with self._model.change() as txn:
-                current = txn.jobs.get(job.key)
-                if current is not None and not current.state.final:
-                    jobs.end(txn, self._shared.files, current, JobState.FAILURE, reason)
+                current = txn.jobs.get(key(job))
+                if current is not None and current.state not in FINAL:
+                    jobs.end(txn, self._shared.files, current, pps.JOB_FAILURE, reason)
         finally:
             self.running_job = ""
 
-    def _next_job(self, state: State) -> Job | None:
-        if not _is_same(pipelines.latest(state, self.pipeline.ref), self.pipeline):
+    def _first_line(self, job: pps.Job) -> pps.LogMessage:
+        names = {"project_name": job.pipeline.project.name, "pipeline_name": job.pipeline.name, "job_id": job.id}
+        return pps.LogMessage(**names, worker_id=self.pod_name)
+
+    def _next_job(self, state: State) -> pps.Job | None:
+        ref = self.pipeline.pipeline
+        if not _is_same(pipelines.latest(state, ref), self.pipeline):
             return None  # deleted or replaced: its jobs belong to another worker, whatever their version
-        return next(
-            (
-                job
-                for job in state.jobs.values()
-                if (job.key.pipeline, job.version) == (self.pipeline.ref, self.pipeline.version) and not job.state.final
-            ),
-            None,
-        )
+        found = (each for each in reversed(jobs.list_all(state, ref)) if each.pipeline_version == self.pipeline.version)
+        return next((each.job for each in found if each.state not in FINAL), None)
 
     def _enter(self, *, standby: bool) -> None:
         """Get workers, or give them up together with their log."""
@@ -111,26 +108,26 @@ class Worker(threading.Thread):
             self.ready = False
             self.log.close()
             self.log = Log()
-            self._set_state(PipelineState.STANDBY, workers=0)
+            self._set_state(pps.PIPELINE_STANDBY, workers=0)
         elif not self.ready:
-            details = pipelines.message(self.pipeline).details
+            details = self.pipeline.details
             self.ready = not self._stopping
-            self._set_state(PipelineState.RUNNING, workers=specs.expected_workers(details))
+            self._set_state(pps.PIPELINE_RUNNING, workers=specs.expected_workers(details))
 
     def _pause(self, seconds: float) -> None:
         self._model.wait(lambda _: self._stopping or None, seconds)
 
-    def _state(self) -> PipelineState | None:
-        found = self._model.state.pipelines.get(self.pipeline.key)
+    def _state(self) -> int | None:
+        found = pipelines.latest(self._model.state, self.pipeline.pipeline)
         return None if found is None else found.state
 
-    def _set_state(self, state: PipelineState, reason: str = "", workers: int | None = None) -> None:
+    def _set_state(self, state: int, reason: str = "", workers: int | None = None) -> None:
         with self._model.change() as txn:
-            found = pipelines.latest(txn, self.pipeline.ref)
+            found = pipelines.latest(txn, self.pipeline.pipeline)
             if found is None or not _is_same(found, self.pipeline) or found.stopped or self._stopping:
                 return
             parallelism = found.parallelism if workers is None else workers
-            txn.pipelines[found.key] = replace(found, state=state, reason=reason, parallelism=parallelism)
+            pipelines.replace(txn, found, state=state, reason=reason, parallelism=parallelism)
 
 
 class Master:
@@ -138,7 +135,7 @@ class Master:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._workers: dict[PipelineRef, Worker] = {}
+        self._workers: dict[str, Worker] = {}
         self._ending: list[Worker] = []
         self._stopped = False
         self._thread = threading.Thread(target=self._watch, name="pipelines", daemon=True)
@@ -149,9 +146,9 @@ class Master:
         self._shared.work.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._thread.start()
 
-    def worker(self, pipeline: Pipeline) -> Worker | None:
+    def worker(self, pipeline: pps.PipelineInfo) -> Worker | None:
         """Return the worker of exactly this version, or None if it has no ready worker."""
-        worker = self._workers.get(pipeline.ref)
+        worker = self._workers.get(key(pipeline.pipeline))
         return worker if worker is not None and _is_same(pipeline, worker.pipeline) and worker.ready else None
 
     def stop(self) -> None:
@@ -190,23 +187,23 @@ class Master:
                 self._workers[ref].start()
 
 
-def pod_name(pipeline: Pipeline) -> str:
+def pod_name(pipeline: pps.PipelineInfo) -> str:
     """Return a pod name in the form that Kubernetes would generate for the worker."""
     suffix = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
-    return f"{specs.kubernetes_name(pipeline.ref.project, pipeline.ref.name, pipeline.version)}-{suffix}"
+    return f"{specs.kubernetes_name(pipeline.pipeline, pipeline.version)}-{suffix}"
 
 
-def _is_same(pipeline: Pipeline | None, other: Pipeline) -> bool:
+def _is_same(pipeline: pps.PipelineInfo | None, other: pps.PipelineInfo) -> bool:
     """Return whether two are the same version, not one of a pipeline that was deleted and created again."""
-    return pipeline is not None and (pipeline.key, pipeline.info) == (other.key, other.info)
+    return pipeline is not None and pipeline.spec_commit.id == other.spec_commit.id
 
 
-def _running(state: State) -> dict[PipelineRef, Pipeline]:
+def _running(state: State) -> dict[str, pps.PipelineInfo]:
     """Return the current version of each pipeline that is not stopped."""
-    newest = {each.ref: each for each in state.pipelines.values()}
-    return {ref: each for ref, each in newest.items() if not each.stopped}
+    newest = {name.partition("@")[0]: each for name, each in state.pipelines.items()}
+    return {name: each for name, each in newest.items() if not each.stopped}
 
 
-def _serves(worker: Worker, pipeline: Pipeline) -> bool:
+def _serves(worker: Worker, pipeline: pps.PipelineInfo) -> bool:
     """Return whether a worker is that of a pipeline as it is now, not of one that was stopped and started again."""
-    return _is_same(pipeline, worker.pipeline) and not (pipeline.state == PipelineState.PAUSED and worker.ready)
+    return _is_same(pipeline, worker.pipeline) and not (pipeline.state == pps.PIPELINE_PAUSED and worker.ready)
