@@ -70,9 +70,9 @@ class Release:
         )
 
     def run(self, printed: str) -> str:
-        """Run commands of helm as they are printed, from a clone; return the policy that the release has then."""
+        """Run commands of helm as they are printed; return the policy that the release has then."""
         env = environment(self.control_plane.kubeconfig)
-        env["PATH"] = f"{Path(command()[0]).parent}:{env['PATH']}"
+        env |= {"PATH": f"{Path(command()[0]).parent}:{env['PATH']}", "CHART": str(CHART)}
         subprocess.run(["bash", "-euc", printed], env=env, check=True, capture_output=True)
         done = run_helm(
             "get", "values", RELEASE, "-n", NAMESPACE, "-o", "json", kubeconfig=self.control_plane.kubeconfig
@@ -231,7 +231,7 @@ def test_after_a_failed_upgrade_the_refusal_of_an_uninstall_says_to_leave_the_ro
     printed = next(each for each in job["spec"]["template"]["spec"]["containers"][0]["args"] if "--let-go=" in each)
     commands, note = printed.split(" # ")
     (revision,) = re.findall(r"helm rollback \S+ (\d+) ", commands)
-    assert note == f"without the rollback if the upgrade to revision {revision} failed"
+    assert note.endswith(f"; without the rollback if the upgrade to revision {revision} failed")
     assert release.run(commands.split(" && ")[1]) == "orphan"
     done = run_helm("get", "values", RELEASE, "-n", NAMESPACE, kubeconfig=release.control_plane.kubeconfig)
     assert "clusterId: works" in done.stdout

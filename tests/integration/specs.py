@@ -45,6 +45,19 @@ REFUSED = pytest.mark.parametrize(
         (by_url("https://example.com/plays/"), "must be the address of a file"),
         (by_url("http://:80/a.tar"), "must be the address of a file"),
         (by_url("https://exa mple.com/a.tar"), "must be the address of a file"),
+        *(
+            (by_url(f"http://{host}/a.tar"), "must have an IPv4 address in full, such as 192.0.2.1, as its host")
+            for host in (
+                "127.1",
+                "127.1:80",
+                "2130706433",
+                "0x7f000001",
+                "0x7f.1",
+                "0177.0.0.1",
+                "a.0X7F",
+                "127.0.0.1.",
+            )
+        ),
         (by_url("https://example.com/" + 1024 * "a"), "spec.corpus.http.urls[0]: Too long"),
         (
             by_url("https://example.com/a", interval="0s"),

@@ -161,6 +161,7 @@ def test_a_server_that_is_silent_ends_by_the_time_for_a_file(server: WebServer, 
 
 
 PRIVATE = ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "[fe80::1]", "[::10.0.0.1]", "[fec0::1]"]
+NUMBERS = ["127.1", "2130706433", "0x7f000001", "0177.0.0.1"]
 TRANSLATED = ["[64:ff9b::a00:1]", "[64:ff9b::7f00:1]", "[2002:a00:1::]"]
 
 
@@ -170,6 +171,12 @@ def test_where_all_hosts_are_allowed_a_private_address_must_be_named(
 ) -> None:
     errors = fetched(document(bucket, server.url("/x", host), hosts=["*"]), tmp_path)
     assert "has a private address: have the operator run with --allow-download" in errors["/x"]
+    assert "/x" not in server.requested
+
+
+@pytest.mark.parametrize("host", NUMBERS)
+def test_a_number_is_no_host(server: WebServer, bucket: Bucket, tmp_path: Path, host: str) -> None:
+    assert fetched(document(bucket, server.url("/x", host), hosts=["*"]), tmp_path)["/x"]
     assert "/x" not in server.requested
 
 

@@ -126,12 +126,12 @@ def test_waiting_for_an_api_server_ends_after_the_timeout(
     server: WebServer, tmp_path: Path, training: dict[str, Any]
 ) -> None:
     def silent(handler: Handler) -> None:
-        handler.stopping.wait(20)
+        handler.stopping.wait(60)
 
     for trouble, words in ((busy(503), "too many requests (HTTP 503)"), (silent, "did not answer in time")):
-        done = run(server, tmp_path, ["wait", "--timeout", "1"], answer(training), trouble)
+        done = run(server, tmp_path, ["wait", "--timeout", "5"], answer(training), trouble)
         assert done.exit_code == 1
-        assert done.stderr.splitlines()[-1].startswith("Error: thrones is not ready after 1 s: ")
+        assert done.stderr.splitlines()[-1].startswith("Error: thrones is not ready after 5 s: ")
         assert words in done.stderr.splitlines()[-1]
 
 

@@ -17,7 +17,14 @@ from scriptmodel_operator.api.fields import (
     must_match,
     rules,
 )
-from scriptmodel_operator.api.urls import BUCKET_PATTERN, URL_PATTERN, host_of, without_query
+from scriptmodel_operator.api.urls import (
+    BUCKET_PATTERN,
+    IPV4_PATTERN,
+    NUMBER_PATTERN,
+    URL_PATTERN,
+    host_of,
+    without_query,
+)
 
 RepoName = Annotated[str, formatted(r"^[A-Za-z0-9_-]+$", "letters, digits, _ and -", max_length=128)]
 ProjectName = Annotated[str, formatted(PROJECT_PATTERN, PROJECT_WORDS, max_length=51)]
@@ -29,6 +36,9 @@ Url = Annotated[
         max_length=1024,
         json_schema_extra=rules(
             must_match(URL_PATTERN, "must be the address of a file, such as https://example.com/plays/hamlet.txt"),
+            must_match(
+                IPV4_PATTERN, "must have an IPv4 address in full, such as 192.0.2.1, as its host", NUMBER_PATTERN
+            ),
             (
                 "!self.matches('^https?://[^/?#]*@')",
                 "must not have a user or password in it: whoever may read the object could read them",
