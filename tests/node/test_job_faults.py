@@ -14,8 +14,8 @@ from tests.node.test_jobs_engine import TEAM, earlier, pytestmark, spec, team  #
     [
         (
             "small",
-            {"resources": {"limits": {"memory": "64Mi"}}},
-            "memory ran out at the limit of 64Mi: raise training.resources.limits.memory",
+            {"resources": {"limits": {"memory": "160Mi"}}},
+            "memory ran out at the limit of 160Mi: raise training.resources.limits.memory",
         ),
         ("elsewhere", {"nodeSelector": {"disk": "none"}}, "didn't match Pod's node affinity/selector"),
         ("typo", {"image": "scriptmodel-trainer:9.9.9-typo"}, "check the image and training.imagePullSecrets"),
