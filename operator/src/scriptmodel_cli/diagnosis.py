@@ -37,8 +37,8 @@ NEXT: Mapping[str, str] = {
         _WATCH,
     ),
     Reason.GENERATED: "scriptmodel script {name} -n {namespace}",
-    Reason.WAITING_FOR_WORKER: "check the pods: kubectl get pods -A -l suite=pachyderm,pipelineName={train}",
-    Reason.WAITING_FOR_QUOTA: "check the pods: kubectl describe pods -A -l suite=pachyderm,pipelineName={train}",
+    Reason.WAITING_FOR_WORKER: "check the pods: kubectl get pods -A -l suite=pachyderm,pipelineName={pipeline}",
+    Reason.WAITING_FOR_QUOTA: "check the pods: kubectl describe pods -A -l suite=pachyderm,pipelineName={pipeline}",
     Reason.CORPUS_NOT_FOUND: _PUSH + " --create -n {namespace}",
     Reason.CORPUS_BRANCH_NOT_FOUND: _PUSH,
     Reason.CORPUS_EMPTY: _PUSH,
@@ -54,7 +54,7 @@ NEXT: Mapping[str, str] = {
     Reason.DELETING: "kubectl get sm {name} -n {namespace} -w",
 }
 """The next step by reason; for any other reason the message itself says what to do."""
-_PODS_OF_JOBS = "check its Job: kubectl describe jobs,pods -n {namespace} -l scriptmodel.dev/pipeline={train}"
+_PODS_OF_JOBS = "check its Job: kubectl describe jobs,pods -n {namespace} -l scriptmodel.dev/pipeline={pipeline}"
 _OF_ENGINE: Mapping[str, Mapping[str, str]] = {
     "": {Reason.ENGINE_UNAVAILABLE: ""},  # no engine has answered yet: the message says what to check
     LOCALPACH: {
@@ -184,18 +184,20 @@ def next_step(found: Object, reason: str) -> str:
     """Return what to do next, usually a command; empty if the message says it all."""
     repo = (found["spec"].get("corpus") or {}).get("repo") or {}
     pipelines = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
-    text = _OF_ENGINE.get(engine_of(found).partition("/")[0], {}).get(reason, NEXT.get(reason, ""))
-    if text == _RETRAIN and condition(found, "Trained").get("status") == "True":
+    namespace, project = found["metadata"]["namespace"], repo.get("project", "default")
+    engine, trained = engine_of(found).partition("/")[0], condition(found, "Trained").get("status") == "True"
+    text = _OF_ENGINE.get(engine, {}).get(reason, NEXT.get(reason, ""))
+    if text == _RETRAIN and trained:
         text = _REGENERATE
     if "{repo}" in text and not repo:
         return ""
     return text.format(
         name=found["metadata"]["name"],
-        namespace=found["metadata"]["namespace"],
+        namespace=namespace,
         repo=repo.get("name", ""),
-        project=repo.get("project", "default"),
+        project=namespace if engine == JOBS and project == "default" else project,
         branch=repo.get("branch", "master"),
-        train=next((name for name in pipelines if name.endswith("-train")), ""),
+        pipeline=next((name for name in pipelines if name.endswith("-generate" if trained else "-train")), ""),
     )
 
 

@@ -71,6 +71,19 @@ def test_the_pods_of_jobs_are_listed_in_the_namespace_of_the_object() -> None:
     assert "-n ml -l scriptmodel.dev/pipeline=" in next_step(made_on("jobs/1"), Reason.WAITING_FOR_WORKER)
 
 
+def test_the_pods_of_the_next_step_are_those_of_the_pipeline_that_waits() -> None:
+    found = made_on("jobs/1")
+    for trained, pipeline in (("False", "-train"), ("True", "-generate")):
+        for each in found["status"]["conditions"]:
+            each["status"] = trained if each["type"] == "Trained" else each["status"]
+        assert next_step(found, Reason.WAITING_FOR_WORKER).endswith(pipeline)
+
+
+def test_the_project_of_a_corpus_of_jobs_is_the_namespace() -> None:
+    assert "--project ml " in next_step(made_on("jobs/1"), Reason.CORPUS_EMPTY)
+    assert "--project default " in next_step(made_on("pachyderm/1"), Reason.CORPUS_EMPTY)
+
+
 @pytest.mark.parametrize("reason", Reason)
 def test_every_next_step_is_whole_and_names_the_object(reason: Reason) -> None:
     step = next_step(as_object(trained_world()), reason)

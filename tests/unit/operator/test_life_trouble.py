@@ -278,6 +278,17 @@ def test_a_pipeline_that_is_refused_or_finds_no_node_has_the_reason() -> None:
     assert world.ready == ("False", "PipelineFailed")
 
 
+def test_a_pipeline_that_cannot_make_its_job_says_why() -> None:
+    world = started_world()
+    world.pachyderm.jobs.clear()
+    world.pachyderm.set_state(world.train, PipelineState.CRASHING, "exceeded quota: gpus")
+    world.reconcile()
+    assert (world.ready[1], world.condition("Trained")["message"]) == (
+        "WaitingForWorker",
+        "no worker can start: exceeded quota: gpus",
+    )
+
+
 def test_a_job_without_data_never_counts_as_trained() -> None:
     world = trained_world()
     world.pachyderm.put(world.corpus, {})

@@ -155,6 +155,12 @@ def test_a_request_that_is_not_valid_gets_no_url(people: People, request_text: s
     assert not [call for call in people.bucket.calls if call.startswith("sign")]
 
 
+def test_a_request_with_a_short_name_is_answered(people: People) -> None:
+    people.ask({"object": LOG}, name=f"{NAME_PREFIX}a")
+    people.requests.answer()
+    assert [each["metadata"]["name"] for each in people.cluster.of("secrets")] == [f"{NAME_PREFIX}a"]
+
+
 @pytest.mark.parametrize("name", ["db-password", "scriptmodel-request-UP", f"{NAME_PREFIX}{'x' * 41}"])
 def test_no_secret_is_made_by_the_name_of_anything_but_a_request(people: People, name: str) -> None:
     people.ask({"object": LOG}, name=name)

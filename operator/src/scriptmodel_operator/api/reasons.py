@@ -33,7 +33,8 @@ class Reason(StrEnum):
     WAITING_FOR_CORPUS_COMMIT = "WaitingForCorpusCommit", "A commit of the corpus is not finished yet."
     WAITING_FOR_WORKER = (
         "WaitingForWorker",
-        "No worker has taken the job yet: the image is being pulled, or no node has capacity or a GPU.",
+        "No worker has taken the job yet: the image is being pulled, no node has capacity or a GPU, or a quota refuses "
+        "its pod; the message has what is known.",
     )
     WAITING_FOR_QUOTA = (
         "WaitingForQuota",

@@ -17,7 +17,7 @@ LIFETIME = timedelta(hours=1)
 WRITE_LIFETIME = timedelta(hours=12)
 """An upload may take hours."""
 _LONGEST_REQUEST = 4096
-_NAME = re.compile(f"{NAME_PREFIX}[a-z0-9]{{8,40}}")
+_NAME = re.compile(f"{NAME_PREFIX}[a-z0-9]{{1,40}}")
 _STRICT = ConfigDict(strict=True, extra="forbid")
 
 

@@ -55,7 +55,8 @@ def training_stage(view: ModelView, previous: ScriptModelStatus, running: str) -
         return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(train))
     job = train.newest
     if job is None:
-        waiting = Condition(Reason.TRAINING, "waiting for the train job to appear")
+        crashing, appears = train.info.state is PipelineState.CRASHING, "waiting for the train job to appear"
+        waiting = _cannot_start(train) if crashing else Condition(Reason.TRAINING, appears)
         return _deleted(train.lost, _TRAINING) if train.lost else waiting
     return _training_job(view, train, job, previous.training.failure, running)
 
@@ -150,10 +151,12 @@ def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Condition:
     if train.queue and view.waits_for_quota:
         return Condition(Reason.WAITING_FOR_QUOTA, _queued(train.queue, job))
     if train.info.state is PipelineState.CRASHING:
-        return Condition(
-            Reason.WAITING_FOR_WORKER, f"no worker can start: {cannot_start(train.info.reason, train.claim)}"
-        )
+        return _cannot_start(train)
     return Condition(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short_id(job.ref.id)})")
+
+
+def _cannot_start(seen: PipelineView) -> Condition:
+    return Condition(Reason.WAITING_FOR_WORKER, f"no worker can start: {cannot_start(seen.info.reason, seen.claim)}")
 
 
 def _queued(queue: QueueView, job: JobInfo) -> str:
@@ -183,7 +186,9 @@ def generation_stage(view: ModelView, trained: Condition, previous: ScriptModelS
     if unfinished and view.script_is_of_newest_model and generate.last_good is not None:
         return _written(generate.last_good, view)
     if job is None or not view.reads_newest_model:
-        waiting = Condition(Reason.GENERATING, "waiting for the generate job to appear")
+        crashing = job is None and generate.info.state is PipelineState.CRASHING
+        appears = Condition(Reason.GENERATING, "waiting for the generate job to appear")
+        waiting = _cannot_start(generate) if crashing else appears
         return _deleted(generate.lost, _GENERATION) if generate.lost else waiting
     return _generation_job(view, generate, job, previous.generation.failure)
 
@@ -195,7 +200,7 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, repor
         failed = failure(job, view.logs.generation, reported, generating=True)
         return _ended(job, failed, _of(generate, _GENERATION))
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
-        return Condition(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
+        return _cannot_start(generate)
     if job.state.waiting:
         return Condition(Reason.GENERATING, f"the generate job waits for a worker (job {short_id(job.ref.id)})")
     message = "the script is being written"
