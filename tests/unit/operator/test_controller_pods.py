@@ -3,7 +3,6 @@
 import pytest
 
 from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.engine.values import PipelineState
 from tests.unit.operator.controlling import PLAYS_BRANCH, controller, later, message, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
@@ -32,22 +31,16 @@ async def test_a_gated_pod_waits_for_quota_however_long_and_then_for_a_worker() 
         assert not [call for call in pachyderm.calls if call.startswith("stop")]
 
 
-async def test_without_the_right_to_list_pods_quota_is_inferred_and_no_deadline_counts() -> None:
+async def test_without_the_right_to_list_pods_a_queued_job_waits_for_a_worker() -> None:
     async with controller(raw_object(QUEUED), policy=QUEUES["policy"]) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
-        assert reason(kube) == "WaitingForQuota"
-        assert "as inferred from its having no worker" in message(kube)
+        assert (reason(kube), kube.listed) == ("WaitingForWorker", [])
         await later(found, pachyderm, 3600)
-        assert reason(kube) == "WaitingForQuota"
-        assert kube.listed == []
-        (train,) = [ref for ref in pachyderm.pipelines if ref.name.endswith("-train")]
-        pachyderm.set_state(train, PipelineState.CRASHING, "ErrImagePull")
-        await later(found, pachyderm, 0)
-        assert reason(kube) == "WorkerUnavailable", "Pachyderm sees a pod that is not gated"
+        assert reason(kube) == "WorkerUnavailable"
 
 
-async def test_a_right_to_list_pods_that_is_missing_is_logged_once_and_quota_inferred(
+async def test_a_right_to_list_pods_that_is_missing_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with controller(raw_object(QUEUED), **QUEUES) as (found, kube, pachyderm):
@@ -55,7 +48,7 @@ async def test_a_right_to_list_pods_that_is_missing_is_logged_once_and_quota_inf
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
         await later(found, pachyderm, 0)
-        assert reason(kube) == "WaitingForQuota"
+        assert reason(kube) == "WaitingForWorker"
         assert len([each for each in caplog.records if "cannot list the pods" in each.message]) == 1
 
 

@@ -304,4 +304,4 @@ def _queue(train: PipelineView) -> QueueView | None:
     name = dict(train.info.spec.pods.labels).get(QUEUE_LABEL, "")
     if not name or train.newest is None or not train.newest.state.waiting or train.running:
         return None
-    return QueueView(name, train.newest.queued, train.newest.released)
+    return QueueView(name, bool(train.newest.queued), train.newest.released)

@@ -15,7 +15,6 @@ from scriptmodel_operator.engine.values import (
     JobInfo,
     PipelineInfo,
     PipelineRef,
-    PipelineState,
     RepoInfo,
     RepoRef,
     running_job,
@@ -30,8 +29,8 @@ class QueueView:
     """The queue in which the pods of a train job may wait for quota, while no worker has taken the job."""
 
     name: str
-    gated: bool | None = None
-    """Whether a pod has scheduling gates; None if the operator may not list pods."""
+    gated: bool = False
+    """Whether a pod has scheduling gates, as far as the operator may list pods."""
     released: datetime | None = None
     """When pods without gates were first observed."""
 
@@ -303,15 +302,8 @@ class ModelView:
 
     @property
     def waits_for_quota(self) -> bool:
-        """Whether the train job waits for quota; inferred from its queue if the operator may not list pods.
-
-        Pachyderm reports pods that cannot start, and gated ones are not among them.
-        """
-        if self.train is None or self.train.queue is None:
-            return False
-        if self.train.queue.gated is None:
-            return self.train.info.state is not PipelineState.CRASHING
-        return self.train.queue.gated
+        """Whether the train job waits for quota."""
+        return self.train is not None and self.train.queue is not None and self.train.queue.gated
 
     @property
     def repeats(self) -> bool:

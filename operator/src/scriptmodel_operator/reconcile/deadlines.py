@@ -58,14 +58,10 @@ def _reported(pipeline: PipelineView) -> str:
 def remaining_wait(model: ScriptModel, view: ModelView) -> timedelta | None:
     """Return the time until pendingDeadline while a train job waits for a worker, else None.
 
-    The deadline does not count while the job waits for quota. Only pods that can be listed are polled then.
-
     Meanwhile every other change shows in the shared snapshot, so the object need not be polled.
     """
     if view.train is None or view.generate is None or not (view.train.listed and view.generate.listed):
         return None
-    if view.waits_for_quota and view.train and view.train.queue and view.train.queue.gated is None:
-        return parse_duration(model.spec.training.pending_deadline)
     since = None if view.generate.running else _training_waits_since(view)
     return None if since is None else parse_duration(model.spec.training.pending_deadline) - view.elapsed(since)
 

@@ -9,7 +9,7 @@ from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
 from scriptmodel_operator.desired.command_lines import SCRIPT_PATH
 from scriptmodel_operator.engine.values import JobInfo, JobState, PipelineState
 from scriptmodel_operator.observe.progress import Failure, LogDigest, Progress
-from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView
+from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
 from scriptmodel_operator.reconcile.training import (
     ended_by_budget,
@@ -149,7 +149,10 @@ def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Condition:
     if view.models.reported and view.models.reported.corpus_open:
         return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.models.reported))
     if train.queue and view.waits_for_quota:
-        return Condition(Reason.WAITING_FOR_QUOTA, _queued(train.queue, job))
+        return Condition(
+            Reason.WAITING_FOR_QUOTA,
+            f"the train job waits for quota in queue {train.queue.name} (job {short_id(job.ref.id)})",
+        )
     if train.info.state is PipelineState.CRASHING:
         return _cannot_start(train)
     return Condition(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short_id(job.ref.id)})")
@@ -157,13 +160,6 @@ def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Condition:
 
 def _cannot_start(seen: PipelineView) -> Condition:
     return Condition(Reason.WAITING_FOR_WORKER, f"no worker can start: {cannot_start(seen.info.reason, seen.claim)}")
-
-
-def _queued(queue: QueueView, job: JobInfo) -> str:
-    text = f"the train job waits for quota in queue {queue.name}"
-    if queue.gated is None:
-        text += ", as inferred from its having no worker, since the operator may not list pods"
-    return f"{text} (job {short_id(job.ref.id)})"
 
 
 def still_open(train: PipelineView, commits: ModelCommits) -> str:
