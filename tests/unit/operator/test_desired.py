@@ -218,7 +218,7 @@ def test_marks_survive_and_foreign_text_is_no_mark() -> None:
     owner = scriptmodel().owner("cluster-1")
     assert ownership(mark, owner) is Ownership.OURS
     assert ownership(mark, scriptmodel(uid="other").owner("cluster-1")) is Ownership.SUCCESSOR
-    assert ownership(mark, scriptmodel().owner("cluster-2")) is Ownership.OTHER_CLUSTER
+    assert ownership(mark, scriptmodel().owner("cluster-2")) is Ownership.FOREIGN
     for other in (scriptmodel(name="empire"), scriptmodel(namespace="other")):
         for cluster in ("cluster-1", "cluster-2"):
             assert ownership(mark, other.owner(cluster)) is Ownership.FOREIGN

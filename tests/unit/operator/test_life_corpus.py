@@ -169,19 +169,6 @@ def test_a_repo_of_somebody_else_by_that_name_is_never_written_to() -> None:
     assert world.corpus.repo in world.pachyderm.repos
 
 
-def test_a_corpus_repo_of_another_cluster_is_adopted_with_the_pipelines_that_read_it() -> None:
-    """They could not be distinguished from another owner's, and the repo could not be deleted while they read it."""
-    first = owned_world()
-    world = World(pachyderm=first.pachyderm, model=scriptmodel(CONFIG_MAP), cluster="cluster-2")
-    world.source = first.source
-    world.pachyderm.calls.clear()
-    world.apply(CONFIG_MAP, adopt=True)
-    names = [f"update {name}" for name in (world.train.name, world.generate.name)]
-    assert world.written() == [f"update repo {world.corpus.repo.name}", *names], "the files are those of the source"
-    assert world.delete() is None
-    assert world.pachyderm.repos == {}
-
-
 def test_an_empty_source_and_a_missing_config_map_are_reported() -> None:
     world = World(model=scriptmodel(CONFIG_MAP))
     world.source = {"/empty.txt": b""}

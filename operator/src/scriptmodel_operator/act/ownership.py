@@ -25,13 +25,13 @@ def own_repo(
 
 def conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None, effect: str = "") -> Problem:
     """Say who owns `what` and what to do. It must not reveal names of other namespaces."""
-    if found is Ownership.FOREIGN:
-        same = mark is not None and mark.owner.namespace == model.namespace
-        whose = f"ScriptModel {mark.owner}" if mark and same else "a ScriptModel of another namespace"
-        text = f"{what} belongs to {whose} and is never taken over: delete it or rename this object"
-        return Problem(Reason.NAME_CONFLICT, text)
-    whose = "was not created by this operator"
-    if found is Ownership.OTHER_CLUSTER:
-        whose = f"belongs to ScriptModel {model} of another cluster"
-    text = f"{what} {whose}: delete it, or annotate this object with scriptmodel.dev/adopt=true to take it over"
-    return Problem(Reason.NAME_CONFLICT, text + effect)
+    if found is not Ownership.FOREIGN or mark is None:
+        text = "was not created by this operator: delete it, or annotate this object with scriptmodel.dev/adopt=true"
+        return Problem(Reason.NAME_CONFLICT, f"{what} {text} to take it over{effect}")
+    if (mark.owner.namespace, mark.owner.name) == model.key:
+        text = f"belongs to ScriptModel {model} of another cluster: give the operator the --cluster-id of that one"
+        return Problem(Reason.NAME_CONFLICT, f"{what} {text}, or delete it")
+    near = mark.owner.namespace == model.namespace
+    whose = f"ScriptModel {mark.owner}" if near else "a ScriptModel of another namespace"
+    text = f"{what} belongs to {whose} and is never taken over: delete it or rename this object"
+    return Problem(Reason.NAME_CONFLICT, text)

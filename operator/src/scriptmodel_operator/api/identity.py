@@ -27,7 +27,7 @@ ENGINE = f"{GROUP}/engine"
 """The Pachyderm, localpach or bucket that the object's pipelines are made on; the operator sets it. Once it is removed,
 the object starts anew on the one that the operator is connected to."""
 ADOPT = f"{GROUP}/adopt"
-"""With the value "true", pipelines of our names without a mark, or with one of another cluster, are adopted."""
+"""With the value "true", pipelines of our names without a mark are adopted."""
 LOCALPACH, PACHYDERM, JOBS = "localpach", "pachyderm", "jobs"
 """Kinds of the engine that an object's pipelines are made on, which the annotation has as KIND/ID."""
 

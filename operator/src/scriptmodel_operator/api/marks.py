@@ -8,7 +8,7 @@ A description may also name the namespaces that read the repo, anywhere and once
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
@@ -69,10 +69,8 @@ class Ownership(Enum):
     OURS = "ours"
     SUCCESSOR = "successor"
     """Same cluster and name, another uid: restored from a backup or applied again; adopted."""
-    OTHER_CLUSTER = "other cluster"
-    """Same namespace and name in another cluster: adopted if the object requests it."""
     FOREIGN = "foreign"
-    """Owned by another ScriptModel: never adopted."""
+    """Owned by another ScriptModel, or by that of the name in another cluster: never adopted."""
     UNMARKED = "unmarked"
 
     @property
@@ -86,9 +84,7 @@ def ownership(mark: Mark | None, owner: Owner) -> Ownership:
         return Ownership.UNMARKED
     if mark.owner == owner:
         return Ownership.OURS
-    if (mark.owner.namespace, mark.owner.name) != (owner.namespace, owner.name):
-        return Ownership.FOREIGN
-    return Ownership.SUCCESSOR if mark.owner.cluster == owner.cluster else Ownership.OTHER_CLUSTER
+    return Ownership.SUCCESSOR if replace(mark.owner, uid=owner.uid) == owner else Ownership.FOREIGN
 
 
 def parse_mark(text: str | None) -> Mark | None:

@@ -58,7 +58,7 @@ class ScriptModel:
 
     def may_write(self, found: Ownership) -> bool:
         """Return whether the operator may write to an object in Pachyderm of that ownership, never if it is FOREIGN."""
-        return found.ours or (self.adopt and found in (Ownership.UNMARKED, Ownership.OTHER_CLUSTER))
+        return found.ours or (self.adopt and found is Ownership.UNMARKED)
 
     def owner(self, cluster: str) -> Owner:
         return Owner(cluster=cluster, namespace=self.namespace, name=self.name, uid=self.uid)

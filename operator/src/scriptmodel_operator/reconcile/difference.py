@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from scriptmodel_operator.act.actions import ChangeKind, PipelineChange
-from scriptmodel_operator.api.marks import Mark, Ownership, mark_of
+from scriptmodel_operator.api.marks import Mark, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.command_lines import SELECT_INPUT
 from scriptmodel_operator.desired.digest import fingerprint
@@ -93,13 +93,7 @@ def _change(model: ScriptModel, desired: DesiredPipeline, observed: PipelineView
         return _write(ChangeKind.CREATE, desired, None, "it does not exist")
     if observed.mark is None:
         return _write(ChangeKind.ADOPT, desired, observed, "it is adopted", reprocess=True)
-    change = _requested(model, desired, observed, observed.mark) or _drift(desired, observed, observed.mark)
-    if observed.ownership is not Ownership.OTHER_CLUSTER:
-        return change
-    # What the operator of another cluster trained from the same spec need not be trained again.
-    return _write(
-        ChangeKind.ADOPT, desired, observed, "it is adopted", reprocess=bool(change and change.apply.reprocess)
-    )
+    return _requested(model, desired, observed, observed.mark) or _drift(desired, observed, observed.mark)
 
 
 def _requested(
