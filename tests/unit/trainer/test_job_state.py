@@ -285,14 +285,14 @@ class RealPod(Pod):
         self.job.command = ["scriptmodel-trainer", *TRAIN]
         self.job.add_files("corpus", {f"/{path.name}": path.read_bytes() for path in corpus.iterdir()})
 
-    def killed_by(self, number: signal.Signals) -> int:
-        """Train until a state is stored, then send the signal; returns the exit code."""
+    def killed_by(self, number: signal.Signals, after: int = 1) -> int:
+        """Train until `after` states are stored, then send the signal; returns the exit code."""
         words = [sys.executable, "-c", HELD, "job", str(self.job.write())]
-        stored = threading.Event()
-        self.job.bucket.stored = lambda key: stored.set() if key.startswith(self.job.key("checkpoint-")) else None
+        states = threading.Semaphore(0)
+        self.job.bucket.stored = lambda key: states.release() if key.startswith(self.job.key("checkpoint-")) else None
         process = subprocess.Popen(words, env=os.environ | self.variables, stdout=subprocess.DEVNULL)
         try:
-            assert stored.wait(DEADLINE * 5)
+            assert all(states.acquire(timeout=DEADLINE * 5) for _state in range(after))
             process.send_signal(number)
             return process.wait(DEADLINE)
         finally:
@@ -314,7 +314,7 @@ def test_a_training_that_is_killed_continues_from_the_bucket_bit_identically(
 ) -> None:
     assert RealPod(bucket, tmp_path / "killed", 1, corpus).killed_by(signal.SIGKILL) == -signal.SIGKILL
     stopped = RealPod(bucket, tmp_path / "killed", 2, corpus)
-    assert stopped.killed_by(signal.SIGTERM) == 143
+    assert stopped.killed_by(signal.SIGTERM, after=2) == 143  # the first is that of the resumption
     message = (stopped.folder / "termination").read_text()
     assert message.startswith("stopped in epoch ")
     assert "state saved" in message

@@ -22,7 +22,7 @@ from scriptmodel_trainer.artifacts.model_directory import SLOTS, load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.commands.train import train
-from scriptmodel_trainer.progress.events import ProgressEvent, Warned
+from scriptmodel_trainer.progress.events import ProgressEvent, Resumed, Warned
 from scriptmodel_trainer.progress.listeners import JsonProgress, Progress, TextProgress
 from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.storage import files
@@ -117,7 +117,7 @@ def test_a_run_killed_and_then_stopped_at_a_random_step_ends_with_bit_identical_
     training, kills = Training(corpus, tmp_path), 2
     shutil.copytree(killed, training.state)
     assert len(training.checkpoints()) == 2
-    terminated_after(random.Random(run_seed()).randint(1, 4), monkeypatch)
+    terminated_after(random.Random(run_seed()).randint(2, 5), monkeypatch)  # the first is of the resumption
     assert training.run()[0] == 143
     shutil.rmtree(training.out)
     events = training.finish()
@@ -223,6 +223,22 @@ def test_a_terminated_run_says_where_its_state_is_and_continues(
     shutil.rmtree(training.out)
     training.finish()
     assert training.metrics["restarts"] == 1
+
+
+def test_an_attempt_that_is_lost_before_its_first_checkpoint_counts_as_a_restart(
+    killed: Path, corpus: Path, tmp_path: Path
+) -> None:
+    class Lost(TextProgress):
+        def report(self, event: ProgressEvent) -> None:
+            if isinstance(event, Resumed):
+                raise RuntimeError("lost")
+
+    training = Training(corpus, tmp_path)
+    shutil.copytree(killed, training.state)
+    with pytest.raises(RuntimeError, match="lost"):
+        train(options_from(parser().parse_args(training.words)), Lost(io.StringIO()), StopSignals())
+    training.finish()
+    assert training.metrics["restarts"] == 2
 
 
 def test_of_two_runs_on_one_folder_the_second_waits(corpus: Path, tmp_path: Path) -> None:

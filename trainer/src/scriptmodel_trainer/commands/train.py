@@ -105,7 +105,9 @@ def _saved(run: Run, store: Checkpoints, progress: Progress) -> Checkpoint | Non
     if found and found.fingerprint == run.fingerprint:
         store.restore_log()
         effort = dataclasses.replace(found.effort, restarts=found.effort.restarts + 1)
-        return dataclasses.replace(found, effort=effort)
+        resumed = dataclasses.replace(found, effort=effort)
+        store.save(resumed)  # so that an attempt which ends before its first checkpoint counts, too
+        return resumed
     if found and options.state:
         progress.note(f"{options.state} holds the state of another run, which is replaced")
         store.remove()
