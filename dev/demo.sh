@@ -33,7 +33,7 @@ Or in a terminal. First, in this folder:
 Three things to try next:
   1. Another script from the same model, without training:
     kubectl patch scriptmodel $model --type=merge -p '{"spec": {"generation": {"temperature": "1.1"}}}'
-    scriptmodel wait $model && scriptmodel script $model
+    scriptmodel status $model -w && scriptmodel script $model
   2. Another model of the same plays, and its training:
     sed 's/^  name: .*/  name: again/' $sample | kubectl apply -f -
     scriptmodel status again -w

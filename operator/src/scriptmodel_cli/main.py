@@ -15,13 +15,11 @@ SECTIONS = {
     "Inspect": {
         "list": (f"{COMMANDS}.listing:list_", "List ScriptModels."),
         "status": (f"{COMMANDS}.status:status", "Show the full status of a ScriptModel (-w to watch)."),
-        "search": (f"{COMMANDS}.search:search", "Show the trials of a search, best first (-w to watch)."),
         "why": (f"{COMMANDS}.why:why", "Explain a ScriptModel's state and suggest the next step."),
         "script": (f"{COMMANDS}.script:script", "Print the newest script."),
         "report": (f"{COMMANDS}.report:report", "Print the HTML report of the newest model (--open for a browser)."),
         "logs": (f"{COMMANDS}.logs:logs", "Print the log of the running or newest job (-f to follow)."),
         "ui": ("scriptmodel_cli.ui.command:ui", "Show ScriptModels in the browser, and write with a model."),
-        "wait": (f"{COMMANDS}.lifecycle:wait", "Wait until a ScriptModel is ready; fail as soon as it is stalled."),
     },
     "Change": {
         "plan": (f"{COMMANDS}.plan:plan", "Show what would change in Pachyderm, without changing it."),

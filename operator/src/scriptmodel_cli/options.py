@@ -1,7 +1,6 @@
 """Arguments and options that several commands share, and their output formats."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -10,22 +9,9 @@ import click
 from scriptmodel_cli.connection import ObjectName, completed
 from scriptmodel_cli.errors import SuspendedError
 from scriptmodel_cli.text import condition, suspended
-from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def seconds(value: str | float) -> float:
-    """Parse a duration in seconds or in the Kubernetes format: `90`, `90s`, `1h30m`. Raises BadParameter."""
-    with suppress(ValueError):
-        number = float(value)
-        if number >= 0:
-            return number
-    try:
-        return parse_duration(str(value)).total_seconds()
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 def names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:

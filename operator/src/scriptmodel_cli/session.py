@@ -106,9 +106,9 @@ class Session:
     def where(self) -> str:
         return self.namespace or self._connection.default_namespace or "default"
 
-    def get(self, name: str, seconds: float | None = None) -> dict[str, Any]:
+    def get(self, name: str) -> dict[str, Any]:
         """Return a ScriptModel. Raises ClickException if it does not exist."""
-        found = self.find(name, seconds=seconds)
+        found = self.find(name)
         if found is None:
             self.check_served()
             where, others = self.where(), list[dict[str, Any]]()
@@ -136,24 +136,23 @@ class Session:
         if not self.call(lambda client: client.serves_scriptmodels()):
             raise click.ClickException(NOT_SERVED)
 
-    def get_with_retry(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
-        """Return a ScriptModel; retry until `until`, with a note, while a server that has answered is unavailable."""
-        first: ServerUnavailableError | None = None
+    def get_with_retry(self, name: str, note: Callable[[str], None]) -> dict[str, Any]:
+        """Return a ScriptModel; retry, with a note, while a server that has answered is unavailable."""
+        noted = False
         while True:
-            remaining = None if until is None else until - time.monotonic()
             try:
-                return self.get(name, remaining if remaining is None else max(remaining, POLL_SECONDS))
+                return self.get(name)
             except ServerUnavailableError as error:
-                if not self._reached or (remaining is not None and remaining <= POLL_SECONDS):
-                    raise first or error from error
-                if first is None:
-                    first = error
+                if not self._reached:
+                    raise
+                if not noted:
                     note(f"{error.message}; retrying")
+            noted = True
             pause()
 
-    def find(self, name: str, namespace: str = "", seconds: float | None = None) -> dict[str, Any] | None:
+    def find(self, name: str, namespace: str = "") -> dict[str, Any] | None:
         try:
-            return self.call(lambda client: client.get_scriptmodel(namespace or self.where(), name), seconds)
+            return self.call(lambda client: client.get_scriptmodel(namespace or self.where(), name))
         except click.ClickException as error:
             if isinstance(error.__cause__, KubeNotFoundError):
                 return None

@@ -18,7 +18,7 @@ from tests.web import Answer, Handler, WebServer
 PATH = "/apis/scriptmodel.dev/v1alpha1/namespaces/ml/scriptmodels/thrones"
 SERVED = "/apis/scriptmodel.dev/v1alpha1"
 SCRIPTMODEL = {"apiVersion": "scriptmodel.dev/v1alpha1", "kind": "ScriptModel", "metadata": {"name": "thrones"}}
-FOLLOW = [["wait"], ["status", "-w"]]
+WATCH = ["status", "-w"]
 
 
 def replying(number: int, value: dict[str, Any]) -> Answer:
@@ -86,56 +86,39 @@ def run(server: WebServer, folder: Path, words: list[str], *answers: Answer) -> 
     return CliRunner().invoke(main, [command, *name, "-n", "ml", "--kubeconfig", str(file), *rest])
 
 
-@pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
 @pytest.mark.parametrize("trouble", [busy(503), busy(429), cut], ids=["503", "429", "cut"])
 def test_a_temporarily_unavailable_api_server_is_reported_once_and_retried(
     server: WebServer,
     tmp_path: Path,
-    words: list[str],
     trouble: Answer,
     training: dict[str, Any],
     ready: dict[str, Any],
 ) -> None:
-    done = run(server, tmp_path, words, answer(training), trouble, trouble, answer(training), answer(ready))
+    done = run(server, tmp_path, WATCH, answer(training), trouble, trouble, answer(training), answer(ready))
     assert done.exit_code == 0, done.stderr
-    note, *rest = [line for line in done.stderr.splitlines() if line != "thrones is ready"]
+    note, *rest = done.stderr.splitlines()
     assert note.startswith("reading ml/thrones: ")
     assert note.endswith("; retrying")
     assert rest == []
     assert server.requested.count(PATH) == 5
 
 
-@pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
 def test_an_api_server_that_is_busy_from_the_first_is_outlasted_too(
-    server: WebServer, tmp_path: Path, words: list[str], ready: dict[str, Any]
+    server: WebServer, tmp_path: Path, ready: dict[str, Any]
 ) -> None:
-    assert run(server, tmp_path, words, busy(429), answer(ready)).exit_code == 0
+    assert run(server, tmp_path, WATCH, busy(429), answer(ready)).exit_code == 0
 
 
 def test_an_address_that_never_answered_is_an_error_at_once(
     server: WebServer, tmp_path: Path, ready: dict[str, Any]
 ) -> None:
-    done = run(server, tmp_path, ["wait"], cut, answer(ready))
+    done = run(server, tmp_path, WATCH, cut, answer(ready))
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: reading ml/thrones: ")
     assert done.stderr.endswith(f": {session._NO_ANSWER}\n")
     assert server.requested.count(PATH) == 1
 
 
-def test_waiting_for_an_api_server_ends_after_the_timeout(
-    server: WebServer, tmp_path: Path, training: dict[str, Any]
-) -> None:
-    def silent(handler: Handler) -> None:
-        handler.stopping.wait(60)
-
-    for trouble, words in ((busy(503), "too many requests (HTTP 503)"), (silent, "did not answer in time")):
-        done = run(server, tmp_path, ["wait", "--timeout", "5"], answer(training), trouble)
-        assert done.exit_code == 1
-        assert done.stderr.splitlines()[-1].startswith("Error: thrones is not ready after 5 s: ")
-        assert words in done.stderr.splitlines()[-1]
-
-
-@pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
 @pytest.mark.parametrize(
     ("number", "line"),
     [
@@ -145,10 +128,10 @@ def test_waiting_for_an_api_server_ends_after_the_timeout(
     ],
 )
 def test_a_permanent_error_ends_it_immediately(
-    server: WebServer, tmp_path: Path, words: list[str], number: int, line: str, training: dict[str, Any]
+    server: WebServer, tmp_path: Path, number: int, line: str, training: dict[str, Any]
 ) -> None:
     server.answers[SERVED] = replying(200, {"resources": [{"name": "scriptmodels"}]})
-    done = run(server, tmp_path, words, answer(training), busy(503), replying(number, {"message": "no"}))
+    done = run(server, tmp_path, WATCH, answer(training), busy(503), replying(number, {"message": "no"}))
     assert done.exit_code == 1
     assert done.stderr.splitlines()[-1] == line
 
@@ -158,28 +141,26 @@ def annotated(found: dict[str, Any], annotations: dict[str, str], **status: str)
     return {**found, "metadata": metadata, "status": {**found["status"], **status}}
 
 
-@pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
 def test_an_object_with_a_requested_retraining_is_not_ready_until_trained_again(
-    server: WebServer, tmp_path: Path, words: list[str], training: dict[str, Any], ready: dict[str, Any]
+    server: WebServer, tmp_path: Path, training: dict[str, Any], ready: dict[str, Any]
 ) -> None:
     """Generation and conditions are still those from before."""
     requested = {"scriptmodel.dev/retrain-at": "now"}
     again = annotated(ready, requested, lastHandledRetrainAt="now")
     before = [answer(annotated(ready, requested)), answer(annotated(ready, requested, lastHandledRetrainAt="then"))]
-    assert run(server, tmp_path, words, *before, answer(training), answer(again)).exit_code == 0
+    assert run(server, tmp_path, WATCH, *before, answer(training), answer(again)).exit_code == 0
     assert server.requested.count(PATH) == 4
 
 
-@pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
 def test_a_suspended_object_ends_a_wait_with_its_own_status(
-    server: WebServer, tmp_path: Path, words: list[str], training: dict[str, Any]
+    server: WebServer, tmp_path: Path, training: dict[str, Any]
 ) -> None:
     world = trained_world()
     before = as_object(world)
     world.apply({"suspend": True})
     suspended = as_object(world)
     not_seen = {**before, "metadata": suspended["metadata"], "spec": suspended["spec"]}
-    done = run(server, tmp_path, words, answer(training), answer(not_seen), answer(suspended))
+    done = run(server, tmp_path, WATCH, answer(training), answer(not_seen), answer(suspended))
     assert done.exit_code == 3
     assert done.stderr.splitlines()[-1] == "Error: thrones is suspended: `scriptmodel resume thrones` restarts it"
     assert server.requested.count(PATH) == 3
@@ -199,8 +180,8 @@ def test_a_stuck_object_is_not_stuck_again_before_the_operator_has_handled_the_r
     world = World()
     world.reconcile()
     stuck, requested = as_object(world), {"scriptmodel.dev/reconcile-at": "now"}
-    assert run(server, tmp_path, ["wait"], answer(annotated(stuck, requested)), answer(ready)).exit_code == 0
-    still = run(server, tmp_path, ["wait"], answer(annotated(stuck, requested, lastHandledReconcileAt="now")))
+    assert run(server, tmp_path, WATCH, answer(annotated(stuck, requested)), answer(ready)).exit_code == 0
+    still = run(server, tmp_path, WATCH, answer(annotated(stuck, requested, lastHandledReconcileAt="now")))
     assert "thrones is stalled (CorpusNotFound)" in still.stderr
 
 

@@ -103,7 +103,6 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ["status", "thrones", "-w"],
         ["why", "thrones"],
         ["script", "thrones"],
-        ["wait", "thrones"],
         ["no\x1b[31msuch"],
         ["status", "na\x1bme"],
     ],

@@ -12,7 +12,6 @@ from click.testing import CliRunner
 
 from dev.processes import free_port
 from scriptmodel_cli.main import SECTIONS, main
-from scriptmodel_cli.options import seconds
 from scriptmodel_operator.cli import main as operator
 
 COMMANDS = [
@@ -142,13 +141,6 @@ def test_without_a_kubeconfig_the_error_explains_how_to_name_one(
     monkeypatch.setenv("HOME", str(tmp_path))
     done = CliRunner().invoke(main, ["list"])
     assert done.stderr.startswith("Error: no service account, no KUBECONFIG and no ~/.kube/config: name a file with")
-
-
-def test_a_time_option_accepts_seconds_and_durations_of_kubernetes() -> None:
-    assert [seconds(text) for text in ("90", "0.5", "90s", "1h30m")] == [90, 0.5, 90, 5400]
-    for text in ("soon", "-5", "nan"):
-        with pytest.raises(click.BadParameter, match="not a duration such as 90s"):
-            seconds(text)
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,16 @@
 """What each page shows: at once what the object says, and of Pachyderm and the API server what has been read so far."""
 
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from aiohttp import web
 from click import unstyle
 
 from scriptmodel_cli.commands.why import jobs_of
 from scriptmodel_cli.diagnosis import as_value, events_path, evidence, pods_path
-from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.leaderboard import best_of, ordered, progress_of, rows_of
+from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.options import now
-from scriptmodel_cli.session import parsed
 from scriptmodel_cli.training import Training, epochs, generation, training
-from scriptmodel_cli.trials import TrialReader
 from scriptmodel_cli.ui.model import Model, Place, settings_of
 from scriptmodel_cli.ui.reads import Answer, Reads
 from scriptmodel_cli.ui.scripts import Sample, parts_of, read_parts, read_samples
@@ -88,7 +84,7 @@ async def one_model(request: web.Request) -> Values:
         "m": m,
         "other_pachd": reads.other_pachd(m),
         "why": _evidence(m, reads),
-        "search": _search(m, reads, request.query.get("sort", "")) if m.spec.get("search") else None,
+        "search": _search(m.status.get("search") or {}) if m.spec.get("search") else None,
         "trained": trained,
         "epochs": train.curve.epochs,
         "logs": {"train": train, "generate": generate},
@@ -103,23 +99,10 @@ def _trained(m: Model, reads: Reads) -> Answer[Training]:
     return reads.of(m, "training", lambda pachd: training(pachd, m.found), version, 0 if ended else _LIVE_SECONDS)
 
 
-def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any]:
-    """Return the sentence and the table of a search: of all trials once they are read, else of the ten best."""
-    settled = m.tone != "working"
-    version, every = (m.found["metadata"]["resourceVersion"], 0) if settled else ("", _SLOW_SECONDS)
-    answer = reads.of(m, "trials", lambda gateway: TrialReader(gateway).read(parsed(m.found)), version, every)
-    shown = {**(m.status.get("search") or {}), **(answer.value or {})}
-    trials = shown.get("top") or []
-    with suppress(InputError):  # an address with another column
-        trials = ordered(trials, sort)
-    heads, *rows = rows_of(trials)
-    return {
-        "text": "; ".join(filter(None, (progress_of(shown).strip("."), best_of(shown)))),
-        "warning": f"Only the ten best are shown: {answer.error}" if answer.error and not answer.value else "",
-        "heads": heads,
-        "links": {head: f"?sort={'-' if sort == head.lower() else ''}{quote(head.lower())}#search" for head in heads},
-        "rows": [list(map(unstyle, row)) for row in rows],
-    }
+def _search(search: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sentence and the table of a search, whose report has all trials."""
+    heads, *rows = rows_of(search.get("top") or [])
+    return {"text": progress_of(search).strip("."), "heads": heads, "rows": [[*map(unstyle, row)] for row in rows]}
 
 
 def _evidence(m: Model, reads: Reads) -> dict[str, Any]:

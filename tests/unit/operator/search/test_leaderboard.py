@@ -1,12 +1,10 @@
-"""The trials of a search in a terminal: `scriptmodel search` and `scriptmodel status`."""
+"""The trials of a search in a terminal."""
 
 from typing import Any
 
 import click
-import pytest
 
-from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.leaderboard import best_of, csv_of, ordered, progress_of, rows_of
+from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.text import table
 from tests.unit.operator.terminal import CREATED, as_object, plain
@@ -27,7 +25,6 @@ TRIALS: list[dict[str, Any]] = [
         **{"reason": "diverged", "message": "the loss is not a number\nin epoch 1"},
     },
 ]
-"""One trial has the figures of Pachyderm, one those of the status."""
 
 
 def test_a_table_has_a_column_for_each_parameter_and_none_that_is_empty() -> None:
@@ -42,46 +39,10 @@ def test_a_table_has_a_column_for_each_parameter_and_none_that_is_empty() -> Non
     assert " ".join(table(rows_of(TRIALS[:1]))[0].split()) == head
 
 
-@pytest.mark.parametrize(
-    ("column", "expected"),
-    [
-        *[("", [2, 3, 1]), ("trial", [1, 2, 3]), ("perplexity", [2, 3, 1]), ("-PERPLEXITY", [3, 2, 1])],
-        *[("hiddenunits", [2, 1, 3]), ("-dropout", [1, 2, 3]), ("nats/char", [2, 3, 1]), ("state", [2, 1, 3])],
-    ],
-)
-def test_trials_are_sorted_by_any_column_numbers_by_size_and_what_is_missing_last(
-    column: str, expected: list[int]
-) -> None:
-    assert [trial["trial"] for trial in ordered(TRIALS, column)] == expected
-
-
-def test_an_unknown_column_is_an_error_with_the_closest_one() -> None:
-    with pytest.raises(InputError, match=r"no column 'perplexty' \(did you mean perplexity\?\): sort by trial, state"):
-        ordered(TRIALS, "perplexty")
-
-
-def test_csv_has_the_fields_of_json_and_a_column_for_each_parameter() -> None:
-    assert csv_of(TRIALS).splitlines()[:2] == [
-        "trial,state,epochs,epochsTotal,perplexity,value,dropout,hiddenUnits,seconds,gpuSeconds,reason",
-        "2,complete,8,8,88.06,1.41234,0.31,90,75.2,,",
-    ]
-
-
-def test_a_parameter_with_the_name_of_a_column_is_not_mixed_up_with_it() -> None:
-    trials = [{**TRIALS[0], "parameters": {"epochs": "9"}}]
-    assert [line.split(",")[2:7:4] for line in csv_of(trials).splitlines()] == [
-        ["epochs", "parameters.epochs"],
-        ["8", "9"],
-    ]
-    assert click.unstyle(table(rows_of(trials))[1]).split() == ["2", "complete", "8/8", "88.1", "1.4123", "9", "1m15s"]
-
-
-def test_a_line_has_progress_and_the_best_trial() -> None:
+def test_a_line_has_the_progress() -> None:
     search = {"algorithm": "random", "seconds": 100, "etaSeconds": 300}
     progress = progress_of({**search, "trials": {"total": 3, "complete": 1, "running": 1, "waiting": 0, "failed": 1}})
     assert progress == "random: 1 complete, 1 running, 1 failed; 1m40s of training; 5m0s to go"
-    assert best_of({"top": TRIALS}) == "trial 2 has perplexity 88.1 with dropout 0.31, hiddenUnits 90"
-    assert best_of(search) == best_of({"top": [{**TRIALS[0], "state": "failed"}]}) == ""
 
 
 def test_a_status_shows_the_search() -> None:

@@ -1,20 +1,12 @@
 """What `scriptmodel plan` shows of a search."""
 
-import json
-
-import pytest
-
 from scriptmodel_cli.changes import Preview, render
-from scriptmodel_cli.commands.search import _read
-from scriptmodel_cli.live import Live
 from scriptmodel_cli.trial_changes import trial_changes
-from scriptmodel_cli.trials import TrialReader
-from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.search.trials import Plan, RunInput, plan
 from tests.unit.operator.search.test_plan import UNITS, search
 from tests.unit.operator.search.worlds import RANDOM, search_world
 from tests.unit.operator.search.worlds import search as search_to_its_end
-from tests.unit.operator.terminal import as_object, plain
+from tests.unit.operator.terminal import plain
 from tests.unit.operator.test_preview import planned
 
 
@@ -45,20 +37,13 @@ def test_a_plan_lists_the_trials_that_are_repeated() -> None:
     assert shown(first, first, again=True)[1:] == ["~ repeat 1 trial"]
 
 
-def test_the_trials_of_an_object_are_planned_and_read() -> None:
+def test_the_trials_of_an_object_are_planned() -> None:
     world = search_world(RANDOM)
     found = [change.what for change in planned(world).changes]
     assert found[-1] == "train 3 new trials"
     search_to_its_end(world, {"0002": "diverged"})
     world.written()
     assert planned(world).changes == ()
-    read = TrialReader(world.pachyderm).read(world.model)
-    assert [(each["trial"], each["state"], each["gpuSeconds"]) for each in read["top"]] == [
-        (1, "complete", 8.0),
-        (3, "complete", 8.0),
-        (2, "failed", 8.0),
-    ]
-    assert read["progressPercent"] == 100
     world.want({"search": {**RANDOM["search"], "numTrials": 4}})
     assert [change.what for change in planned(world).changes] == ["train 1 new trial"]
     world.want({**RANDOM, "training": {"image": "other:1"}})
@@ -68,28 +53,3 @@ def test_the_trials_of_an_object_are_planned_and_read() -> None:
         (["update", "pipeline"], "writes a new script"),
         (["repeat", "3"], ""),
     ]
-
-
-def test_the_trials_of_a_running_job_are_read_without_the_name_of_the_cluster() -> None:
-    world = search_world(RANDOM)
-    world.reconcile()
-    started = {"event": "start", "trial": "0002", "epochs": 8}
-    progress = {"event": "progress", "trial": "0002", "epoch": 3, "epochs": 8, "fraction": 0.5, "perplexity": 90.5}
-    world.pachyderm.run(world.train, [json.dumps(started), json.dumps(progress)])
-    read = TrialReader(world.pachyderm).read(world.model)
-    assert {each["trial"]: each["state"] for each in read["top"]} == {1: "waiting", 2: "running", 3: "waiting"}
-
-
-def test_an_outage_of_pachyderm_is_noted_once_and_what_was_read_before_is_shown(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    world, live = search_world(RANDOM), Live()
-    world.reconcile()
-    found, reader = as_object(world), TrialReader(world.pachyderm)
-    before = _read(reader, found, {}, live)
-    world.pachyderm.fault = lambda call: UnavailableError(call, "gone")
-    shown = _read(reader, found, before, live)
-    assert _read(reader, found, shown, live)["top"] == before["top"]
-    assert capsys.readouterr().err == "list_projects: gone; retrying\n"
-    with pytest.raises(UnavailableError):
-        _read(reader, found, before, None)
