@@ -146,7 +146,7 @@ def test_a_plan_that_cannot_be_made_is_one_line_and_exits_with_2(
     assert "it would be stalled: CorpusNotFound" in stuck.stdout
     away = Command(cluster, f"127.0.0.1:{free_port()}")
     for done, words in (
-        (away("plan", "-f", tmp_path / "model.yaml"), "reading the id of the server: "),
+        (away("plan", "-f", tmp_path / "model.yaml"), "reading the id of the engine: "),
         (
             command("plan", "-f", written(tmp_path, {**missing, "model": {"preset": "huge"}})),
             'Unsupported value: "huge"',

@@ -201,7 +201,7 @@ def test_an_object_of_another_engine_stops_and_says_so(cluster: Running, team: N
     team.kubectl("annotate", "scriptmodel", "castle", f"{ENGINE}=pachyderm/{'0' * 32}", "--overwrite")
     found = team.reason("castle", "OtherEngine", 60)
     message = condition(found)["message"]
-    assert "its pipelines were made on Pachyderm 00000000, but the operator is connected to" in message
+    assert "its steps were made on Pachyderm 00000000, but the operator is connected to" in message
     team.kubectl("patch", "scriptmodel", "castle", "--type=merge", '--patch={"spec":{"generation":{"words":30}}}')
     team.reason("castle", "OtherEngine", 60)
     assert stages(cluster, "castle") == before

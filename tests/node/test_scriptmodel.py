@@ -55,7 +55,7 @@ def shelf(cluster: Running, release: Release, current: Path) -> Iterator[Namespa
 def test_a_person_gets_from_a_folder_of_plays_to_a_script(cluster: Running, shelf: Namespace, tmp_path: Path) -> None:
     writer = person(cluster, WRITERS, tmp_path)
     writer.push({"castle.txt": play(60)}, "shakespeare")
-    assert "create pipeline" in refused(writer, 1, "plan", f"--filename={SAMPLE}")
+    assert "create step" in refused(writer, 1, "plan", f"--filename={SAMPLE}")
     cluster.kubectl("apply", f"--filename={SAMPLE}", f"--namespace={SHELF}", f"--kubeconfig={writer.kubeconfig}")
     shelf.ready("shakespeare", 300)
     assert "[ HAMLET ]: " in writer.scriptmodel("script", "shakespeare")

@@ -78,8 +78,8 @@ def why(found: Object, now: datetime, **seen: Any) -> list[str]:
     for (kind, *others), rows in evidence(found, now, **seen):
         if rows:
             lines += ["", *table([(kind, *others), *rows])]
-        elif kind == "PIPELINE":
-            lines += ["", "No pipelines."]
+        elif kind == "STEP":
+            lines += ["", "Nothing was made for it yet."]
     return lines
 
 
@@ -95,7 +95,7 @@ def evidence(
     """Return headers and rows of stages, pipelines, jobs, pods and events; messages are cut to `widest`."""
     return [
         (("STAGE", "DONE", "WHY", "SINCE", "MESSAGE"), list(_stages(found, now, widest))),
-        (("PIPELINE", "VERSION", "STATE", "REASON"), list(_pipelines(found, widest))),
+        (("STEP", "VERSION", "STATE", "REASON"), list(_pipelines(found, widest))),
         (JOB_HEADERS, list(jobs)),
         (("POD", "PHASE", "AGE", "REASON"), list(_pods(pods, now))),
         (("EVENT", "AGE", "MESSAGE"), list(_events(events, now, widest))),

@@ -22,11 +22,11 @@ SECTIONS = {
         "ui": ("scriptmodel_cli.ui.command:ui", "Show ScriptModels in the browser, and write with a model."),
     },
     "Change": {
-        "plan": (f"{COMMANDS}.plan:plan", "Show what would change in Pachyderm, without changing it."),
-        "push": (f"{COMMANDS}.push:push", "Upload a corpus to a Pachyderm repo as one commit."),
+        "plan": (f"{COMMANDS}.plan:plan", "Show what applying a ScriptModel would change, without changing it."),
+        "push": (f"{COMMANDS}.push:push", "Upload a corpus as one commit of a repo."),
         "retrain": (f"{COMMANDS}.lifecycle:retrain", "Train again with the same spec."),
-        "suspend": (f"{COMMANDS}.lifecycle:suspend", "Stop the pipelines of a ScriptModel."),
-        "resume": (f"{COMMANDS}.lifecycle:resume", "Restart the pipelines of a suspended ScriptModel."),
+        "suspend": (f"{COMMANDS}.lifecycle:suspend", "Stop the steps of a ScriptModel."),
+        "resume": (f"{COMMANDS}.lifecycle:resume", "Restart the steps of a suspended ScriptModel."),
     },
     "Without a cluster": {
         "write": (f"{LOCAL}.write:write", "Train on a folder of plays and write a script."),

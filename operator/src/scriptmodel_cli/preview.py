@@ -84,7 +84,7 @@ def _later_changes(observed: Observed, state: ModelState) -> Iterator[Change]:
         case Applying(difference=difference):
             yield from (_later(deferred, view) for deferred in difference.deferred)
             # an update leaves a pipeline stopped; the next reconcile starts it
-            yield from (Change(">", f"start pipeline {observed.info.ref}") for observed in view.stopped)
+            yield from (Change(">", f"start step {observed.info.ref}") for observed in view.stopped)
         case Applied(difference=difference):
             yield from (_later(deferred, view) for deferred in difference.deferred)
         case _:
@@ -153,7 +153,7 @@ def _pipeline(change: PipelineChange, view: ModelView) -> Change:
     apply, why, observed = change.apply, change.why, _observed(change.ref, view)
     fields = field_changes(submitted_spec(observed.info) if observed else None, apply.spec)
     if observed is None:
-        return Change("+", f"create pipeline {apply.spec.ref}", why, fields=fields)
+        return Change("+", f"create step {apply.spec.ref}", why, fields=fields)
     again = "selects the best model" if observed is view.select else "writes a new script"
     if observed is view.train:
         again = "trains again from the first epoch"
@@ -166,7 +166,7 @@ def _pipeline(change: PipelineChange, view: ModelView) -> Change:
         effect += (
             f"; the running job {job} resumes from its checkpoint" if resumes else f"; kills the running job {job}"
         )
-    return Change("~", f"update pipeline {apply.spec.ref} to version {observed.info.version + 1}", why, effect, fields)
+    return Change("~", f"update step {apply.spec.ref} to version {observed.info.version + 1}", why, effect, fields)
 
 
 def _later(change: PipelineChange, view: ModelView) -> Change:

@@ -26,7 +26,7 @@ def test_why_gives_the_verdict_and_the_next_step_first() -> None:
     assert lines[0].startswith("Stalled (CorpusNotFound): corpus repo default/plays does not exist")
     assert lines[1] == "CorpusNotFound means: The corpus repo does not exist."
     assert lines[2] == "Next: scriptmodel push PATH --repo plays --project default --branch master --create -n ml"
-    assert "No pipelines." in lines
+    assert "Nothing was made for it yet." in lines
     assert lines[-1].split() == ["CorpusNotFound", "0s", "note"]
 
 
@@ -34,7 +34,7 @@ def test_why_does_not_say_that_a_suspended_object_is_worked_on() -> None:
     world = trained_world()
     world.apply({"suspend": True})
     first = click.unstyle(why(as_object(world), CREATED)[0])
-    assert first == "Not ready (Suspended): pipelines are stopped because spec.suspend is true"
+    assert first == "Not ready (Suspended): steps are stopped because spec.suspend is true"
 
 
 def test_why_is_a_value_for_programs() -> None:

@@ -44,7 +44,7 @@ async def test_another_engine_is_reported_and_left_alone_until_the_record_is_rem
         with pytest.raises(RetryError):
             await found.reconciler.reconcile(KEY)
         assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
-        words = "its pipelines were made on localpach a, but the operator is connected to Pachyderm b, where nothing is"
+        words = "its steps were made on localpach a, but the operator is connected to Pachyderm b, where nothing is"
         assert message(kube).startswith(words)
         assert b'scriptmodel_other_engine{name="thrones",namespace="ml"} 1.0' in found.reconciler.metrics.render()
 

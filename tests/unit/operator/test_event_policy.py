@@ -122,11 +122,11 @@ def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -> None
     """Events are written before the status that they belong to."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
-    assert note_of(world) == f"asking the server to create pipeline {world.train}; create pipeline {world.generate}"
+    assert note_of(world) == f"asking the engine to create step {world.train}; create step {world.generate}"
 
 
 def test_an_update_is_recorded_with_its_cause() -> None:
     world = trained_world()
     world.pachyderm.edit(world.generate, tries=7)
-    requested = f"update pipeline {world.generate} (somebody else changed it), computing nothing again"
-    assert note_of(world) == f"asking the server to {requested}"
+    requested = f"update step {world.generate} (somebody else changed it), computing nothing again"
+    assert note_of(world) == f"asking the engine to {requested}"

@@ -194,11 +194,11 @@ def test_an_unreadable_cluster_id_is_reported_with_the_option_to_set_it(
     assert done.exit_code == 2
     assert done.stderr == "Error: reading namespace kube-system: no (HTTP 403): give its uid as --cluster-id\n"
     done = run(server, tmp_path, ["plan", "--pachd=127.0.0.1:1", "--cluster-id=id"], answer(found))
-    assert "reading the id of the server" in done.stderr
+    assert "reading the id of the engine" in done.stderr
     release = {"metadata": {"name": "one"}, "data": {"pachd": "pachd:1", "clusterId": "blue"}}
     server.answers["/api/v1/namespaces/kube-public/configmaps"] = replying(200, {"items": [release]})
     done = run(server, tmp_path, ["plan", "--pachd=127.0.0.1:1"], answer(found))
-    assert "reading the id of the server" in done.stderr, "what the release publishes is the id"
+    assert "reading the id of the engine" in done.stderr, "what the release publishes is the id"
 
 
 @pytest.mark.parametrize("words", [["status"], ["list"], ["plan"]], ids=" ".join)

@@ -157,7 +157,7 @@ def test_a_base_that_was_deleted_and_created_again_is_followed() -> None:
     ("spec", "reason", "words"),
     [
         (FROM_REPO, "BaseNotFound", "base model default/models@master does not exist"),
-        (FROM_OBJECT, "BaseNotFound", "base ScriptModel shakespeare with pipelines in project default does not exist"),
+        (FROM_OBJECT, "BaseNotFound", "base ScriptModel shakespeare with steps in project default does not exist"),
         (
             {"model": {"from": {"scriptModel": "thrones"}}},
             "BaseNotFound",

@@ -239,7 +239,7 @@ def test_a_job_that_a_suspension_stopped_asks_for_no_change_of_the_spec() -> Non
     world = started_world()
     world.pachyderm.run(world.train)
     world.apply({"suspend": True})
-    words = "resume the object or start its pipeline (job"
+    words = "resume the object (job"
     assert words in world.condition("Trained")["message"]
     world.apply({})
     world.pachyderm.succeed(world.train)

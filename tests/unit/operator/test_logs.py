@@ -72,4 +72,4 @@ async def test_every_line_about_an_object_carries_its_reference(caplog: pytest.L
         lines = [record for record in caplog.records if record.getMessage().startswith("ml/thrones: ")]
     assert {record.__dict__.get("object") for record in lines} == {KEY}
     text = " ".join(record.getMessage() for record in lines)
-    assert all(word in text for word in ("create pipeline", "deleting pipeline", "released", "was not recorded")), text
+    assert all(word in text for word in ("create step", "deleting step", "released", "was not recorded")), text

@@ -36,13 +36,13 @@ def test_a_new_object_creates_both_pipelines_with_all_their_fields() -> None:
     world.pachyderm.put(world.corpus, PLAYS)
     found = planned(world, image="trainer:1")
     assert [change.what for change in found.changes] == [
-        f"create pipeline {world.train}",
-        f"create pipeline {world.generate}",
+        f"create step {world.train}",
+        f"create step {world.generate}",
     ]
     assert FieldChange("image", "", "trainer:1") in found.changes[0].fields
     assert FieldChange("input", "", "corpus: default/plays@master:/") in found.changes[0].fields
     assert FieldChange("--preset", "", "test") in found.changes[0].fields
-    assert f"+ create pipeline {world.train} (it does not exist)" in reported(found)
+    assert f"+ create step {world.train} (it does not exist)" in reported(found)
 
 
 def test_without_an_image_option_the_plan_names_the_operators_default() -> None:
@@ -64,7 +64,7 @@ def test_another_preset_is_one_field_and_trains_again() -> None:
     assert fields(train) == [FieldChange("--preset", "test", "small"), FieldChange("--set epochs", "", "2")]
     assert train.effect == "trains again from the first epoch"
     text = reported(planned(world))
-    assert f"~ update pipeline {world.train} to version 2 (the spec changed)" in text
+    assert f"~ update step {world.train} to version 2 (the spec changed)" in text
     assert "--preset            test → small" in text
     assert "--set epochs        (none) → 2" in text
 
@@ -73,7 +73,7 @@ def test_another_generation_writes_a_new_script_and_does_not_train() -> None:
     world = trained_world()
     world.want({"generation": {"words": 5, "prompt": "Winter is"}})
     (generate,) = planned(world).changes
-    assert generate.what.startswith(f"update pipeline {world.generate}")
+    assert generate.what.startswith(f"update step {world.generate}")
     assert generate.effect == "writes a new script"
     assert fields(generate) == [FieldChange("--words", "1000", "5"), FieldChange("--prompt", "", "Winter is")]
 
@@ -110,7 +110,7 @@ def test_a_config_map_is_committed_first_and_the_following_changes_are_shown() -
     world = World(model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}))
     found = planned(world, source={"/a.txt": b"A: b\n"})
     names = [change.what.partition(" default/")[0] for change in found.changes]
-    assert names == ["create repo", "create pipeline", "create pipeline"]
+    assert names == ["create repo", "create step", "create step"]
     world.source = {"/a.txt": b"A: b\n"}
     world.reconcile()
     world.written()
@@ -141,9 +141,9 @@ def test_a_suspended_pipeline_is_updated_and_then_started() -> None:
     world.written()
     world.want({"generation": {"words": 5}})
     assert [change.what for change in planned(world).changes] == [
-        f"update pipeline {world.generate} to version 2",
-        f"start pipeline {world.train}",
-        f"start pipeline {world.generate}",
+        f"update step {world.generate} to version 2",
+        f"start step {world.train}",
+        f"start step {world.generate}",
     ]
 
 
@@ -151,14 +151,14 @@ def test_suspension_stops_and_deletion_removes() -> None:
     world = trained_world()
     world.want({"suspend": True})
     assert [change.what for change in planned(world).changes] == [
-        f"stop pipeline {world.generate}",
-        f"stop pipeline {world.train}",
+        f"stop step {world.generate}",
+        f"stop step {world.train}",
     ]
     world.model = replace(world.model, deleting=True)
     found = planned(world)
     assert [change.what for change in found.changes] == [
-        f"delete pipeline {world.generate}",
-        f"delete pipeline {world.train}",
+        f"delete step {world.generate}",
+        f"delete step {world.train}",
     ]
     assert "is being deleted (Delete)" in found.title
     world.want({"deletionPolicy": "Orphan"})
@@ -190,7 +190,7 @@ def test_the_copy_of_a_base_model_and_what_follows_it_are_planned() -> None:
     repo, copied, train, _generate = (change.what for change in planned(world).changes)
     assert repo.startswith("create repo default/thrones-")
     assert copied.startswith(f"copy the base model default/models@{commit[:8]} into default/thrones-")
-    assert train.startswith("create pipeline")
+    assert train.startswith("create step")
     assert "--from" in text
     assert "base: default/thrones-" in text
     assert world.written() == []

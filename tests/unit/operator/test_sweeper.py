@@ -41,8 +41,8 @@ async def test_an_unavailable_pachyderm_and_its_return_are_each_logged_once(
     task.cancel()
     calls.close()
     assert caplog.messages == [
-        "the server of the pipelines does not answer, retrying: listing transactions: connection refused",
-        "the server of the pipelines answers",
+        "the engine does not answer, retrying: listing transactions: connection refused",
+        "the engine answers",
     ]
 
 

@@ -38,7 +38,7 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
         pipeline = refs.generate if generate else refs.train
         job = reported_job(gateway, pipeline)
         if job is None:
-            raise click.ClickException(f"pipeline {pipeline} has no job yet: see `scriptmodel why {name}`")
+            raise click.ClickException(f"{pipeline} has no job yet: see `scriptmodel why {name}`")
         try:
             for line in lines_of(gateway, job.ref, follow=follow, raw=raw):
                 emit(f"{line}\n") if raw else say([line])

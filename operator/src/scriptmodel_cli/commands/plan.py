@@ -77,7 +77,7 @@ def plan(
 ) -> None:
     """Show what would change in Pachyderm if FILE were applied, or which changes of NAME are pending.
 
-    Nothing is written to Kubernetes or Pachyderm: the API server validates the file in a dry run, and the operator's
+    Nothing is written: the API server validates the file in a dry run, and the operator's
     own planner computes the changes. Exit status: 0 no changes, 1 changes, 2 it would be stalled, or an error.
 
     \b

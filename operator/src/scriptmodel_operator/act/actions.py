@@ -30,9 +30,9 @@ class PipelineChange:
 
     def describe(self) -> str:
         if not self.apply.update:
-            return f"create pipeline {self.ref}"
+            return f"create step {self.ref}"
         how = "computing everything again" if self.apply.reprocess else "computing nothing again"
-        return f"update pipeline {self.ref} ({self.why}), {how}"
+        return f"update step {self.ref} ({self.why}), {how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ApplyPipelines:
     changes: tuple[PipelineChange, ...]
 
     def describe(self) -> str:
-        return "asking the server to " + "; ".join(change.describe() for change in self.changes)
+        return "asking the engine to " + "; ".join(change.describe() for change in self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class StartPipeline:
     """The newest job at the time somebody stopped the pipeline; empty if spec.suspend stopped it."""
 
     def describe(self) -> str:
-        return f"starting pipeline {self.ref}" + (" (somebody stopped it)" if self.stopped_after else "")
+        return f"starting step {self.ref}" + (" (somebody stopped it)" if self.stopped_after else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class StopPipeline:
     ref: PipelineRef
 
     def describe(self) -> str:
-        return f"stopping pipeline {self.ref}"
+        return f"stopping step {self.ref}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class DeletePipeline:
     keep_repo: bool
 
     def describe(self) -> str:
-        return f"deleting pipeline {self.ref}" + (", keeping its repo" if self.keep_repo else "")
+        return f"deleting step {self.ref}" + (", keeping its repo" if self.keep_repo else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ class Reason(StrEnum):
 
     # Progress, in order.
     PENDING = "Pending", "On CorpusReady, Trained and Generated: nothing of the stage has been observed yet."
-    CREATING = "Creating", "The pipelines are being created."
+    CREATING = "Creating", "Its steps are being created."
     UPDATING = (
         "Updating",
-        "The spec changed, or somebody else changed or stopped a pipeline; the pipelines are being updated.",
+        "The spec changed, or somebody else changed or stopped a step; the steps are being updated.",
     )
     UPDATE_DEFERRED = (
         "UpdateDeferred",
@@ -43,7 +43,7 @@ class Reason(StrEnum):
     TRAINING = "Training", "The train job is running."
     WORKER_ERROR = (
         "WorkerError",
-        "Pachyderm's worker cannot read the inputs or store the output of the job and repeats it from the beginning, "
+        "The worker cannot read the inputs or store the output of the job and repeats it from the beginning, "
         "without limit; the message has its error.",
     )
     TRAINED = "Trained", "A model of the newest corpus commit and the newest spec exists."
@@ -75,7 +75,7 @@ class Reason(StrEnum):
     CORPUS_BRANCH_NOT_FOUND = "CorpusBranchNotFound", "The corpus repo has no such branch."
     CORPUS_EMPTY = "CorpusEmpty", "The newest commit of the corpus branch has no bytes."
     CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound", "A ConfigMap that the spec names, or its key, does not exist."
-    DOWNLOAD_FAILED = "DownloadFailed", "Pachyderm could not fetch a URL of the corpus; the message has the error."
+    DOWNLOAD_FAILED = "DownloadFailed", "A URL of the corpus could not be fetched; the message has the error."
     TRAINING_WARNING = (
         "TrainingWarning",
         "Event only: training continues under a condition that needs attention, such as a corpus "
@@ -83,26 +83,26 @@ class Reason(StrEnum):
     )
     RESUMED = "Resumed", "Event only: a restarted worker continues the training from its checkpoint."
     WORKER_LOST = "WorkerLost", "Event only: a worker was lost, or its attempt failed; the message has what it costs."
-    CORPUS_FAILED = "CorpusFailed", "Pachyderm could not finish the newest commit of the corpus."
+    CORPUS_FAILED = "CorpusFailed", "The newest commit of the corpus could not be finished."
     BASE_NOT_FOUND = "BaseNotFound", "The model to start from (spec.model.from) does not exist."
     BASE_INVALID = (
         "BaseInvalid",
         "What spec.model.from names is not a model directory, or to follow it would train without end.",
     )
     WAITING_FOR_BASE = "WaitingForBase", "The model to start from (spec.model.from) is not trained yet."
-    NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
+    NAME_CONFLICT = "NameConflict", "A step or repo of the needed name belongs to somebody else."
     OTHER_ENGINE = (
         "OtherEngine",
-        "The object's pipelines were made on another Pachyderm, or in another bucket, than the operator has; nothing "
+        "The object's steps were made on another Pachyderm, or in another bucket, than the operator has; nothing "
         "is created or deleted there.",
     )
     RETAINED_REPOS = ("RetainedRepos", "Output repos kept by an earlier deletion block the names of the pipelines.")
     PIPELINE_LIMIT = (
         "PipelineLimit",
-        "The server's limits do not allow the object's pipelines (two, three with a search), or so many workers.",
+        "Pachyderm's limits do not allow the object's pipelines (two, three with a search), or so many workers.",
     )
     REFUSED = "Refused", "Pachyderm or the bucket refused a request; the message has its error."
-    PIPELINE_FAILED = "PipelineFailed", "Kubernetes refused the resources of a pipeline."
+    PIPELINE_FAILED = "PipelineFailed", "Kubernetes refused the resources of a step."
     TRAINING_FAILED = "TrainingFailed", "The train job failed; the message has the trainer's error."
     GENERATION_FAILED = "GenerationFailed", "The generate job failed; the message has the trainer's error."
     JOB_STOPPED = "JobStopped", "Somebody stopped the job before it ended."
@@ -116,9 +116,9 @@ class Reason(StrEnum):
         "Pachyderm or the bucket does not answer, or fails internally; the operator keeps retrying.",
     )
     RETRYING = "Retrying", "A call failed and is being retried; the message has the error."
-    SUSPENDED = "Suspended", "spec.suspend is true: pipelines are stopped."
-    DELETING = "Deleting", "The object is being deleted; its pipelines and repos are deleted first."
-    DELETION_BLOCKED = "DeletionBlocked", "Another pipeline reads the object's repos; nothing has been deleted."
+    SUSPENDED = "Suspended", "spec.suspend is true: its steps are stopped."
+    DELETING = "Deleting", "The object is being deleted; what was made for it is deleted first."
+    DELETION_BLOCKED = "DeletionBlocked", "Another pipeline or ScriptModel reads what the object made; nothing has been deleted."
 
     # Conditions that are False because all is well, or that do not apply yet.
     SUCCEEDED = "Succeeded", "Nothing is left to do."

@@ -23,11 +23,11 @@ async def sweep(gateway: Gateway, calls: Calls, is_ours: Callable[[Owner], bool]
         except EngineError as error:
             # Warn once: afterwards the status of each object reports it. Without an object, nothing else does.
             level = logging.DEBUG if unreachable else logging.WARNING
-            log.log(level, "the server of the pipelines does not answer, retrying: %s", error)
+            log.log(level, "the engine does not answer, retrying: %s", error)
             unreachable = True
             await asyncio.sleep(RETRY_SECONDS)
         else:
             if unreachable:
-                log.info("the server of the pipelines answers")
+                log.info("the engine answers")
             unreachable = False
             await asyncio.sleep(INTERVAL_SECONDS)

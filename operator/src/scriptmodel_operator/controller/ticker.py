@@ -57,12 +57,12 @@ class Ticker:
             snapshot = await self._snapshots.latest(time.monotonic() - self._interval / 2)
         except EngineError as error:
             if self._reachable:
-                log.warning("the server of the pipelines does not answer: %s", error)
+                log.warning("the engine does not answer: %s", error)
                 self._requeue_all()
             self._reachable = False
             return
         if not self._reachable:
-            log.info("the server of the pipelines answers again")
+            log.info("the engine answers again")
             self._requeue_all()
         self._reachable = True
         await self._requeue_changed(snapshot)

@@ -57,7 +57,7 @@ class OtherEngineError(EngineError):
     """The object's pipelines were made on another engine than the one that answers."""
 
     def __init__(self, recorded: str, found: str) -> None:
-        super().__init__("reading the id of the server", f"it is {found}, not {recorded}")
+        super().__init__("reading the id of the engine", f"it is {found}, not {recorded}")
         self.recorded = recorded
         self.found = found
 

@@ -43,11 +43,11 @@ def refusal(models: list[dict[str, Any]], namespaces: tuple[str, ...], let_go: s
     deletions = "".join(f"    kubectl delete scriptmodels --all {place}\n" for place in places)
     watched = "".join(f" --namespace {each}" for each in namespaces)
     return (
-        f"{len(models)} ScriptModel(s) still exist: {names}. Without the operator, their pipelines would stay "
+        f"{len(models)} ScriptModel(s) still exist: {names}. Without the operator, what was made for them would stay "
         "and deleting them would hang.\n"
         "Delete them while the operator runs, each by its own deletionPolicy:\n"
         f"{deletions}"
-        "or let go of them, which leaves objects, pipelines and repos as they are:\n"
+        "or let go of them, which leaves objects and what was made for them as they are:\n"
         f"    {let_go or f'scriptmodel-operator before-uninstall --policy orphan{watched}'}"
     )
 

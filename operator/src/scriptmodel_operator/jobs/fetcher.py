@@ -159,10 +159,10 @@ class Web:
         """Check where a request goes. A name is checked again once it is resolved."""
         shown, host = without_query(str(url))[:_LONGEST], (url.raw_host or "").lower()[:_LONGEST]
         if url.scheme not in ("http", "https"):
-            raise FetchError(f"it redirects to {shown!r}, which is neither http nor https")
+            raise FetchError(f"it leads to {shown!r}, which is neither http nor https")
         if not {host, ANY_HOST} & set(self.document.hosts):
             allow = allowing("download", host)
-            raise FetchError(f"it redirects to {shown!r}, a host that is not allowed: use another address, or {allow}")
+            raise FetchError(f"it leads to {shown!r}, a host that is not allowed: use another address, or {allow}")
         if host not in self.document.hosts and not _is_public(host):
             raise FetchError(_private(host))
 
@@ -170,7 +170,7 @@ class Web:
 def _words(error: Exception) -> str:
     """Return an error without addresses, whose queries may be secret."""
     if isinstance(error, aiohttp.InvalidURL):
-        return "it redirects to what is no address"
+        return "it leads to what is no address"
     text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
     return (text or type(error).__name__)[:_LONGEST]
 

@@ -200,7 +200,7 @@ class PachydermGateway:
         return self._read_version("asking pachd for its version")
 
     def engine(self) -> str:
-        what = "reading the id of the server"
+        what = "reading the id of the engine"
         kind = LOCALPACH if self._read_version(what).localpach else PACHYDERM
         found = self._call(what, self._stubs.admin.InspectCluster, admin.InspectClusterRequest())
         return f"{kind}/{found.id}" if found.id else ""

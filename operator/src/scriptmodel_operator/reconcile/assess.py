@@ -163,7 +163,7 @@ def _corpus(view: ModelView, namespace: str) -> Condition:
         return corpus_stage(view.corpus, namespace)
     commits = view.models.reported
     if commits is None or commits.corpus is None:
-        return Condition(Reason.PROGRESSING, "the train pipeline has not read the corpus yet", ConditionStatus.UNKNOWN)
+        return Condition(Reason.PROGRESSING, "the train step has not read the corpus yet", ConditionStatus.UNKNOWN)
     if view.train is not None and commits.corpus_open:
         return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(view.train, commits))
     if commits.corpus_info is not None and commits.corpus_info.error:

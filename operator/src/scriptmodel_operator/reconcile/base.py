@@ -67,4 +67,4 @@ def _named(model: ScriptModel) -> str:
         return "the last model"
     if base.repo is not None:
         return f"base model {base.repo.project}/{base.repo.name}@{base.repo.branch}"
-    return f"base ScriptModel {base.script_model} with pipelines in project {model.spec.pachyderm.project}"
+    return f"base ScriptModel {base.script_model} with steps in project {model.spec.pachyderm.project}"

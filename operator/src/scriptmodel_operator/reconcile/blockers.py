@@ -25,7 +25,7 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
     needed = (view.train, view.select if view.refs.selects else None, view.generate)
     for seen in needed:
         if seen and not model.may_write(seen.ownership):
-            return conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
+            return conflict(model, f"step {seen.info.ref}", seen.ownership, seen.mark)
     if view.owned.retained:
         names = ", ".join(str(repo.ref) for repo in view.owned.retained)
         commands = "; ".join(repo.delete_command for repo in view.owned.retained)

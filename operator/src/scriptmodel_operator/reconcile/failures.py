@@ -12,7 +12,7 @@ from scriptmodel_operator.engine.errors import (
     UnavailableError,
 )
 
-DELETING = Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
+DELETING = Problem(Reason.DELETING, "its steps are being deleted", stalled=False)
 FAILURES_UNTIL_STALLED = 5
 """Failures in a row. The operator keeps retrying, but reports that it is stuck."""
 
@@ -20,7 +20,7 @@ FAILURES_UNTIL_STALLED = 5
 def invalid_spec(error: str, *, deleting: bool) -> Problem:
     """Return the problem of an object that this version cannot read."""
     text = f"{error}: the CustomResourceDefinition and the operator are of different versions"
-    orphan = ", or set deletionPolicy: Orphan to leave its pipelines" if deleting else ""
+    orphan = ", or set deletionPolicy: Orphan to leave its steps" if deleting else ""
     return Problem(Reason.INVALID_SPEC, f"{text}; upgrade the older{orphan}")
 
 
@@ -48,7 +48,7 @@ def problem_of(
         case OtherEngineError():
             return Problem(
                 Reason.OTHER_ENGINE,
-                f"its pipelines were made on {engine_with_id(error.recorded)}, but the operator is connected to "
+                f"its steps were made on {engine_with_id(error.recorded)}, but the operator is connected to "
                 f"{engine_with_id(error.found)}, where nothing is created or deleted: correct the operator's --pachd "
                 f"or --storage, or to start anew here, remove the annotation {ENGINE} of this object{hint}",
             )

@@ -39,8 +39,8 @@ _SELECTION = _TRAINING._replace(name="selecting the best model", verb="select")
 _GENERATION = _Work(
     "generation", "write", Reason.GENERATION_FAILED, "change spec.generation, if only its seed; the model is kept"
 )
-_STARTED = "resume the object or start its pipeline"
-"""What makes another job of a pipeline that is stopped."""
+_STARTED = "resume the object"
+"""What makes another job of a step that is stopped."""
 
 
 def training_stage(view: ModelView, previous: ScriptModelStatus, running: str) -> Condition:
@@ -50,7 +50,7 @@ def training_stage(view: ModelView, previous: ScriptModelStatus, running: str) -
     """
     train = view.train
     if train is None:
-        return Condition(Reason.CREATING, "the train pipeline is being created")
+        return Condition(Reason.CREATING, "the train step is being created")
     if train.info.state is PipelineState.FAILURE:
         return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(train))
     job = train.newest
@@ -81,7 +81,7 @@ def _selected(view: ModelView, job: JobInfo, reported: JobFailure | None) -> Con
     """Return the stage after a train job of many runs that succeeded."""
     runs, select = view.runs, view.select
     if runs is None or select is None:
-        return Condition(Reason.CREATING, "the select pipeline is being created")
+        return Condition(Reason.CREATING, "the select step is being created")
     if runs.unfinished:
         return runs.unfinished
     if select.info.state is PipelineState.FAILURE:
@@ -172,7 +172,7 @@ def generation_stage(view: ModelView, trained: Condition, previous: ScriptModelS
     """Return how far generation is. Done means that the newest job read the newest model and wrote a script."""
     generate = view.generate
     if generate is None:
-        return Condition(Reason.CREATING, "the generate pipeline is being created")
+        return Condition(Reason.CREATING, "the generate step is being created")
     if not trained.done:
         return Condition(Reason.NOT_STARTED, "training comes first")
     if generate.info.state is PipelineState.FAILURE:
@@ -256,6 +256,6 @@ def _ended(job: JobInfo, known: JobFailure | None, work: _Work, claim: str = "")
 
 def _pipeline_failed(seen: PipelineView) -> str:
     return (
-        f"pipeline {seen.info.ref} cannot run: {seen.info.reason or 'no reason given'}. "
-        "Correct the spec: an update starts the pipeline again"
+        f"{seen.info.ref} cannot run: {seen.info.reason or 'no reason given'}. "
+        "Correct the spec: an update starts it again"
     )

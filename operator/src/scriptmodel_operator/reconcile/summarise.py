@@ -17,7 +17,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.reconcile.difference import Difference
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
 
-STOPPING = Problem(Reason.SUSPENDED, "pipelines are being stopped because spec.suspend is true", stalled=False)
+STOPPING = Problem(Reason.SUSPENDED, "steps are being stopped because spec.suspend is true", stalled=False)
 _STAGES = (ConditionType.CORPUS_READY, ConditionType.TRAINED, ConditionType.GENERATED)
 
 
@@ -27,14 +27,14 @@ def summary(state: ModelState) -> dict[ConditionType, Condition]:
         case Blocked(problem=problem):
             return _of_problem(problem)
         case Suspended():
-            text = "pipelines are stopped because spec.suspend is true"
+            text = "steps are stopped because spec.suspend is true"
             return _summary(False, Reason.SUSPENDED, text, reconciling=False)
         case Ingesting(message=message):
             return _summary(False, Reason.INGESTING, message)
         case Applying(difference=difference):
             creating = all(change.kind is ChangeKind.CREATE for change in difference.now)
             what = ", ".join(f"{change.ref} ({change.why})" for change in difference.now)
-            return _summary(False, Reason.CREATING if creating else Reason.UPDATING, f"writing pipelines {what}")
+            return _summary(False, Reason.CREATING if creating else Reason.UPDATING, f"writing steps {what}")
         case Applied(stages=stages):
             return _unfinished(stage, state.difference) if (stage := stages.first_unfinished) else _settled(state)
         case _:

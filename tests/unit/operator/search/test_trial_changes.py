@@ -48,8 +48,8 @@ def test_the_trials_of_an_object_are_planned() -> None:
     assert [change.what for change in planned(world).changes] == ["train 1 new trial"]
     world.want({**RANDOM, "training": {"image": "other:1"}})
     assert [(change.what.split()[:2], change.effect) for change in planned(world).changes] == [
-        (["update", "pipeline"], "trains again from the first epoch"),
-        (["update", "pipeline"], "selects the best model"),
-        (["update", "pipeline"], "writes a new script"),
+        (["update", "step"], "trains again from the first epoch"),
+        (["update", "step"], "selects the best model"),
+        (["update", "step"], "writes a new script"),
         (["repeat", "3"], ""),
     ]
