@@ -118,7 +118,10 @@ class Reason(StrEnum):
     RETRYING = "Retrying", "A call failed and is being retried; the message has the error."
     SUSPENDED = "Suspended", "spec.suspend is true: its steps are stopped."
     DELETING = "Deleting", "The object is being deleted; what was made for it is deleted first."
-    DELETION_BLOCKED = "DeletionBlocked", "Another pipeline or ScriptModel reads what the object made; nothing has been deleted."
+    DELETION_BLOCKED = (
+        "DeletionBlocked",
+        "Another pipeline or ScriptModel reads what the object made; nothing has been deleted.",
+    )
 
     # Conditions that are False because all is well, or that do not apply yet.
     SUCCEEDED = "Succeeded", "Nothing is left to do."
