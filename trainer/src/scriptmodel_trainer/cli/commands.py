@@ -298,8 +298,6 @@ given [FILE|URL|NAME]  packed base to check and install in the user's folder, or
         f"""
 model {_MODEL}
 {_ADDRESS.format(port=8000)}
---max-tokens N  most words of a completion [default: 2000]
---queue N  most completions in progress or waiting [default: 64]
 """,
         "model/ --port 8000",
     ),

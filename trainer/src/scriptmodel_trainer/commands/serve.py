@@ -2,33 +2,28 @@
 
 import sys
 import webbrowser
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import name_of
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.serving.completions import Completions, Limits
+from scriptmodel_trainer.serving.completions import Completions
 from scriptmodel_trainer.serving.pages import Pages
 from scriptmodel_trainer.serving.server import Address, run
 from scriptmodel_trainer.web.entrance import Entrance
 
 
-def serve(address: Address, model: Path, max_tokens: int, queue: int) -> None:
+def serve(address: Address, model: Path) -> None:
     """Serve completions of a model until the command is stopped."""
     token = address.token()
-    for name, value in (("max-tokens", max_tokens), ("queue", queue)):
-        if value < 1:
-            raise BadInputError(f"--{name} {value} must be at least 1")
     loaded, digest = model_directory.load_model(model), model_directory.content_digest(model)
 
     def ready(url: str) -> None:
         print(url, flush=True)
         _note(f"base_url of OpenAI's clients is {url}v1; end with Ctrl-C")
 
-    limits = Limits(words=max_tokens, scripts=queue)
-    with closing(Completions(name_of(model), digest, loaded, limits)) as completions:
-        run(address, completions.routes(address.base_path), token, ready)
+    run(address, Completions(name_of(model), digest, loaded).routes(address.base_path), token, ready)
 
 
 def ui(address: Address, models: list[Path], name: str, home: str, no_browser: bool) -> None:
@@ -49,10 +44,9 @@ def ui(address: Address, models: list[Path], name: str, home: str, no_browser: b
 
     folders = [(name or name_of(folder), folder) for folder in models]
     bases = [entrance.pages, *([address.base_path] if token else [])]  # a program's requests have no cookie
-    with ExitStack() as stack:
-        stack.callback(entrance.close)
-        pages = [stack.enter_context(closing(Pages(folders, base, home))) for base in bases]
-        run(address, [route for each in pages for route in each.routes()], token, ready, entrance)
+    with closing(entrance):
+        routes = [route for base in bases for route in Pages(folders, base, home).routes()]
+        run(address, routes, token, ready, entrance)
 
 
 def _note(text: str) -> None:

@@ -4,16 +4,24 @@ import asyncio
 import itertools
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import MODEL, TrainedModel
 from scriptmodel_trainer.corpus.speeches import SPEECHES
-from scriptmodel_trainer.serving.completions import Completions, Limits
+from scriptmodel_trainer.serving.completions import Completions
 from scriptmodel_trainer.serving.next_lines import NextLines
-from scriptmodel_trainer.serving.voices import VoicePage
 
 _SCRIPTS = ("script-*.txt", "new_script*.txt", "script/*.txt")
 """What `write`, `generate` and `scriptmodel local` call the scripts beside a model."""
+
+
+class Loaded(NamedTuple):
+    """A model, and what answers requests to write with it."""
+
+    model: TrainedModel
+    completions: Completions
+    lines: NextLines
 
 
 class Folder:
@@ -21,9 +29,7 @@ class Folder:
 
     def __init__(self, folder: Path, path: str, name: str) -> None:
         self.folder, self.path, self.name = folder, path, name
-        self._loaded: tuple[TrainedModel, Completions] | None = None
-        self._next_lines: NextLines | None = None
-        self.voices = VoicePage(self._beside)
+        self._loaded: Loaded | None = None
         self._written = 0
         """When the model in memory was written, in nanoseconds."""
         self._working = asyncio.Lock()
@@ -40,7 +46,7 @@ class Folder:
                     found.append((facts.st_mtime, path))
         return [path for _, path in sorted(found, reverse=True)[:20]]
 
-    async def load(self) -> tuple[TrainedModel, Completions]:
+    async def load(self) -> Loaded:
         """Return the model as it is on the disk, and what writes with it.
 
         Raises BadInputError if there is none, or it is damaged. A browser that leaves does not end the loading, whose
@@ -48,35 +54,23 @@ class Folder:
         """
         return await asyncio.shield(self._current())
 
-    async def next_lines(self) -> NextLines:
-        """Return what finds next lines with the model; raises as `load` does."""
-        model, _ = await self.load()
-        if self._next_lines is None or self._next_lines.model is not model:
-            self._next_lines = NextLines(model, self._beside)
-        return self._next_lines
-
     @property
-    def hears(self) -> bool:
-        """True where the speeches of the plays are stored beside the model."""
+    def has_lines(self) -> bool:
+        """Whether the speeches of the plays are stored beside the model."""
         return (self._beside / SPEECHES).is_file()
 
     @property
     def _beside(self) -> Path:
         return self.folder.resolve().parent
 
-    async def _current(self) -> tuple[TrainedModel, Completions]:
+    async def _current(self) -> Loaded:
         async with self._working:
             written = (self.folder / MODEL).stat().st_mtime_ns if self.has(MODEL) else 0
             if self._loaded is None or self._written != written:
-                self.close()
                 self._loaded, self._written = await asyncio.to_thread(self._load), written
             return self._loaded
 
-    def close(self) -> None:
-        if self._loaded is not None:
-            self._loaded[1].close()
-        self._loaded = self._next_lines = None
-
-    def _load(self) -> tuple[TrainedModel, Completions]:
+    def _load(self) -> Loaded:
         model = model_directory.load_model(self.folder)
-        return model, Completions(self.name, model_directory.content_digest(self.folder), model, Limits())
+        completions = Completions(self.name, model_directory.content_digest(self.folder), model)
+        return Loaded(model, completions, NextLines(model, self._beside))

@@ -10,13 +10,11 @@ from aiohttp import web
 
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.speeches import SPEECHES, real_lines, stored_speeches
-from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.generation.replies import MOST, Replies
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
-from scriptmodel_trainer.storage.files import converted, parse_json
+from scriptmodel_trainer.serving.refusals import Refused, read
 
 
 class LinesRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,27 +34,21 @@ class NextLines:
     """Answers with the next lines of one model; real ones are in `folder`, where `write` stores them."""
 
     def __init__(self, model: TrainedModel, folder: Path) -> None:
-        self.model, self._folder = model, folder
+        self._model, self._folder = model, folder
         self._replies: Replies | None = None  # both take a moment to make
         self._quotable: Quotable | None = None
         self._working = asyncio.Lock()
 
     async def answer(self, request: web.Request) -> web.Response:
-        try:
-            asked = converted(parse_json(await request.read()), LinesRequest)
-        except UNREADABLE as error:
-            raise Refused(400, f"the request is not valid: {error}") from error
+        asked = await read(request, LinesRequest)
         async with self._working:
-            try:
-                return web.json_response(await asyncio.to_thread(self._found, asked))
-            except TrainerError as error:
-                raise Refused(400, error.line(), parameter=error.parameter) from error
+            return web.json_response(await asyncio.to_thread(self._found, asked))
 
     def _found(self, asked: LinesRequest) -> dict[str, Any]:
         """Return replies, of two kinds in turn; the cue of each begins with what is between it and the scene."""
         seed = secrets.randbelow(1 << 31)
         cast = None if asked.cast is None else () if asked.cast == ["any"] else tuple(asked.cast)
-        replies = self._replies = self._replies or self.model.replies()
+        replies = self._replies = self._replies or self._model.replies()
         scene = replies.scene(Opening(asked.speaker, "", asked.scene, asked.prompt, cast), seed)
         sampling = Sampling(asked.temperature)
         quotable = self._lines() if asked.lines != "new" else None
@@ -77,5 +69,5 @@ class NextLines:
                     400,
                     f"real lines need the plays: `scriptmodel write PLAYS --cento` stores {SPEECHES} beside the model",
                 )
-            self._quotable = Quotable(lines, self.model.vocabulary)
+            self._quotable = Quotable(lines, self._model.vocabulary)
         return self._quotable

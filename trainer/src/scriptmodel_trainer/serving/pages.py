@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -19,7 +18,6 @@ from scriptmodel_trainer.serving.model_folders import Folder
 from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
 from scriptmodel_trainer.serving.runs import read_run
 from scriptmodel_trainer.storage.files import converted, parse_json, read_bounded
-from scriptmodel_trainer.voices.report import is_striking, often, said
 from scriptmodel_trainer.web.gate import SANDBOX
 from scriptmodel_trainer.web.rendering import STATIC
 from scriptmodel_trainer.web.scripts import Part
@@ -44,17 +42,10 @@ class Pages:
             web.get(f"{here}/report", self.report),
             web.get(f"{here}/script", page("ui/script.html", self.script)),
             web.get(f"{here}/write", page("ui/write.html", self.write)),
-            web.get(f"{here}/voice", page("ui/voice.html", self.voice)),
-            web.post(f"{here}/voice", page("ui/voice.html", self.voice)),
             web.post(f"{here}/file", self.file),
-            web.get(f"{here}/v1/models", self.api),
-            web.post(f"{here}/v1/completions", self.api),
-            web.post(f"{here}/v1/replies", self.replies),
+            web.get(f"{here}/v1/{{what:models}}", self.api),
+            web.post(f"{here}/v1/{{what:completions|replies}}", self.api),
         ]
-
-    def close(self) -> None:
-        for folder in self._folders.values():
-            folder.close()
 
     async def index(self, _request: web.Request) -> Values:
         """Return a list of the folders, or go to the only one: to write with it once it is trained."""
@@ -88,7 +79,7 @@ class Pages:
         here = self._here(request)
         title = f"Write with {here.name}"
         try:
-            model, _ = await here.load()
+            model, *_ = await here.load()
         except TrainerError as error:
             return {"title": title, "model": None, "problem": f"Not yet: {error.line()}."}
         plays = [(play.title, [name.replace("_", " ") for name in play.speakers]) for play in model.plays]
@@ -96,26 +87,6 @@ class Pages:
         people = next((names[:2] for _, names in plays if len(names) > 1), ["ANNA", "BEN"])
         shown = {"plays": plays, "speakers": speakers, "people": people, "sampling": Sampling()}
         return {"title": title, "model": model, **shown}
-
-    async def voice(self, request: web.Request) -> Values:
-        """Return whom the speeches of a draft sound like, or why they cannot be heard."""
-        here = self._here(request)
-        shown: dict[str, Any] = {"title": "Whose voice is it?", "draft": "", "report": None}
-        shown |= {"said": said, "often": often, "is_striking": is_striking}
-        try:
-            form = await request.post()
-            draft, file = str(form.get("draft", "")).replace("\r\n", "\n"), form.get("file")
-            suffix, content = ".txt", draft.encode()
-            if isinstance(file, web.FileField) and file.filename:
-                draft, suffix, content = "", Path(file.filename).suffix[:16], file.file.read()
-            shown["draft"] = draft
-            if content.strip():
-                shown["report"] = await here.voices.report(content, suffix)
-        except UNREADABLE as error:
-            raise Refused(400, f"the form cannot be read: {error}") from error
-        except TrainerError as error:
-            shown["problem"] = f"{error.line()}."
-        return shown
 
     async def file(self, request: web.Request) -> web.Response:
         """Return a script in one of the formats, to be stored."""
@@ -135,20 +106,13 @@ class Pages:
         return web.Response(body=script.encode("utf-8", "replace"), headers=headers)
 
     async def api(self, request: web.Request) -> web.StreamResponse:
-        """Answer as `scriptmodel-trainer serve` does."""
+        """Answer as `scriptmodel-trainer serve` does, or with next lines of a scene."""
         try:
-            _, completions = await self._here(request).load()
+            _, completions, lines = await self._here(request).load()
         except TrainerError as error:
             raise Refused(404, error.line()) from error
-        return await (completions.models if request.method == "GET" else completions.complete)(request)
-
-    async def replies(self, request: web.Request) -> web.Response:
-        """Answer with next lines of a scene."""
-        try:
-            lines = await self._here(request).next_lines()
-        except TrainerError as error:
-            raise Refused(404, error.line()) from error
-        return await lines.answer(request)
+        answers = {"models": completions.models, "completions": completions.complete, "replies": lines.answer}
+        return await answers[request.match_info["what"]](request)
 
     def _here(self, request: web.Request) -> Folder:
         return self._folders[request.match_info["folder"]]
@@ -159,8 +123,7 @@ class Pages:
         here = self._here(request) if "folder" in request.match_info else None
         if here:
             script = ["script"] if here.scripts() else []
-            tabs = ("", *script, "write", *(["voice"] if here.hears else []))
-            links += [(f"{here.path}/{each}", each.title() or "Model") for each in tabs]
+            links += [(f"{here.path}/{each}", each.title() or "Model") for each in ("", *script, "write")]
         who, formats = here.name if here else "", list(FORMATS)
         return {"base": self._base, "home": home, "links": links, "here": here, "who": who, "formats": formats}
 

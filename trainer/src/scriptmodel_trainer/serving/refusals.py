@@ -1,14 +1,22 @@
 """Refuses requests with a message: in the form of OpenAI's errors to clients of the API, as text to browsers."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from aiohttp import web
 from aiohttp.http_exceptions import ContentEncodingError
 
+from scriptmodel_trainer.errors import BadInputError, TrainerError
+from scriptmodel_trainer.storage.files import converted, parse_json
+
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 UNREADABLE = (ValueError, LookupError, ContentEncodingError, web.RequestPayloadError)
 """Errors of a body that is not what the headers of its request say."""
+_NAMES = {"words": "max_tokens"}  # ours, and the API's
+_KEY = re.compile(r"`\$\.(\w+)")
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -20,6 +28,15 @@ class Refused(Exception):  # noqa: N818  # a request that is refused is no error
         self.status, self.message, self.parameter = status, message, parameter
 
 
+async def read(request: web.Request, kind: type[T]) -> T:
+    """Return the body of a request, JSON of that kind; raises Refused with the key at fault if it is not."""
+    try:
+        return converted(parse_json(await request.read()), kind)
+    except UNREADABLE as error:
+        key = _KEY.search(str(error))
+        raise Refused(400, f"the request is not valid: {error}", parameter=key[1] if key else "") from error
+
+
 @web.middleware
 async def explain_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer a request that is refused, or that fails, with what is wrong."""
@@ -27,6 +44,10 @@ async def explain_refusals(request: web.Request, handler: Handler) -> web.Stream
         return await handler(request)
     except Refused as refused:
         return _answer(request, refused)
+    except TrainerError as error:
+        parameter, message = _NAMES.get(error.parameter, error.parameter), error.line().replace("--words", "max_tokens")
+        status = 400 if isinstance(error, BadInputError) else 503
+        return _answer(request, Refused(status, message, parameter=parameter))
     except web.HTTPException as error:
         if error.status < 400:
             raise

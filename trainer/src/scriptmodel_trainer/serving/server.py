@@ -1,7 +1,6 @@
 """Runs a server until a signal, or the end of the program that started it, stops it."""
 
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -9,22 +8,19 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from aiohttp import web
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.serving.completions import LARGEST_BODY
-from scriptmodel_trainer.serving.connections import Connections, log_rarely
-from scriptmodel_trainer.serving.refusals import Handler, explain_refusals
+from scriptmodel_trainer.serving.refusals import explain_refusals
 from scriptmodel_trainer.storage.files import read_bounded
 from scriptmodel_trainer.web.entrance import Entrance
 from scriptmodel_trainer.web.gate import Gate, is_loopback
 
 Routes = Iterable[web.AbstractRouteDef]
 Ready = Callable[[str], None]
-_BACKLOG = 64
-"""Connections that are accepted at once."""
+_LARGEST_BODY = 256 * 1024
+"""Bytes of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +61,19 @@ def run(address: Address, routes: Routes, token: str | None, ready: Ready, entra
     except OSError as error:
         problem = f"cannot listen at {address.host} port {address.port}: {os.strerror(error.errno or 0)}"
         raise BadInputError(problem, "choose another --port, 0 for a free one, or --host") from error
-    log_rarely(logging.getLogger("asyncio"))
     with listening:
         gate = Gate(address.host, listening.getsockname()[1], address.base_path, token, entrance)
         asyncio.run(_serve(address, routes, gate, listening, ready))
 
 
 async def _serve(address: Address, routes: Routes, gate: Gate, listening: socket.socket, ready: Ready) -> None:
-    app = web.Application(client_max_size=LARGEST_BODY)
+    app = web.Application(client_max_size=_LARGEST_BODY)
     app.add_routes(routes)
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)
-    healthz = f"{address.base_path}/healthz"
-
-    @web.middleware
-    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path != healthz:
-            connections.admit(request.protocol)
-        return await handler(request)
-
-    app.middlewares.extend((explain_refusals, gate.checks(), admit))
+    app.middlewares.extend((explain_refusals, gate.checks()))
     app.on_response_prepare.append(gate.secure)
-    app.router.add_get(healthz, _healthy)
+    app.router.add_get(f"{address.base_path}/healthz", _healthy)
     await runner.setup()
-    connections = Connections(cast("web.Server", runner.server))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -95,11 +81,10 @@ async def _serve(address: Address, routes: Routes, gate: Gate, listening: socket
     if address.until_eof:
         _watch(loop, stop)
     try:
-        accepting = await loop.create_server(connections, sock=listening, backlog=_BACKLOG)
+        await web.SockSite(runner, listening).start()
         host = f"[{address.host}]" if ":" in address.host else address.host
         ready(f"http://{host}:{gate.port}{address.base_path}/")
         await stop.wait()
-        accepting.close()
     finally:
         await runner.cleanup()
 
