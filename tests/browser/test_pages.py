@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from dev.programs.debian import need
-from tests.browser.stage import EPOCHS, HOSTILE, Stage, running, scriptmodel
+from tests.browser.stage import EPOCHS, Stage, running, scriptmodel
 from tests.held import epoch_done
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -108,16 +108,11 @@ def test_a_training_is_shown_as_it_runs_in_two_tabs(stage: Stage, context: Brows
     check_accessible(everything)
 
 
-def test_a_script_of_ten_thousand_words_is_read_copied_and_hostile(stage: Stage, context: BrowserContext) -> None:
-    page = opened(context, f"{LONG}/script")
-    expect(page.locator(".sheet p").last).to_contain_text("<script>alert(2)</script>")
-    assert page.locator(".cue").count() == 910
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+def test_hostile_text_is_shown_as_text(stage: Stage, context: BrowserContext) -> None:
+    page = opened(context, LONG)
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to the content")
-    page.get_by_role("button", name="Copy").click()
-    page.wait_for_function("end => navigator.clipboard.readText().then(text => text.includes(end))", arg=HOSTILE)
-    for path in (".", LONG, "compare?a=shown/long&b=live/hamlet"):
+    for path in (".", LONG):
         page.goto(path)
         expect(page.locator("main")).to_contain_text("<script>alert(2)</script>")
 
@@ -150,16 +145,13 @@ def test_a_trained_model_has_lineage_script_samples_and_report(stage: Stage, con
     expect(page.get_by_role("heading", level=1)).to_contain_text("Script model")
     page.goto(LIVE)
     page.get_by_role("link", name="Read the script").click()
-    expect(page.locator(".cue").first).to_be_visible()
-    page.get_by_role("link", name="Side by side").click()
-    expect(page.locator("article")).to_have_count(2)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.goto(LIVE)
+    page.locator("#lineage").get_by_role("link", name="words").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="fountain").first.click()
+        page.get_by_role("link", name="Download /new_script.fountain").click()
     assert download.value.suggested_filename == "new_script.fountain"
     assert Path(download.value.path()).read_text()
-    page.goto("compare?a=live/hamlet&b=shown/long")
-    expect(page.locator("polyline.one:not(.dotted)")).to_be_visible()
-    expect(page.locator(".diff tr").first).to_be_visible()
 
 
 def test_a_writer_keeps_one_of_three_continuations_undoes_and_downloads(stage: Stage, context: BrowserContext) -> None:
@@ -210,16 +202,9 @@ def test_a_writer_keeps_one_of_three_continuations_undoes_and_downloads(stage: S
 
 
 def test_everybody_can_use_the_pages(stage: Stage, context: BrowserContext) -> None:
-    page = context.new_page()
-    for path, words in (
-        (LIVE, "Log"),
-        (f"{LIVE}/script?sample=0", "Sample 2"),
-        ("compare?a=live/hamlet&b=live/hamlet", "Settings that are the same"),
-        ("commits/default/x/y", "Commit y"),
-    ):
-        page.goto(path)
-        expect(page.locator("main")).to_contain_text(words)
-        check_accessible(page)
+    page = opened(context, LIVE)
+    expect(page.locator("main")).to_contain_text("Log")
+    check_accessible(page)
 
 
 def test_five_hundred_objects_appear_and_can_be_filtered(stage: Stage, context: BrowserContext) -> None:

@@ -69,7 +69,6 @@ _OF_ENGINE: Mapping[str, Mapping[str, str]] = {
     },
 }
 """The same where the object's engine is another one than Pachyderm."""
-JOB_HEADERS = ("JOB", "OF", "VERSION", "STATE", "CREATED", "REASON")
 
 
 def why(found: Object, now: datetime, **seen: Any) -> list[str]:
@@ -88,15 +87,13 @@ def evidence(
     now: datetime,
     *,
     events: Sequence[Object] = (),
-    jobs: Sequence[Row] = (),
     pods: Sequence[Object] = (),
     widest: int = _WIDEST,
 ) -> list[tuple[Row, list[Row]]]:
-    """Return headers and rows of stages, pipelines, jobs, pods and events; messages are cut to `widest`."""
+    """Return headers and rows of stages, pipelines, pods and events; messages are cut to `widest`."""
     return [
         (("STAGE", "DONE", "WHY", "SINCE", "MESSAGE"), list(_stages(found, now, widest))),
         (("STEP", "VERSION", "STATE", "REASON"), list(_pipelines(found, widest))),
-        (JOB_HEADERS, list(jobs)),
         (("POD", "PHASE", "AGE", "REASON"), list(_pods(pods, now))),
         (("EVENT", "AGE", "MESSAGE"), list(_events(events, now, widest))),
     ]
@@ -107,42 +104,15 @@ def events_path(found: Object) -> str:
     return f"/apis/events.k8s.io/v1/namespaces/{where}/events?fieldSelector=regarding.uid={uid}"
 
 
-def pods_path(found: Object, names: Sequence[str]) -> str:
-    """Return where the pods of an object's pipelines are listed; those of Jobs are in its own namespace."""
+def pods_path(found: Object) -> str:
+    """Return where the pods of an object's pipelines are listed, those of Jobs in its namespace; empty without any."""
+    names = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
     these = f"%20in%20%28{'%2C'.join(names)}%29"
+    if not names:
+        return ""
     if engine_of(found).startswith(f"{JOBS}/"):
         return f"/api/v1/namespaces/{found['metadata']['namespace']}/pods?labelSelector={GROUP}%2Fpipeline{these}"
     return f"/api/v1/pods?labelSelector=suite%3Dpachyderm%2CpipelineName{these}"
-
-
-def as_value(
-    found: Object, *, events: Sequence[Object] = (), jobs: Sequence[Row] = (), pods: Sequence[Object] = ()
-) -> dict[str, Any]:
-    """Return the diagnosis for programs: reason, message and next step, then the evidence."""
-    status, ready = found.get("status") or {}, condition(found)
-    return {
-        "ready": ready.get("status", "Unknown"),
-        "stalled": condition(found, "Stalled").get("status") == "True",
-        "reason": ready.get("reason", "Pending"),
-        "message": ready.get("message", ""),
-        "meaning": _meaning(ready),
-        "next": next_step(found, str(ready.get("reason", ""))),
-        "ifWorkerIsLost": _if_worker_is_lost(found),
-        "current": is_observed(found),
-        "conditions": status.get("conditions") or [],
-        "pipelines": status.get("pipelines") or [],
-        "jobs": [dict(zip(map(str.lower, JOB_HEADERS), row, strict=True)) for row in jobs],
-        "pods": [
-            {
-                "namespace": pod["metadata"]["namespace"],
-                "name": pod["metadata"]["name"],
-                "phase": (pod.get("status") or {}).get("phase", ""),
-                "reason": pod_error(pod.get("status") or {}),
-            }
-            for pod in pods
-        ],
-        "events": [{key: each.get(key) for key in ("eventTime", "type", "reason", "note")} for each in events],
-    }
 
 
 def _verdict(found: Object) -> Iterator[str]:
@@ -164,18 +134,18 @@ def _verdict(found: Object) -> Iterator[str]:
         waits = "Not ready" if working.get("status") == "False" else "In progress"
         yield f"{coloured(found, 'Stalled' if stuck.get('status') == 'True' else waits)} ({reason}): {message}"
         unknown = "unknown; this scriptmodel command is older than the operator, upgrade it"
-        yield f"{reason} means: {_meaning(ready) or unknown}"
+        yield f"{reason} means: {meaning_of(ready) or unknown}"
     if step := next_step(found, reason):
         yield f"Next: {step}"
-    if loss := _if_worker_is_lost(found):
+    if loss := if_worker_is_lost(found):
         yield f"If the worker is lost: {loss}"
 
 
-def _meaning(ready: Object) -> str:
+def meaning_of(ready: Object) -> str:
     return next((each.doc for each in Reason if each.value == ready.get("reason")), "")
 
 
-def _if_worker_is_lost(found: Object) -> str:
+def if_worker_is_lost(found: Object) -> str:
     """Return what would be computed again if the worker were lost now; empty unless a training is in progress."""
     return str(((found.get("status") or {}).get("training") or {}).get("ifWorkerIsLost") or "")
 

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from itertools import islice
 from typing import Any
 
 from scriptmodel_cli.output import note
@@ -36,10 +35,6 @@ def training_job(gateway: Gateway, refs: References) -> JobInfo | None:
     if job and job.state.final and refs.selects:
         return reported_job(gateway, refs.maker) or job
     return job
-
-
-def newest_jobs(gateway: Gateway, pipeline: PipelineRef, count: int) -> list[JobInfo]:
-    return list(islice(_with_commits(gateway, gateway.list_pipeline_jobs(pipeline, _JOBS)), count))
 
 
 def _with_commits(gateway: Gateway, jobs: Iterable[JobInfo]) -> Iterator[JobInfo]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scriptmodel_cli import session
-from scriptmodel_cli.logs import DESCRIPTIONS, describe_line, kept_lines, lines_of, newest_jobs, reported_job
+from scriptmodel_cli.logs import DESCRIPTIONS, describe_line, kept_lines, lines_of, reported_job
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
@@ -136,7 +136,6 @@ def test_the_job_of_a_commit_that_somebody_deleted_is_not_the_newest() -> None:
     assert reported_job(world.pachyderm, world.train) != before
     world.pachyderm.drop(commit)
     assert reported_job(world.pachyderm, world.train) == before
-    assert newest_jobs(world.pachyderm, world.train, 3) == [before]
 
 
 def test_the_log_of_a_job_that_is_gone_is_read_once() -> None:

@@ -1,13 +1,12 @@
 """The diagnosis and the next step of `scriptmodel why`."""
 
-import json
 from typing import Any
 
 import click
 import pytest
 
 from scriptmodel_cli import text
-from scriptmodel_cli.diagnosis import as_value, next_step, pods_path, why
+from scriptmodel_cli.diagnosis import next_step, pods_path, why
 from scriptmodel_cli.screen import screen_of
 from scriptmodel_operator.api.identity import ENGINE
 from scriptmodel_operator.api.reasons import Reason
@@ -37,17 +36,6 @@ def test_why_does_not_say_that_a_suspended_object_is_worked_on() -> None:
     assert first == "Not ready (Suspended): steps are stopped because spec.suspend is true"
 
 
-def test_why_is_a_value_for_programs() -> None:
-    world = World()
-    world.reconcile()
-    jobs = [("123", "train", "1", "CREATED", "5s", "")]
-    found = as_value(as_object(world), events=[{"reason": "X", "note": "n"}], jobs=jobs)
-    assert (found["ready"], found["stalled"], found["reason"]) == ("False", True, "CorpusNotFound")
-    assert found["next"].startswith("scriptmodel push PATH --repo plays")
-    assert found["jobs"][0]["state"] == "CREATED"
-    assert json.loads(json.dumps(found)) == found
-
-
 def test_why_shows_the_message_of_an_unknown_reason_of_a_newer_operator() -> None:
     found = as_object(World())
     ready = {"type": "Ready", "status": "False", "reason": "OutOfTune", "message": "tune the piano"}
@@ -64,10 +52,11 @@ def made_on(engine: str) -> dict[str, Any]:
 
 
 def test_the_pods_of_jobs_are_listed_in_the_namespace_of_the_object() -> None:
-    assert pods_path(made_on("pachyderm/1"), ["a-train"]).startswith("/api/v1/pods?labelSelector=suite%3Dpachyderm")
-    assert pods_path(made_on("jobs/1"), ["a-train", "a-generate"]) == (
-        "/api/v1/namespaces/ml/pods?labelSelector=scriptmodel.dev%2Fpipeline%20in%20%28a-train%2Ca-generate%29"
-    )
+    assert pods_path(made_on("pachyderm/1")).startswith("/api/v1/pods?labelSelector=suite%3Dpachyderm%2CpipelineName")
+    names = [each["name"] for each in made_on("jobs/1")["status"]["pipelines"]]
+    these = f"scriptmodel.dev%2Fpipeline%20in%20%28{'%2C'.join(names)}%29"
+    assert pods_path(made_on("jobs/1")) == f"/api/v1/namespaces/ml/pods?labelSelector={these}"
+    assert pods_path(as_object(World())) == ""
     assert "-n ml -l scriptmodel.dev/pipeline=" in next_step(made_on("jobs/1"), Reason.WAITING_FOR_WORKER)
 
 
@@ -112,7 +101,7 @@ def test_a_corpus_that_is_no_repo_has_no_next_step() -> None:
     assert next_step(found, Reason.CORPUS_EMPTY) == ""
 
 
-def test_why_shows_pods_that_cannot_run_and_jobs() -> None:
+def test_why_shows_pods_that_cannot_run() -> None:
     def pod(**status: Any) -> dict[str, Any]:
         metadata = {"namespace": "pach", "name": "worker", "creationTimestamp": "2026-01-01T00:00:00Z"}
         return {"metadata": metadata, "status": {"phase": "Pending", **status}}
@@ -122,12 +111,10 @@ def test_why_shows_pods_that_cannot_run_and_jobs() -> None:
         pod(containerStatuses=[{"name": "user", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "x"}}}]),
         pod(phase="Running", containerStatuses=[{"name": "user", "state": {"running": {}}}]),
     ]
-    jobs = [("123", "train", "1", "CREATED", "5s", "")]
-    reported = plain(why(as_object(training_world()), CREATED, jobs=jobs, pods=pods))
+    reported = plain(why(as_object(training_world()), CREATED, pods=pods))
     assert "pach/worker   Pending   0s    Unschedulable: no GPU" in reported
     assert "pach/worker   Pending   0s    user: ImagePullBackOff x" in reported
     assert "pach/worker   Running   0s\n" in reported + "\n"
-    assert "123   train   1         CREATED   5s" in reported
 
 
 def test_an_object_without_a_status_suggests_what_to_check() -> None:

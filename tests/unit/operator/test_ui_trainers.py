@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientResponse
 
 from dev.paths import OPERATOR_ENV
 from scriptmodel_cli.local.programs import child
@@ -22,63 +24,53 @@ from tests.unit.operator.world import World, trained_world
 
 
 async def writing(browser: Browser) -> str:
-    """Return the address below which the trainer's pages of the model are."""
-    found = re.search(r'href="([^"]+/write)/1/write">Write with it', await browser.page(MODEL))
+    """Return the address that leads to the trainer's page of the model."""
+    found = re.search(r'href="([^"]+/write)">Write with it', await browser.page(MODEL))
     assert found
     return found[1]
 
 
-FAKE_TRAINER = """#!/usr/bin/env python3
-import http.server, os, sys, threading
-words = [*sys.argv, *open(sys.argv[3][1:]).read().split()]
-options = dict(each.split("=", 1) for each in words if "=" in each)
-token, base = open(options["--token-file"]).read(), options["--base-path"]
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = " ".join([self.path, os.listdir(sys.argv[2])[0], str(self.headers.get("Cookie"))]).encode()
-        self.send_response(200 if self.headers["Authorization"] == "Bearer " + token else 401)
-        self.send_header("Set-Cookie", "x=1"); self.end_headers(); self.wfile.write(body)
-    def do_POST(self):
-        if self.path.endswith("/end"):
-            os._exit(1)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200); self.end_headers(); self.wfile.write(body[::-1])
-server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-print(f"http://127.0.0.1:{server.server_port}{base}/", flush=True)
-threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-server.serve_forever()
+FAKE_TRAINER = """#!/bin/sh
+printf 'http://127.0.0.1:1/?code=%s\\n' first "$(ls "$2")"
+cat
 """
 
 
-async def test_the_trainer_is_started_once_with_the_fetched_model_and_shown(tmp_path: Path) -> None:
+async def test_the_trainer_is_started_once_with_the_fetched_model_and_entered_by_its_newest_address(
+    tmp_path: Path,
+) -> None:
     world = world_with_trainer(tmp_path, FAKE_TRAINER)
     async with browsing(world, trainer=tmp_path) as browser:
-        base = await writing(browser)
-        address = f"{base}/1/write?x=%20"
+        address = await writing(browser)
         starting = await browser.get(address)
         assert (starting.status, starting.headers["Refresh"]) == (202, "1")
         assert "One moment" in await starting.text()
+        for _ in range(2):
+            page = await arrived(browser, address)
+            assert (page.status, page.headers["Location"]) == (303, "http://127.0.0.1:1/?code=model.json")
+        (process,) = trainers()
+        os.kill(process, signal.SIGKILL)
         deadline = time.monotonic() + SECONDS
-        while (page := await browser.get(address)).status == 202:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.05)
-        assert (page.status, await page.text()) == (200, f"{base}/1/write?x=%20 model.json None")
-        (words,) = trainers_words()
-        assert browser.entrance.pages not in words, "whoever reads it needs only the cookie"
-        assert "Set-Cookie" not in page.headers
-        origin = {"Origin": f"http://127.0.0.1:{browser.port}"}
-        written = await browser.client.post(f"{base}/1/v1/completions", data=b"abc", headers=origin)
-        assert await written.text() == "cba"
-        ended = await browser.client.post(f"{base}/1/end", headers=origin)
-        assert (ended.status, "starts again" in await ended.text()) == (502, True)
-        assert (await browser.get(address)).status == 202
+        while (await browser.get(address)).status != 202:
+            assert time.monotonic() < deadline, "one that has ended is started again"
+        assert (await arrived(browser, address)).status == 303
+        assert trainers() != [process]
+    assert trainers() == []
 
 
-def trainers_words() -> list[str]:
-    """Return the arguments of the trainers that this process has started, as every user of the machine reads them."""
+async def arrived(browser: Browser, address: str) -> ClientResponse:
+    """Return the answer once the trainer has started, or could not."""
+    deadline = time.monotonic() + SECONDS
+    while (page := await browser.get(address)).status == 202:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    return page
+
+
+def trainers() -> list[int]:
+    """Return the trainers that this process has started."""
     children = Path(f"/proc/self/task/{threading.main_thread().native_id}/children").read_text().split()
-    commands = [Path(f"/proc/{each}/cmdline").read_text().replace("\0", " ") for each in children]
-    return [command for command in commands if "scriptmodel-trainer ui" in command]
+    return [int(each) for each in children if "scriptmodel-trainer" in Path(f"/proc/{each}/cmdline").read_text()]
 
 
 @pytest.mark.parametrize(
@@ -92,11 +84,11 @@ async def test_a_trainer_that_gives_no_address_is_stopped(
     monkeypatch.setattr("scriptmodel_cli.ui.trainers.child", loading)
     world = world_with_trainer(tmp_path, f"#!/bin/sh\necho loading >&2\n{last}\n")
     async with browsing(world, trainer=tmp_path) as browser:
-        await browser.page(f"{await writing(browser)}/1/write", f"scriptmodel-trainer {message}")
+        await browser.page(await writing(browser), f"scriptmodel-trainer {message}")
 
 
 @contextmanager
-def loading(command: list[str], log: Path) -> Iterator[subprocess.Popen[str]]:
+def loading(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program whose time to start begins once it is loading."""
     with child(command, log) as process:
         eventually(lambda: "loading" in log.read_text())
@@ -120,8 +112,7 @@ async def test_a_page_says_how_to_get_the_trainer(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("scriptmodel_cli.local.programs.sys.prefix", str(tmp_path / "none"))
     monkeypatch.chdir(tmp_path)
     async with browsing(trained_world()) as browser:
-        base = await writing(browser)
-        await browser.page(f"{base}/1/write", "scriptmodel-trainer was not found", "add --trainer T")
+        await browser.page(await writing(browser), "scriptmodel-trainer was not found", "add --trainer T")
 
 
 async def test_the_pages_end_with_their_terminal(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 """Finds the trainer, and runs localpach and other programs as child processes."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import PIPE
+from subprocess import PIPE, STDOUT
 from typing import NoReturn
 
 import click
@@ -17,7 +19,8 @@ from scriptmodel_cli.connection import PREFIX
 from scriptmodel_cli.errors import InputError
 
 TRAINER = "scriptmodel-trainer"
-_READY = " is ready on "
+_READY = re.compile(r" is ready on (\S+)\n")
+_POLL_SECONDS = 0.05
 _GRACE_SECONDS = 15.0
 
 trainer_option = click.option(
@@ -74,11 +77,11 @@ def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iter
 
 
 @contextmanager
-def child(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a program within the block; its input ends with this process, and its errors are appended to a log."""
-    with log.open("a") as errors:
+def child(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program within the block; its input ends with this process, and what it prints is in a log."""
+    with log.open("w") as printed:
         # In its own session, so that Ctrl-C reaches only this process, which then ends the program in order.
-        process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=errors, text=True, start_new_session=True)
+        process = subprocess.Popen(command, stdin=PIPE, stdout=printed, stderr=STDOUT, start_new_session=True)
     try:
         yield process
     finally:
@@ -88,16 +91,17 @@ def child(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[str]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        for pipe in filter(None, (process.stdin, process.stdout)):
-            pipe.close()
+        if process.stdin:
+            process.stdin.close()
 
 
-def _address(process: subprocess.Popen[str], log: Path) -> str:
-    line = process.stdout.readline() if process.stdout else ""
-    if _READY not in line:
-        said = last_line(log).replace("another --root", "another --keep folder")
-        raise click.ClickException(f"localpach did not start: {said}")
-    return line.strip().partition(_READY)[2]
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    while not (found := _READY.search(log.read_text(errors="replace"))):
+        if process.poll() is not None:
+            said = last_line(log).replace("another --root", "another --keep folder")
+            raise click.ClickException(f"localpach did not start: {said}")
+        time.sleep(_POLL_SECONDS)
+    return found[1]
 
 
 def last_line(log: Path) -> str:

@@ -8,9 +8,7 @@ from urllib.parse import quote
 
 from scriptmodel_cli.options import now
 from scriptmodel_cli.screen import FIGURES, facts, preset_of
-from scriptmodel_cli.scripts import ASPECTS
 from scriptmodel_cli.text import condition, state_of
-from scriptmodel_operator.api.status import ScriptScore
 from scriptmodel_operator.engine.values import RepoRef, commit_of
 
 
@@ -36,6 +34,7 @@ class Model:
         self.message = str(ready.get("message", "The operator has not observed this object yet."))
         self.training, self.script = (self.status.get(part) or {} for part in ("training", "script"))
         self.history = {str(each.get("modelCommit", "")): each for each in self.status.get("history") or []}
+        self.sketch = str(self.script.get("excerpt") or self.training.get("sample") or "")
         self.trains = bool(self.training.get("startTime")) and not self.training.get("completionTime")
 
     @property
@@ -47,8 +46,8 @@ class Model:
         repo, newest = commit_of((self.status.get("lineage") or {}).get(kind, ""))
         return Place(repo, commit or newest) if repo.name else None
 
-    def lineage(self) -> Iterator[tuple[str, str, Place | None, str]]:
-        """Yield title, text, commit and address of each step from the corpus to the script."""
+    def lineage(self) -> Iterator[tuple[str, str, Place | None]]:
+        """Yield title, text and commit of each step from the corpus to the script."""
         corpus, base = self.spec.get("corpus") or {}, self.spec.get("model") or {}
         base = base.get("from") or ({"name": base["base"]} if base.get("base") else {})
         source = corpus.get("repo") or corpus.get("configMap") or {}
@@ -62,12 +61,7 @@ class Model:
         ):
             place = self.place(kind)
             if kind != "base" or base or place:
-                href = f"{self.href}/script" if kind == "script" and self.script else place.path if place else ""
-                yield title, str(text), place, href
-
-    def judged(self) -> list[tuple[str, str, float]]:
-        score, fields = self.script.get("score") or {}, ScriptScore.model_fields
-        return [(key, fields[key].description or "", min(1.0, float(score[key]))) for key in ASPECTS if key in score]
+                yield title, str(text), place
 
     def facts(self) -> Iterator[tuple[str, str]]:
         figures, speed = self.training.get("perplexity") or {}, self.training.get("wordsPerSecond")

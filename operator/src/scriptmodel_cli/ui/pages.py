@@ -1,28 +1,26 @@
 """What each page shows: at once what the object says, and of Pachyderm and the API server what has been read so far."""
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from click import unstyle
 
-from scriptmodel_cli.commands.why import jobs_of
-from scriptmodel_cli.diagnosis import as_value, events_path, evidence, pods_path
+from scriptmodel_cli.diagnosis import events_path, evidence, if_worker_is_lost, meaning_of, next_step, pods_path
 from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.options import now
+from scriptmodel_cli.text import condition, is_observed
 from scriptmodel_cli.training import Training, epochs, generation, training
 from scriptmodel_cli.ui.model import Model, Place, settings_of
-from scriptmodel_cli.ui.reads import Answer, Reads
-from scriptmodel_cli.ui.scripts import Sample, parts_of, read_parts, read_samples
+from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_cli.web.charts import spark
-from scriptmodel_cli.web.scripts import Part, colours_of
 from scriptmodel_cli.web.site import Values
 from scriptmodel_operator.engine.values import RepoRef
-from scriptmodel_operator.observe.trainer_files import SampleFigures
 
 READS = web.AppKey("reads", Reads)
 _LIVE_SECONDS, _SLOW_SECONDS = 1.0, 5.0
-_LAST_LINES = 3
 
 
 def reads_of(request: web.Request) -> Reads:
@@ -34,19 +32,12 @@ async def _models(request: web.Request) -> dict[str, Model]:
     return (await reads_of(request).objects()).value or {}
 
 
-async def _found(request: web.Request) -> Model:
-    key = "{namespace}/{name}".format(**request.match_info)
-    if found := (await _models(request)).get(key):
-        return found
-    raise web.HTTPNotFound(text=f"There is no ScriptModel {key}, or you may not read it.")
-
-
 async def all_models(request: web.Request) -> Values:
     models, reads = (await _models(request)).values(), reads_of(request)
     tones = [m.tone for m in models]
     return {
         "title": "ScriptModels",
-        "rows": [(m, _spark(m, reads), _last_lines(m, reads)) for m in models],
+        "rows": [(m, _spark(m, reads)) for m in models],
         "counts": {tone: tones.count(tone) for tone in ("working", "ready", "stalled", "paused")},
         "namespace": reads.namespace,
     }
@@ -64,39 +55,33 @@ def _spark(m: Model, reads: Reads) -> str:
     return spark([each.valid for each in known.value or ()])
 
 
-def _last_lines(m: Model, reads: Reads) -> list[Part]:
-    """Return the last lines of the newest script, of its excerpt as long as the rest is not read; else a sample."""
-    place, path = m.place("script"), str(m.script.get("path", ""))
-    parts = parts_of(str(m.script.get("excerpt") or m.training.get("sample") or ""))[-_LAST_LINES:]
-    if place and path:
-        return reads.of(m, "end", lambda pachd: read_parts(pachd, place, path)[-_LAST_LINES:], place).value or parts
-    return parts
-
-
 async def one_model(request: web.Request) -> Values:
     """From the corpus to the script: curve, logs, script, diagnosis, and earlier models."""
-    m, reads = await _found(request), reads_of(request)
-    trained, every = _trained(m, reads), _SLOW_SECONDS if m.tone == "working" else 0
+    key = "{namespace}/{name}".format(**request.match_info)
+    if (m := (await _models(request)).get(key)) is None:
+        raise web.HTTPNotFound(text=f"There is no ScriptModel {key}, or you may not read it.")
+    reads, ready = reads_of(request), condition(m.found)
+    started, every = m.training.get("startTime"), 0 if m.training.get("completionTime") else _LIVE_SECONDS
+    trained = reads.of(m, "training", lambda pachd: training(pachd, m.found), started, every if started else 0)
+    every = _SLOW_SECONDS if m.tone == "working" else 0
+    generated = reads.of(m, "generation", lambda pachd: generation(pachd, m.found), m.tone, every)
     train = trained.value or Training()
-    generate = reads.of(m, "generation", lambda pachd: generation(pachd, m.found), m.tone, every).value or Training()
+    script, path = m.place("script"), PurePosixPath(m.script.get("path", ""))
     return {
         "title": f"{m.name} · ScriptModel",
         "m": m,
-        "other_pachd": reads.other_pachd(m),
-        "why": _evidence(m, reads),
+        "meaning": meaning_of(ready),
+        "current": is_observed(m.found),
+        "next": next_step(m.found, m.reason),
+        "if_worker_is_lost": if_worker_is_lost(m.found),
+        "evidence": _evidence(m, reads),
         "search": _search(m.status.get("search") or {}) if m.spec.get("search") else None,
         "trained": trained,
         "epochs": train.curve.epochs,
-        "logs": {"train": train, "generate": generate},
+        "logs": {"train": train, "generate": generated.value or Training()},
+        "script": f"{script.path}/file?path={quote(str(path.with_suffix('.html')))}" if script and path.name else "",
         "settings": settings_of(m.spec),
     }
-
-
-def _trained(m: Model, reads: Reads) -> Answer[Training]:
-    version = started, ended = m.training.get("startTime"), m.training.get("completionTime")
-    if not started:
-        return Answer(Training())
-    return reads.of(m, "training", lambda pachd: training(pachd, m.found), version, 0 if ended else _LIVE_SECONDS)
 
 
 def _search(search: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,42 +90,17 @@ def _search(search: Mapping[str, Any]) -> dict[str, Any]:
     return {"text": progress_of(search).strip("."), "heads": heads, "rows": [[*map(unstyle, row)] for row in rows]}
 
 
-def _evidence(m: Model, reads: Reads) -> dict[str, Any]:
-    read: dict[str, Answer[Any]] = {"events": reads.listed(m, "events", events_path(m.found))}
-    if names := [str(each["name"]) for each in m.status.get("pipelines") or []]:
-        read["pods"] = reads.listed(m, "pods", pods_path(m.found, names))
-        read["jobs"] = reads.of(m, "jobs", lambda pachd: jobs_of(pachd, m.found, names), None, _SLOW_SECONDS)
-    tables = evidence(m.found, now(), **{name: each.value or () for name, each in read.items()}, widest=1000)
-    return as_value(m.found) | {"tables": [(heads, [[*map(unstyle, row)] for row in rows]) for heads, rows in tables]}
-
-
-async def one_script(request: web.Request) -> Values:
-    """Return the samples of one commit, set for reading: one of them, or all side by side as sample 0."""
-    m, query = await _found(request), request.query
-    newest = m.place("script")
-    if newest is None:
-        raise web.HTTPNotFound(text=f"{m.name} has no script yet: {m.message}")
-    place = Place(newest.repo, query.get("commit") or newest.commit)
-    excerpt = m.script.get("excerpt") if place == newest else None
-    values = await _samples(reads_of(request), place, query.get("sample", "1"), excerpt)
-    return values | {"title": f"The script of {m.name}", "m": m, "place": place, "newer": newest != place}
-
-
-async def _samples(reads: Reads, place: Place, chosen: str, excerpt: str | None) -> dict[str, Any]:
-    read = await reads.answer(lambda gateway: read_samples(gateway, place, chosen))
-    numbers, samples = read.value or ([], [])
-    if read.error and excerpt and chosen in ("0", "1"):
-        samples = [Sample(1, parts_of(excerpt), {}, SampleFigures())]
-    colours = colours_of(part for each in samples for part in each.parts)
-    missing = "" if samples else f"This commit has no sample {chosen}."
-    error = read.error or missing
-    return {"numbers": numbers, "chosen": chosen, "samples": samples, "colours": colours, "error": error}
+def _evidence(m: Model, reads: Reads) -> list[tuple[Any, list[list[str]]]]:
+    paths = {"events": events_path(m.found), "pods": pods_path(m.found)}
+    read = {name: reads.listed(m, name, path).value or () for name, path in paths.items() if path}
+    tables = evidence(m.found, now(), **read, widest=1000)
+    return [(heads, [[*map(unstyle, row)] for row in rows]) for heads, rows in tables]
 
 
 async def one_commit(request: web.Request) -> Values:
     place = place_of(request)
-    listed = await reads_of(request).answer(lambda gateway: gateway.walk_files(place.repo, place.commit))
-    return {"title": f"Commit {place.commit[:8]} of {place.repo}", "place": place, "listed": listed}
+    files = await reads_of(request).now(lambda gateway: gateway.walk_files(place.repo, place.commit))
+    return {"title": f"Commit {place.commit[:8]} of {place.repo}", "place": place, "files": files}
 
 
 def place_of(request: web.Request) -> Place:

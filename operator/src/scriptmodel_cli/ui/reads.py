@@ -4,14 +4,13 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import click
 from aiohttp import web
 
-from scriptmodel_cli.publicconfig import RELEASES_PATH, choose, parse
 from scriptmodel_cli.session import NOT_SERVED, Session
 from scriptmodel_cli.ui.model import Model
 from scriptmodel_operator.engine.gateway import Gateway
@@ -74,14 +73,8 @@ class Reads:
         """Return what Pachyderm has of a model, read for each version or `every` seconds; an older answer meanwhile."""
         return self._ask((what, model.uid), lambda: self.now(read), every, version)
 
-    async def answer(self, read: Read[T]) -> Answer[T]:
-        """Return an answer of Pachyderm that is not kept, or the error."""
-        answer: Answer[T] = Answer()
-        await _read(answer, lambda: self.now(read), 0)
-        return answer
-
     async def now(self, read: Read[T]) -> T:
-        """Return an answer of Pachyderm that is not kept, such as a download. Raises what the read raises."""
+        """Return an answer that is not kept, such as a download. Raises what the read raises."""
         pachd = self._ask(("pachd", ""), self._connect, 0)
         if pachd.task:
             await asyncio.wait([pachd.task])
@@ -89,16 +82,6 @@ class Reads:
             raise click.ClickException(pachd.error)
         async with self._readers:
             return await asyncio.to_thread(read, pachd.value)
-
-    def other_pachd(self, model: Model) -> str:
-        """Return the pachd that a model's operator publishes, empty if it is the one that is read or an option's."""
-        found = self.listed(model, "releases of the operator", RELEASES_PATH).value or ()
-        with suppress(click.ClickException):  # two operators in one namespace, which the reads say
-            releases = [*filter(None, map(parse, found))]
-            read, used = (choose(releases, each) for each in (self._own, model.namespace))
-            if not self._session.pachd and read and used and (read.pachd, read.service) != (used.pachd, used.service):
-                return used.pachd
-        return ""
 
     async def close(self, _app: web.Application) -> None:
         self._stack.close()
