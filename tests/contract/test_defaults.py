@@ -20,8 +20,8 @@ from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request, submitted_spec
-from scriptmodel_operator.pachyderm.protocol import pps_grpc, transaction, transaction_grpc
+from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
+from scriptmodel_operator.pachyderm.protocol import pps_grpc
 from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN, changed
 
 ADDRESS = os.environ.get("PACHD_ADDRESS", "")
@@ -92,17 +92,3 @@ def test_a_pipeline_runs_as_it_was_sent_whatever_the_defaults_say(
     inherited = found[older.ref.name]
     assert (inherited.version, inherited.spec.limits.gpu_count) == (2, 2), "as the operator sent it before"
     assert fingerprint(submitted_spec(inherited)) == fingerprint(older), "which is no drift"
-
-
-def test_an_abandoned_transaction_shows_whose_it_is(
-    gateway: PachydermGateway, plays: RepoRef, channel: grpc.Channel
-) -> None:
-    opened = transaction_grpc.APIStub(channel).StartTransaction(transaction.StartTransactionRequest(), timeout=60)
-    ref = PipelineRef("default", f"{plays.name}-train")
-    spec = changed(PLAIN, ref=ref, branch=BranchRef(plays, "master"), annotations=MARK)
-    request = create_v2_request(PipelineApply(spec))
-    create = channel.unary_unary("/pps_v2.API/CreatePipelineV2", bytes, bytes)
-    create(request, metadata=[("pach-transaction", opened.id)], timeout=60)
-    found = {each.id: each for each in gateway.list_transactions()}
-    gateway.delete_transaction(opened.id)
-    assert (found[opened.id].pipelines, found[opened.id].others) == ((MARK,), 0)

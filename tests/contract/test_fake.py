@@ -164,7 +164,6 @@ def steps(gateway: Gateway, settle: Callable[[], None]) -> Iterator[tuple[str, C
         yield f"delete repo {ref.name}", lambda ref=ref: gateway.delete_repo(ref)
     yield "delete no pipeline", lambda: gateway.delete_pipeline(TRAIN, keep_repo=False)
     yield from observed()
-    yield "transactions", gateway.list_transactions
 
 
 def _copied(gateway: Gateway, head: Callable[[], str]) -> Iterator[tuple[str, Callable[[], object]]]:

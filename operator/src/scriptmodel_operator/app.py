@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from scriptmodel_operator.api.identity import JOBS
-from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.config import OperatorConfig
@@ -21,7 +20,6 @@ from scriptmodel_operator.controller.observing import Observing
 from scriptmodel_operator.controller.queue import WorkQueue, arrived, deleted
 from scriptmodel_operator.controller.reconciler import Reconciler
 from scriptmodel_operator.controller.reporter import Reporter
-from scriptmodel_operator.controller.sweeper import sweep
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.engine.gateway import Calls, Gateway
@@ -220,14 +218,10 @@ async def working(
     parts.snapshots.create_task = group.create_task
     queue, ticker = process.queue, parts.ticker
 
-    def is_ours(owner: Owner) -> bool:
-        return owner.cluster == cluster and (not config.namespaces or owner.namespace in config.namespaces)
-
     process.health.mark_ready()
     background = [
         start(group, "queue", partial(queue.run, parts.reconciler.reconcile, config.workers)),
         start(group, "ticker", ticker.run),
-        start(group, "sweeper", partial(sweep, gateway, calls, is_ours)),
         *([start(group, "requests", partial(requests.run, calls))] if requests else []),
     ]
     sending = start(group, "events", parts.events.run)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
 
@@ -12,8 +11,6 @@ class FakeBucket:
     """Implements `Bucket`; `fault` receives each call before it has an effect, `lost` each write after it had one."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
-    times: dict[str, datetime] = field(default_factory=dict)
-    """When objects were stored that were not stored just now."""
     calls: list[str] = field(default_factory=list)
     fault: Callable[[str], EngineError | None] = lambda _call: None
     lost: Callable[[str], EngineError | None] = lambda _call: None
@@ -42,9 +39,6 @@ class FakeBucket:
     def sizes(self, prefix: str) -> Mapping[str, int]:
         self._call(f"list {prefix}")
         return {key: len(data) for key, data in list(self.objects.items()) if key.startswith(prefix.rstrip("/") + "/")}
-
-    def stored(self, prefix: str) -> Mapping[str, datetime]:
-        return {key: self.times.get(key, datetime.now(UTC)) for key in self.sizes(prefix)}
 
     def copy(self, source: str, target: str) -> None:
         self.put(target, self.get(source, 1 << 40))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.urls import file_name
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, PipelineLimitError, RefusedError
 from scriptmodel_operator.engine.fetching import fetch_each
@@ -23,7 +22,6 @@ from scriptmodel_operator.engine.values import (
     JobRef,
     JobState,
     LogLine,
-    OpenTransaction,
     PipelineApply,
     PipelineInfo,
     PipelineRef,
@@ -34,7 +32,6 @@ from scriptmodel_operator.engine.values import (
     Upload,
     UserBucket,
 )
-from scriptmodel_operator.pachyderm.transactions import sweep
 from scriptmodel_operator.pachyderm.versions import ServerVersion
 from tests.unit.operator.pachyderm_state import PachydermState
 
@@ -133,19 +130,10 @@ class FakePachyderm(PachydermState):
         said = [LogLine(verdict, verdict=True)] if verdict else []
         return FakeLog([*(LogLine(text) for text in self.logs.get(job, [])), *said])
 
-    def list_transactions(self) -> Sequence[OpenTransaction]:
-        return list(self.transactions.values())
-
     # --- writes
 
     def settle(self, *_given: object) -> FakePachyderm:
         return self
-
-    def sweep(self, is_ours: Callable[[Owner], bool]) -> None:
-        sweep(self, is_ours)
-
-    def delete_transaction(self, transaction_id: str) -> None:
-        self.transactions.pop(transaction_id, None)
 
     def create_project(self, project: str) -> None:
         self.calls.append(f"create project {project}")

@@ -21,7 +21,6 @@ from scriptmodel_operator.engine.values import (
     JobInfo,
     JobRef,
     JobState,
-    OpenTransaction,
     PipelineApply,
     PipelineInfo,
     PipelineRef,
@@ -63,7 +62,6 @@ class PachydermState:
     logs: dict[JobRef, list[str]] = field(default_factory=dict)
     verdicts: dict[JobRef, str] = field(default_factory=dict)
     """How the process of a job ended, in the worker's words."""
-    transactions: dict[str, OpenTransaction] = field(default_factory=dict)
     now: datetime = EPOCH
     fault: Callable[[str], EngineError | None] = lambda _call: None
     log_source: Callable[[JobRef, bool], LogStream] | None = None

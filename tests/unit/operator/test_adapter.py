@@ -54,12 +54,8 @@ class Pfs(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated code without
 class Pps(pps_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
     """Refuses the second pipeline of each transaction."""
 
-    def __init__(self, transactions: Transactions) -> None:
-        self.transactions = transactions
-
     def CreatePipeline(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         reported = dict(context.invocation_metadata())["pach-transaction"]
-        self.transactions.seen_at_work.append(self.transactions.unknown())
         if request.pipeline.name == "second":
             context.abort(grpc.StatusCode.UNKNOWN, f"{reported}: no")
         return empty_pb2.Empty()
@@ -80,21 +76,11 @@ class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # gener
     def __init__(self) -> None:
         self.open: list[str] = []
         self.finished: list[str] = []
-        self.seen_at_work: list[list[str]] = []
-        self.gateway: PachydermGateway | None = None
         self.time: datetime | None = None
-
-    def unknown(self) -> list[str]:
-        """Return the transactions that the sweeper would find, during a call."""
-        return [each.id for each in self.gateway.list_transactions()] if self.gateway else []
 
     def StartTransaction(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
         self.open.append(f"tx{len(self.open)}")
         return transaction.Transaction(id=self.open[-1])
-
-    def ListTransaction(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
-        infos = [transaction.TransactionInfo(transaction=transaction.Transaction(id=each)) for each in self.open]
-        return transaction.TransactionInfos(transaction_info=infos)
 
     def BatchTransaction(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
         assert not request.requests
@@ -125,12 +111,11 @@ def pachd() -> Iterator[tuple[PachydermGateway, Pfs, Transactions]]:
     server, files, transactions = grpc.server(ThreadPoolExecutor(4)), Pfs(), Transactions()
     version_pb2_grpc.add_APIServicer_to_server(Version(), server)
     pfs_grpc.add_APIServicer_to_server(files, server)
-    pps_grpc.add_APIServicer_to_server(Pps(transactions), server)
+    pps_grpc.add_APIServicer_to_server(Pps(), server)
     transaction_grpc.add_APIServicer_to_server(transactions, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     gateway = PachydermGateway(PachdAddress(f"127.0.0.1:{port}"), UNLIMITED)
-    transactions.gateway = gateway
     try:
         yield gateway, files, transactions
     finally:
@@ -159,13 +144,6 @@ def test_a_bucket_of_a_user_is_refused_with_what_to_do_instead() -> None:
         bucket = UserBucket("s3://plays/shaw", "plays")
         with pytest.raises(RefusedError, match=r"s3://plays/shaw.*cannot use a Secret of yours.*scriptmodel push"):
             gateway.fetch_bucket(BranchRef(REPO, "master"), bucket, 1, lambda: False)
-
-
-def test_a_transaction_that_is_being_filled_is_not_among_those_that_are_left_over() -> None:
-    with pachd() as (gateway, _files, transactions):
-        transactions.open.append("abandoned")
-        gateway.apply_pipelines([pipeline("first")])
-        assert transactions.seen_at_work == [["abandoned"]]
 
 
 def test_an_unchanged_message_is_not_decoded_again() -> None:

@@ -14,14 +14,12 @@ import pytest
 from click.testing import CliRunner
 
 from scriptmodel_operator import app
-from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.app import Parts, Process, run, working
 from scriptmodel_operator.cli import main
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.engine.gateway import Calls
-from scriptmodel_operator.engine.values import OpenTransaction
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.kopf_patches.endings import quiet_endings
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
@@ -72,9 +70,7 @@ async def work(config: OperatorConfig = CONFIG, until: Callable[[], Awaitable[No
 
 
 @pytest.mark.parametrize(("fault", "error"), [(broken, ValueError), (ends, RuntimeError)])
-@pytest.mark.parametrize(
-    ("place", "name"), [(WorkQueue, "run"), (Ticker, "run"), (app, "sweep"), (EventRecorder, "run")]
-)
+@pytest.mark.parametrize(("place", "name"), [(WorkQueue, "run"), (Ticker, "run"), (EventRecorder, "run")])
 async def test_a_task_that_ends_ends_the_others(
     monkeypatch: pytest.MonkeyPatch,
     pachyderm: FakePachyderm,
@@ -87,7 +83,7 @@ async def test_a_task_that_ends_ends_the_others(
     with pytest.raises(ExceptionGroup) as caught:
         await work()
     assert [type(each) for each in caught.value.exceptions] == [error]
-    assert {task.get_name() for task in asyncio.all_tasks()} & {"queue", "ticker", "sweeper", "events"} == set()
+    assert {task.get_name() for task in asyncio.all_tasks()} & {"queue", "ticker", "events"} == set()
 
 
 async def test_a_poll_that_ends_unexpectedly_ends_the_others(
@@ -124,15 +120,16 @@ def test_the_end_waits_for_a_call_that_waits_for_the_event_loop(pachyderm: FakeP
     async def ends_during_a_call() -> None:
         loop = asyncio.get_running_loop()
 
-        def sweep(_is_ours: object) -> None:
+        def engine() -> str:
             entered.set()
             closed.wait(DEADLINE)
             answered.append(asyncio.run_coroutine_threadsafe(answer(), loop).result(DEADLINE))
+            return pachyderm.engine_id
 
-        pachyderm.sweep = sweep  # type: ignore[method-assign]
+        pachyderm.engine = engine  # type: ignore[method-assign]
         pachyderm.close = closed.set  # type: ignore[method-assign]
         with pytest.raises(ExceptionGroup):
-            await work(until=fails)
+            await work(replace(CONFIG, poll_interval=0.01), until=fails)
 
     async def fails() -> None:
         await asyncio.to_thread(entered.wait, DEADLINE)
@@ -259,24 +256,6 @@ async def test_a_part_that_returns_when_it_is_cancelled_is_no_error() -> None:
 
 async def _raised(error: Exception) -> None:
     raise error
-
-
-@pytest.mark.parametrize(
-    ("namespaces", "deleted"), [((), ["ml", "films"]), (("ml",), ["ml"])], ids=["all namespaces", "one namespace"]
-)
-async def test_a_release_sweeps_what_is_of_its_own_namespaces(
-    pachyderm: FakePachyderm, namespaces: tuple[str, ...], deleted: list[str]
-) -> None:
-    owners = [Owner("cluster-1", "films", "b", "2"), Owner("cluster-1", "ml", "a", "1"), Owner("other", "ml", "a", "3")]
-    for owner in owners:
-        pachyderm.transactions[owner.uid] = OpenTransaction(owner.uid, (Mark(owner).annotations(),))
-    kept = [owner.uid for owner in owners if owner.cluster == "other" or owner.namespace not in deleted]
-
-    async def swept() -> None:
-        while list(pachyderm.transactions) != kept:
-            await asyncio.sleep(0.01)
-
-    await work(replace(CONFIG, namespaces=namespaces), swept)
 
 
 def test_a_watch_that_the_loop_closes_is_no_error_and_a_lost_task_is(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """Each tick: which objects are requeued, and whose log is followed no longer."""
 
 import asyncio
+import logging
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from scriptmodel_operator.api.names import Key
+from scriptmodel_operator.controller import ticker
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.desired.references import references
@@ -64,8 +66,8 @@ async def ticking(pachyderm: FakePachyderm, *names: str) -> AsyncIterator[Witnes
         metadata: dict[str, Any] = {"namespace": "ml", "name": name, "uid": name, "resourceVersion": "1"}
         store.put({"metadata": metadata, "spec": {}})
     snapshots = SnapshotPoller(pachyderm, store.projects, witness.add, lambda: math.inf, lambda: None)
-    ticker = Ticker(store, snapshots, cast(WorkQueue, witness), cast(LogFollower, witness), 0.02, lambda: None)
-    task = asyncio.create_task(ticker.run())
+    ticking = Ticker(store, snapshots, cast(WorkQueue, witness), cast(LogFollower, witness), 0.02, lambda: None)
+    task = asyncio.create_task(ticking.run())
     try:
         yield witness
     finally:
@@ -184,6 +186,29 @@ def test_of_jobs_that_are_not_in_the_list_only_one_that_others_wait_for_may_run(
     assert cut.may_run(older.ref)
     assert not replace(cut, complete_projects=whole.complete_projects).may_run(older.ref)
     assert not replace(cut, jobs={world.train: (replace(newer, state=JobState.RUNNING),)}).may_run(older.ref)
+
+
+async def test_without_objects_the_engine_is_polled_until_it_answers_and_its_silence_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pachyderm, polls = FakePachyderm(), 0
+
+    def away(_call: str) -> UnavailableError | None:
+        nonlocal polls
+        polls += 1
+        return UnavailableError("listing", "away") if polls < 4 else None
+
+    pachyderm.fault = away
+    with caplog.at_level(logging.INFO, logger=ticker.__name__):
+        async with ticking(pachyderm) as witness:
+            await witness.ticks(1)
+            answered = polls
+            await witness.ticks(3)
+    assert caplog.messages == [
+        "the engine does not answer: listing: away",
+        "the engine answers again",
+    ]
+    assert polls == answered
 
 
 async def test_no_log_is_followed_any_more_once_no_object_is_left() -> None:

@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any
 
 import pytest
 from google.protobuf import wrappers_pb2
@@ -28,8 +27,6 @@ from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.protocol import pfs, pps, transaction
-from scriptmodel_operator.pachyderm.transactions import _owners
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 from tests.unit.operator.versioned_pachd import Pachd, serving, version_of
 
@@ -76,7 +73,7 @@ def test_the_version_is_read_once_and_again_after_pachd_was_away() -> None:
         assert found == ["2.7.8"]
         pachd.away, pachd.version = True, "2.12.0"
         with pytest.raises(UnavailableError):
-            gateway.list_transactions()
+            gateway.engine()
         pachd.away = False
         gateway.apply_pipelines([APPLY])
     assert found == ["2.7.8", "2.12.0"]
@@ -89,7 +86,6 @@ def test_a_server_that_is_too_old_is_refused_by_the_name_of_what_it_lacks() -> N
         calls: tuple[Callable[[], object], ...] = (
             lambda: gateway.list_pipelines(["default"]),
             lambda: gateway.apply_pipelines([APPLY]),
-            gateway.list_transactions,
         )
         for call in calls:
             with pytest.raises(RefusedError, match=r"pachd 2\.4\.6 is too old.*commits that name .* \(since 2\.6\)"):
@@ -124,36 +120,6 @@ def test_localpach_is_named_with_its_own_version_and_the_one_that_it_behaves_lik
     metrics = Metrics(Store(EchoFilter()))
     version_reporter(metrics)(found)
     assert b'info{certified="yes",engine="localpach",version="2.7.8"} 1.0' in metrics.render()
-
-
-@pytest.mark.parametrize("later", [False, True], ids=["2.7", "2.8 and later"])
-def test_the_operators_own_abandoned_transaction_is_recognised(*, later: bool) -> None:
-    spec = pps.CreatePipelineRequest(metadata=pps.Metadata(annotations=MARK))
-    request = transaction.TransactionRequest(create_pipeline=spec)
-    if later:
-        inner = wrappers_pb2.BytesValue(value=spec.SerializeToString())  # field 1
-        outer = wrappers_pb2.BytesValue(value=inner.SerializeToString())
-        request = transaction.TransactionRequest.FromString(b"\x5a" + outer.SerializeToString()[1:])  # field 11
-    repo = transaction.TransactionRequest(create_repo=pfs.CreateRepoRequest())
-    infos = transaction.TransactionInfos(
-        transaction_info=[
-            _transaction("ours", request, request),
-            _transaction("somebody's", request, repo),
-            _transaction("a repo", repo),
-        ]
-    )
-    with connected(Pachd(answers={"ListTransaction": infos.SerializeToString()})) as gateway:
-        found = gateway.list_transactions()
-    assert [(each.id, len(each.pipelines), each.others) for each in found] == [
-        ("ours", 2, 0),
-        ("somebody's", 1, 1),
-        ("a repo", 0, 1),
-    ]
-    assert [_owners(each, lambda owner: owner.cluster == "cluster-1") for each in found] == [["ml/thrones"], [], []]
-
-
-def _transaction(name: str, *requests: Any) -> Any:
-    return transaction.TransactionInfo(transaction=transaction.Transaction(id=name), requests=requests)
 
 
 def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFixture) -> None:

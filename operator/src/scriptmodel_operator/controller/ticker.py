@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 
 class Ticker:
-    """Also requeues all objects when Pachyderm stops answering and when it answers again."""
+    """Also requeues all objects when Pachyderm stops answering and when it answers again.
+
+    Without objects it polls until the first answer, so that the log shows an engine that does not answer.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Ticker:
         self._beat = beat
         self._known: dict[Key, object] = {}
         self._reachable = True
+        self._answered = False
         self.started = asyncio.Event()
 
     async def run(self) -> None:
@@ -47,7 +51,7 @@ class Ticker:
         while True:
             await asyncio.sleep(self._interval)
             self._beat()
-            if len(self._store):
+            if len(self._store) or not self._answered:
                 await self._tick()
             else:
                 self._logs.keep_only(lambda _job: False)
@@ -64,7 +68,7 @@ class Ticker:
         if not self._reachable:
             log.info("the engine answers again")
             self._requeue_all()
-        self._reachable = True
+        self._reachable = self._answered = True
         await self._requeue_changed(snapshot)
         self._logs.keep_only(snapshot.may_run)
 

@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.engine.values import (
     BranchRef,
     CommitInfo,
@@ -75,9 +74,6 @@ class Gateway(Lists, Protocol):
 
         `beat` is called at times, since this may take minutes.
         """
-
-    def sweep(self, is_ours: Callable[[Owner], bool]) -> None:
-        """Delete what calls of an operator that was killed left behind, if it belongs to objects of this release."""
 
     def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
         """Return all versions of a pipeline, newest first; nothing if it does not exist."""

@@ -233,15 +233,6 @@ class PipelineInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenTransaction:
-    id: str
-    pipelines: tuple[Mapping[str, str], ...] = ()
-    """Annotations of the pipelines that it would create or update."""
-    others: int = 0
-    """Number of its requests of other kinds."""
-
-
-@dataclass(frozen=True, slots=True)
 class JobInfo:
     ref: JobRef
     version: int

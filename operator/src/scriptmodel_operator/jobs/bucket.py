@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
@@ -23,7 +23,6 @@ from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoun
 from scriptmodel_operator.jobs.ports import S3_ERROR
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
     from obstore.store import ClientConfig, MemoryStore, RetryConfig
 
     from scriptmodel_operator.jobs.storage import StorageConfig
@@ -160,14 +159,8 @@ class ObstoreBucket:
         return self.get(key, limit)
 
     def sizes(self, prefix: str) -> Mapping[str, int]:
-        return {each["path"]: each["size"] for each in self._listed(prefix)}
-
-    def stored(self, prefix: str) -> Mapping[str, datetime]:
-        return {each["path"]: each["last_modified"] for each in self._listed(prefix)}
-
-    def _listed(self, prefix: str) -> list[ObjectMeta]:
         with self._translated("listing", prefix):
-            return [each for chunk in obstore.list(self._store, prefix) for each in chunk]
+            return {each["path"]: each["size"] for chunk in obstore.list(self._store, prefix) for each in chunk}
 
     def copy(self, source: str, target: str) -> None:
         with self._translated("copying", source):

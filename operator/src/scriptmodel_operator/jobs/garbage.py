@@ -1,17 +1,9 @@
-"""Deletes the bytes of a record that is about to be deleted, unless another record of the namespace refers to them, and
-what an operator uploaded that was killed before it made a version of that.
-"""
+"""Deletes the bytes of a record that is about to be deleted, unless another record of the namespace refers to them."""
 
-import logging
-import math
-import re
 import threading
-import time
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 
-from scriptmodel_operator.engine.errors import NotFoundError, RefusedError
+from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.jobs.config_maps import Records, Stored
 from scriptmodel_operator.jobs.fetches import folder_of
 from scriptmodel_operator.jobs.ports import Bucket
@@ -19,13 +11,6 @@ from scriptmodel_operator.jobs.records import PipelineRecord, RepoRecord
 from scriptmodel_operator.jobs.store import Versions
 
 _MOST_KNOWN = 10_000
-_SWEEP_SECONDS = 24 * 3600.0
-_ORPHAN_AGE = timedelta(days=7)
-"""No upload takes that long."""
-_UPLOAD = re.compile(r"uploads/[0-9a-f]{32}")
-"""The folder of an upload of the operator. Those of people have the uid of their request, with which they go."""
-
-log = logging.getLogger(__name__)
 
 
 class Garbage:
@@ -41,29 +26,6 @@ class Garbage:
         self._folders: dict[tuple[str, str], frozenset[str]] = {}
         """The folders of the packs of manifests, which never change."""
         self._lock = threading.Lock()
-        self._swept = -math.inf
-
-    def sweep(self) -> None:
-        """Once a day, delete old uploads of the operator that no manifest refers to."""
-        if time.monotonic() - self._swept < _SWEEP_SECONDS:
-            return
-        for namespace in sorted({each.record.ref.project for each in self._records.listed().all}):
-            try:
-                self._sweep(namespace)
-            except RefusedError as error:
-                log.warning("what killed operators left in namespace %s stays in the bucket: %s", namespace, error)
-        self._swept = time.monotonic()
-
-    def _sweep(self, namespace: str) -> None:
-        root, before = f"v1/{namespace}/", datetime.now(UTC) - _ORPHAN_AGE
-        uploads = defaultdict[str, dict[str, datetime]](dict)
-        for key, stored in self._bucket.stored(f"{root}uploads").items():
-            uploads[key.removeprefix(root).rpartition("/")[0]][key] = stored
-        old = {each for each, keys in uploads.items() if _UPLOAD.fullmatch(each) and max(keys.values()) < before}
-        if old:
-            manifests = (key.rpartition("/")[2] for key in self._bucket.sizes(f"{root}manifests"))
-            old -= self._folders_of(namespace, [name.removesuffix(".json") for name in manifests])
-        self._bucket.delete([key for folder in sorted(old) for key in uploads[folder]])
 
     def free(self, gone: Stored[RepoRecord] | Stored[PipelineRecord]) -> None:
         namespace, listing = gone.record.ref.project, self._records.listed()

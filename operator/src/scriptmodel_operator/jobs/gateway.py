@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.engine.values import (
@@ -67,9 +66,6 @@ class JobsGateway:
         engine, listing = self.engine(), self._records.listed()  # without both, no pipeline need be tried
         self._advance.settle(listing, beat)
         return self._lists(listing, engine)
-
-    def sweep(self, is_ours: Callable[[Owner], bool]) -> None:  # noqa: ARG002 - of the port; records have no owner
-        self._garbage.sweep()
 
     # --- reads
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Protocol
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -32,9 +31,6 @@ class Bucket(Protocol):
 
     def sizes(self, prefix: str) -> Mapping[str, int]:
         """Return the size of each object below `prefix`, by key."""
-
-    def stored(self, prefix: str) -> Mapping[str, datetime]:
-        """Return when each object below `prefix` was stored, by key."""
 
     def copy(self, source: str, target: str) -> None:
         """Have the store copy an object. Raises NotFoundError."""

@@ -13,7 +13,6 @@ import grpc
 from google.protobuf import empty_pb2
 
 from scriptmodel_operator.api.identity import LOCALPACH, PACHYDERM
-from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.urls import without_query
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.fetching import fetch_each
@@ -25,7 +24,6 @@ from scriptmodel_operator.engine.values import (
     JobInfo,
     JobRef,
     LogLine,
-    OpenTransaction,
     PipelineApply,
     PipelineInfo,
     PipelineRef,
@@ -43,7 +41,6 @@ from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request
 from scriptmodel_operator.pachyderm.protocol import admin, pfs, pps, transaction
 from scriptmodel_operator.pachyderm.stubs import Connection, Stubs
-from scriptmodel_operator.pachyderm.transactions import sweep
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 
 READ_SECONDS = 10.0
@@ -101,8 +98,6 @@ class PachydermGateway:
         self._connection = Connection(target)
         self._logs = Connection(target)
         """The connection for logs: hundreds may be followed, and a proxy may limit the streams in one connection."""
-        self._filling: set[str] = set()
-        """Ids of the transactions that calls of this gateway are filling."""
         self._lists: dict[str, dict[bytes, Any]] = {}
         """The values of the newest lists, by the digests of their messages."""
 
@@ -377,37 +372,21 @@ class PachydermGateway:
         opened = self._call(
             what, self._stubs.transactions.StartTransaction, transaction.StartTransactionRequest(), WRITE_SECONDS
         )
-        self._filling.add(opened.id)
         try:
             for item in pipelines:
                 self._call(what, create, create_request(item), WRITE_SECONDS, tx=opened.id)
             finish = transaction.FinishTransactionRequest(transaction=opened)
             self._call(what, self._stubs.transactions.FinishTransaction, finish, WRITE_SECONDS)
         except EngineError:
-            # Finishing it would execute the requests before the refused one. The sweeper deletes what remains.
+            # Finishing it would execute the requests before the refused one. One that stays open has no effect.
+            drop = transaction.DeleteTransactionRequest(transaction=opened)
             with suppress(EngineError):
-                self.delete_transaction(opened.id)
+                self._call(f"dropping transaction {opened.id}", self._stubs.transactions.DeleteTransaction, drop)
             raise
-        finally:
-            self._filling.discard(opened.id)
-
-    def list_transactions(self) -> Sequence[OpenTransaction]:
-        self._server("listing transactions")
-        request = transaction.ListTransactionRequest()
-        found = self._call("listing transactions", self._stubs.transactions.ListTransaction, request).transaction_info
-        return [messages.open_transaction(info) for info in found if info.transaction.id not in self._filling]
-
-    def delete_transaction(self, transaction_id: str) -> None:
-        request = transaction.DeleteTransactionRequest(transaction=transaction.Transaction(id=transaction_id))
-        with suppress(NotFoundError):
-            self._call(f"dropping transaction {transaction_id}", self._stubs.transactions.DeleteTransaction, request)
 
     def settle(self, *_given: object) -> Self:
         """Do nothing: Pachyderm carries on by itself."""
         return self
-
-    def sweep(self, is_ours: Callable[[Owner], bool]) -> None:
-        sweep(self, is_ours)
 
     def start_pipeline(self, pipeline: PipelineRef) -> None:
         request = pps.StartPipelineRequest(pipeline=messages.pipeline_message(pipeline))

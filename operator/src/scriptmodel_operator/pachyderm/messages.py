@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from google.protobuf import empty_pb2, timestamp_pb2, wrappers_pb2
+from google.protobuf import timestamp_pb2, wrappers_pb2
 
 from scriptmodel_operator.engine.values import (
     BASE_INPUT,
@@ -20,7 +20,6 @@ from scriptmodel_operator.engine.values import (
     JobRef,
     JobState,
     LogLine,
-    OpenTransaction,
     PipelineApply,
     PipelineInfo,
     PipelineInput,
@@ -41,8 +40,6 @@ REPROCESS_SPEC = "until_success"
 _UPDATED_AT = 39
 """Field of a pipeline's details in 2.8 and later, which python-pachyderm lacks: when its newest version was made. From
 2.11 on, `created_at` is that of the first."""
-_CREATE_PIPELINE_V2 = 11
-"""Field of a transaction's request in 2.8 and later: a message whose first field is a CreatePipelineRequest."""
 _OPERATORS = {"Exists": 1, "Equal": 2}
 _EFFECTS = {"": 0, "NoSchedule": 1, "PreferNoSchedule": 2, "NoExecute": 3}
 _OPERATOR_NAMES = {0: "Exists", 1: "Exists", 2: "Equal"}
@@ -287,24 +284,6 @@ def _provenance(message: Any) -> Iterator[tuple[RepoRef, str]]:
         repo = commit.repo if commit.HasField("repo") else commit.branch.repo
         if repo.type == USER_REPO:
             yield RepoRef(repo.project.name, repo.name), commit.id
-
-
-def open_transaction(info: Any) -> OpenTransaction:
-    pipelines = [found for each in info.requests if (found := _pipeline_request(each)) is not None]
-    return OpenTransaction(
-        info.transaction.id,
-        tuple(dict(each.metadata.annotations) for each in pipelines),
-        len(info.requests) - len(pipelines),
-    )
-
-
-def _pipeline_request(request: Any) -> Any:
-    if request.HasField("create_pipeline"):
-        return request.create_pipeline
-    later = _unknown(request, _CREATE_PIPELINE_V2)
-    if later is None:
-        return None
-    return pps.CreatePipelineRequest.FromString(_unknown(empty_pb2.Empty.FromString(later), 1) or b"")
 
 
 def _unknown(message: Any, number: int) -> bytes | None:

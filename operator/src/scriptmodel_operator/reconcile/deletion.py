@@ -24,7 +24,7 @@ def plan_deletion(model: ScriptModel, view: ModelView) -> tuple[Action, ...] | P
         names += [f"{hidden} of other namespaces"] if hidden else []
         return Problem(
             Reason.DELETION_BLOCKED,
-            f"other pipelines or ScriptModels read its outputs ({', '.join(names)}): delete them or point them elsewhere, "
-            "or set deletionPolicy: Orphan to leave everything as it is",
+            f"other pipelines or ScriptModels read its outputs ({', '.join(names)}): delete them or point them "
+            "elsewhere, or set deletionPolicy: Orphan to leave everything as it is",
         )
     return (*(DeletePipeline(ref, keep) for ref in pipelines), *(DeleteRepo(repo.ref) for repo in repos))
