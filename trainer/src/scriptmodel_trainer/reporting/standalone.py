@@ -20,9 +20,9 @@ from scriptmodel_trainer.corpus.tokens import OPEN_NAME
 from scriptmodel_trainer.corpus.words import APHAERESIS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import one_form
-from scriptmodel_trainer.generation.grammar import APHAERESIS_ALONE, Grammar, Kind, cost, kind_of
+from scriptmodel_trainer.generation.grammar import Grammar, GrammarState, Kind, Place, kind_of
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.verse import PRONOUNS, Lines, is_small
+from scriptmodel_trainer.generation.verse import Lines, is_small
 from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.storage.files import arrays_bytes
 
@@ -76,7 +76,7 @@ def quantised(model: TrainedModel) -> dict[str, npt.NDArray[Any]]:
 
 def _described(model: TrainedModel) -> dict[str, Any]:
     """Return what the page must know besides arrays: words, grammar, plays and rules, with numbers for words."""
-    vocabulary, lines = model.vocabulary, model.lines
+    vocabulary = model.vocabulary
     words, ids = vocabulary.words, {word: number for number, word in enumerate(vocabulary.words)}
     kinds = [kind_of(word) if vocabulary.is_word(word) else Kind.UNWRITTEN for word in words]
     speakers = one_form(name for name in vocabulary.names if kind_of(name) is not Kind.UNWRITTEN)
@@ -88,19 +88,15 @@ def _described(model: TrainedModel) -> dict[str, Any]:
         "words": words,
         # Words with `_` are names of cues.
         "kinds": [Kind.UNWRITTEN if "_" in word else kind for word, kind in zip(words, kinds, strict=True)],
-        "flags": _flags(words, kinds, lines),
+        "flags": _flags(words, kinds, model.lines),
         "speakers": numbers(speakers),
         "plays": [
-            {"names": numbers(play.speakers), "verse": play.verse, "proper": numbers(play.proper)}
+            {"names": numbers(play.speakers), "proper": numbers(play.proper)}
             for play in model.plays
             if len(play.speakers) > 1
         ],
-        "titles": sorted(map(str.casefold, lines.capitals)),
         "grammar": _table(Grammar(frozenset((*kinds, Kind.NAME)))),
         "aphaeresis": sorted(APHAERESIS),
-        "alone": sorted(APHAERESIS_ALONE),
-        "pronouns": {ids[name]: numbers(PRONOUNS[word]) for name, word in lines.pronouns.items() if name in ids},
-        "widths": lines.widths,
         "document": vocabulary.document,
         "first": vocabulary.first,
         "cutoff": model.origin.preset.softmax_cutoff,
@@ -110,34 +106,27 @@ def _described(model: TrainedModel) -> dict[str, Any]:
 
 
 def _flags(words: Iterable[str], kinds: Iterable[Kind], lines: Lines) -> list[int]:
-    """Return the rules of `Lines` that each word falls under, as bits: openings, small words, capitals."""
+    """Return the rules of capitals that each word falls under, as bits: openings, small words."""
     written = {word for word, kind in zip(words, kinds, strict=True) if kind is Kind.WORD}
     small = set(filter(is_small, written))
-    rules = (lines.openings, small if small != written else (), lines.capitals)
+    rules = (lines.openings, small if small != written else ())
     return [sum((word in rule) << place for place, rule in enumerate(rules)) for word in words]
 
 
 def _table(grammar: Grammar) -> list[dict[str, Any]]:
-    """Return all positions of a grammar, the first one first, with where each kind leads and what it costs."""
-    order, table = {grammar.start: 0}, []
-    queue = [grammar.start]
+    """Return all positions in a speech, its start first, with where each kind leads: -1 is the end of the speech."""
+    order, table = {GrammarState(Place.SPEECH): 0}, []
+    queue = list(order)
     for at in queue:
         after = {kind: grammar.advance(at, kind) for kind in sorted(grammar.allowed(at))}
-        new = dict.fromkeys(each for each in after.values() if each not in order)
+        new = [each for each in dict.fromkeys(after.values()) if each.place is Place.SPEECH and each not in order]
         order |= {each: len(order) + place for place, each in enumerate(new)}
         queue += new
-        pieces, steps = grammar.to_end(at)
         table.append(
             {
-                "moves": {int(kind): (order[each], cost(at, kind)) for kind, each in after.items()},
-                "place": at.place.value,
-                "last": at.last.value,
+                "moves": {int(kind): order.get(each, -1) for kind, each in after.items()},
                 "sentence": at.sentence,
-                "final": at.final,
                 "bracketed": any(group is Kind.OPEN_BRACKET for group, _ in at.groups),
-                "grouped": bool(at.groups),
-                "pieces": pieces,
-                "steps": steps,
             }
         )
     return table

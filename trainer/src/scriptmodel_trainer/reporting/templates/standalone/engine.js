@@ -1,35 +1,4 @@
-// What predicts the next word: a generator as NumPy has it, the network, its trigrams and its cache.
-
-// PCG64 (O'Neill 2014), seeded as NumPy's default_rng is, so that a seed writes the same script as the program.
-class Random {
-  constructor(...seed) {
-    const by = 0x931e8875;  // a seed has four numbers at most
-    let constant = 0x43b0d7e5;
-    const spread = (value) => (value ^ (value >>> 16)) >>> 0;
-    const hashed = (value, factor) => {
-      const mixed = value ^ constant;
-      constant = Math.imul(constant, factor);
-      return spread(Math.imul(mixed, constant));
-    };
-    const pool = [...seed, 0, 0, 0, 0].slice(0, 4).map((word) => hashed(word, by));
-    const mix = (to, value) => (pool[to] = spread(Math.imul(0xca01f9dd, pool[to]) - Math.imul(0x4973f715, hashed(value, by))));
-    for (let from = 0; from < 4; from++) for (let to = 0; to < 4; to++) if (to !== from) mix(to, pool[from]);
-    constant = 0x8b51f9dd;
-    const made = Array.from({ length: 8 }, (_, at) => BigInt(hashed(pool[at % 4], 0x58f38ded)));
-    const [high, low, first, second] = [0, 2, 4, 6].map((at) => made[at] | (made[at + 1] << 32n));
-    this.step = (((first << 64n) | second) << 1n) | 1n;
-    this.state = this.step + ((high << 64n) | low);
-    this.advance();
-  }
-  advance() { this.state = BigInt.asUintN(128, this.state * 0x2360ed051fc65da44385df649fccf645n + this.step); }
-  bits() {
-    this.advance();
-    const mixed = BigInt.asUintN(64, this.state ^ (this.state >> 64n)), by = this.state >> 122n;
-    return BigInt.asUintN(64, (mixed >> by) | (mixed << (64n - by)));
-  }
-  next() { return Number(this.bits() >> 11n) / 2 ** 53; }  // from 0 to below 1
-  below(count) { return Number(((this.bits() & 0xffffffffn) * BigInt(count)) >> 32n); }
-}
+// What predicts the next word: the network, its trigrams and its cache.
 
 // Returns the file of the page: arrays by name, whole numbers with a scale for each row as floats, and the description.
 async function unpacked(base64) {
@@ -168,11 +137,11 @@ function cellOf(arrays, layer, vector, { output, cell }) {
 }
 
 // Draws a word from the likeliest ones that hold a share `nucleus` of the probability (Holtzman et al., arXiv:1904.09751).
-function choose(logits, temperature, nucleus, random) {
+function choose(logits, temperature, nucleus) {
   const highest = highestOf(logits), weights = logits.map((each) => Math.exp((each - highest) / temperature));
   const enough = nucleus * sumOf(weights);
   for (;;) {
-    let point = random.next() * sumOf(weights), word = 0;
+    let point = Math.random() * sumOf(weights), word = 0;
     while (word < weights.length - 1 && point >= weights[word]) point -= weights[word++];
     const least = weights[word];
     if (sumOf(weights.filter((each) => each > least)) < enough) return word;

@@ -12,21 +12,21 @@ const started = (async () => {
   }
 
   async function next() {
-    const own = ++asked, [seed, temperature] = ["seed", "temperature"].map((id) => found(id).valueAsNumber || 0), different = new Set();
+    const own = ++asked, different = new Set();
     [say.textContent, lines.textContent] = ["Writing…", ""];
     await new Promise((done) => setTimeout(done));
-    const begun = opened(model, text.value, 40, temperature, [seed, 0], model.plays[found("play").value], found("speaker").value);
+    const begun = new Line(model, text.value, found("temperature").valueAsNumber, model.plays[found("play").value], found("speaker").value);
     for (let number = 0; number < 15 && different.size < 5; number++) {
-      const script = begun.copy(), random = new Random(seed, number), button = document.createElement("button");
-      for (; !script.over && !script.ended; script.next(temperature, random)) if (script.tokens.length % 8 === 0) await new Promise((done) => setTimeout(done));
+      const next = begun.copy(), button = document.createElement("button");
+      for (; !next.over; next.next()) if (next.tokens.length % 8 === 0) await new Promise((done) => setTimeout(done));
       if (own !== asked) return;  // another question, or a line was kept
-      const line = script.printed();
+      const line = next.printed();
       if (different.has(line)) continue;
       different.add(line);
       Object.assign(button, { type: "button", textContent: line, onclick: () => keep(line) });
       lines.appendChild(document.createElement("li")).append(button);
     }
-    [found("seed").value, say.textContent] = [seed + 1, "Keep a line: click it, or press Alt and its number."];
+    say.textContent = "Keep a line: click it, or press Alt and its number.";
   }
 
   function keep(line) {
