@@ -7,6 +7,7 @@ import numpy as np
 
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.generation.detokenizing import count_pieces
+from scriptmodel_trainer.model.cache import Cache
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.subwords import LETTERS, continues
 from scriptmodel_trainer.model.vocabulary import Vocabulary, with_names
@@ -28,6 +29,12 @@ PLAIN = spelling(("the", "lamp", "waits", "n't", "<eos>"))
 def network(vocabulary: Vocabulary, seed: int, scale: float = 3.0) -> Network:
     """Return a network of random weights."""
     return Network(weights_of(vocabulary, seed, scale))
+
+
+def even_cache(window: int, bias: float = 0.0, share: float = 1.0) -> Cache:
+    """Return a cache for such a network that likes all ages alike."""
+    parts = (np.zeros(8), bias, 5.0), np.zeros(window)
+    return Cache(*map(np.float32, (*parts[0], parts[1], share)))
 
 
 def weights_of(vocabulary: Vocabulary, seed: int, scale: float = 3.0) -> dict[str, Floats]:

@@ -1,65 +1,149 @@
-"""The neural cache: one reader for generation and evaluation, whose probabilities sum to one."""
+"""The trained neural cache: training, evaluation and generation follow one formula."""
 
+import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from constant_cache import ConstantCache
-from random_models import SCRIPT, network
-from running import run_trainer
-from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
+from random_models import SCRIPT, even_cache, faults, network, weights_of
+from running import run_trainer, train
+from stepwise import negative_log_likelihoods
 
-from scriptmodel_trainer.artifacts.model_directory import load_model
-from scriptmodel_trainer.commands.evaluate import read_text, score
-from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Writer
-from scriptmodel_trainer.model.readers import Reader
-from scriptmodel_trainer.progress.listeners import progress_for
+from scriptmodel_trainer.model.hardware import load_tensorflow
 
-SETTINGS = ConstantCache(window=20, share=0.3, sharpness=5.0)
-STREAM = np.random.default_rng(4).integers(0, len(SCRIPT), 200).astype(np.int32)
+load_tensorflow(0)
+
+import tensorflow as tf  # noqa: E402  # quietly loaded above
+
+from scriptmodel_trainer.artifacts.model_directory import load_model  # noqa: E402  # as above
+from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
+    CLOSE_EXPOSITION,
+    EOS,
+    OPEN_BRACKET,
+    OPEN_EXPOSITION,
+    OPEN_NAME,
+    OPEN_QUOTE,
+)
+from scriptmodel_trainer.generation.detokenizing import detokenize  # noqa: E402  # as above
+from scriptmodel_trainer.generation.openings import Opening  # noqa: E402  # as above
+from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as above
+from scriptmodel_trainer.generation.streams import ROWS  # noqa: E402  # as above
+from scriptmodel_trainer.generation.writer import Writer  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_numpy import Network  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
+from scriptmodel_trainer.model.readers import Reader  # noqa: E402  # as above
+from scriptmodel_trainer.model.subwords import continues  # noqa: E402  # as above
+from scriptmodel_trainer.model.vocabulary import Vocabulary  # noqa: E402  # as above
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+
+START = 49  # the token that starts a document
+WINDOW = 20
+SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=16", "steps=5", "cache_window=60"]
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.5])
-def test_the_cache_is_the_formula_of_the_paper_and_has_its_share_at_any_temperature(temperature: float) -> None:
-    net = network(SCRIPT, 1, 0.5)
-    net.cache = SETTINGS
-    reader, state = Reader(net, temperature), net.initial_state()
-    directions = []
-    for time, token in enumerate(STREAM.tolist()):
-        mixed = reader.read(token) / temperature
-        features = net.step(state, token)
-        directions.append(features / np.linalg.norm(features))
-        logits = net.logits(features).astype(np.float64) / temperature
-        expected = np.exp(logits) / np.exp(logits).sum()
-        first = max(0, time - SETTINGS.window)
-        if time:
-            weights = np.exp([SETTINGS.sharpness * directions[past] @ directions[time] for past in range(first, time)])
-            expected *= 1 - SETTINGS.share
-            for past, weight in zip(range(first, time), weights / weights.sum(), strict=True):
-                expected[STREAM[past + 1]] += SETTINGS.share * weight
-        assert np.exp(mixed.astype(np.float64)) == pytest.approx(expected, abs=1e-5)
-        assert np.exp(mixed.astype(np.float64)).sum() == pytest.approx(1, abs=1e-5)
+def preset(**more: str) -> Preset:
+    settings = {"hidden_units": "12", "steps": "7", "batch_size": "3", "cache_window": str(WINDOW)}
+    return with_overrides(PRESETS["small"], settings | more)
 
 
-def test_without_a_share_the_cache_changes_nothing() -> None:
-    net = network(SCRIPT, 1, 0.5)
-    alone = stepwise_negative_log_likelihoods(Reader(net), STREAM, 0)
-    assert alone == pytest.approx(negative_log_likelihoods(net, STREAM, 0), abs=1e-4)
-    net.cache = ConstantCache(share=0.0)
-    assert stepwise_negative_log_likelihoods(Reader(net), STREAM, 0) == pytest.approx(alone, abs=1e-4)
+def model_of(document: int | None = None, **more: str) -> LanguageModel:
+    """A network whose cache matters: random weights that are large, and no token like another."""
+    model = LanguageModel(preset(initial_range="0.7", **more), 50, seed=2, document=document)
+    random = np.random.default_rng(7)
+    for name in (name for name in model.variables if name.startswith("cache/")):
+        value = random.normal(size=model.variables[name].shape).astype(np.float32)
+        model.variables[name].assign(value * (4 if name == "cache/sharpness" else 1))
+    return model
+
+
+def stream(length: int, vocabulary: int = 50) -> np.ndarray[Any, np.dtype[np.int32]]:
+    return np.random.default_rng(3).integers(0, vocabulary, length).astype(np.int32)
+
+
+def reference(model: LanguageModel, tokens: np.ndarray[Any, Any], first: int) -> np.ndarray[Any, Any]:
+    """The module's formula, one token after the other."""
+    weights = model.weights()
+    network, window = Network(weights, START), len(weights["cache/age"])
+    state, held, losses, token = network.initial_state(), [], [], first
+    for target in tokens.tolist():
+        features = network.step(state, token).astype(np.float64)
+        if token == START:
+            held = []
+        logits = network.logits(features.astype(np.float32)).astype(np.float64)
+        likely = np.exp(logits) / np.exp(logits).sum()
+        direction = features / np.linalg.norm(features)
+        sentinel = np.exp(features @ weights["cache/gate"] + weights["cache/bias"])
+        again, total = 0.0, sentinel
+        for age, (key, word) in enumerate(reversed(held[-window:])):
+            score = np.exp(weights["cache/sharpness"] * (key @ direction - 1) + weights["cache/age"][age])
+            total += score
+            again += score if word == target else 0.0
+        losses.append(-np.log((again + sentinel * likely[target]) / total))
+        held.append((direction, target))
+        token = target
+    return np.array(losses)
+
+
+@pytest.mark.parametrize(("window", "vocabulary"), [(1, 50), (7, 49), (20, 50), (300, 49)])
+def test_training_and_evaluation_follow_the_formula(window: int, vocabulary: int) -> None:
+    model, tokens = model_of(START, cache_window=str(window)), stream(900, vocabulary)
+    expected = reference(model, tokens, 3)
+    written = negative_log_likelihoods(Network(model.weights(), START), tokens, 3)
+    np.testing.assert_allclose(written, expected, rtol=1e-3, atol=1e-3)
+    one = cut_for_validation(tokens, 3)
+    assert len(one.inputs) == 1, "one row, so the state is exact"
+    assert ValidationGraph(model, one).run() == pytest.approx(expected.mean(), rel=1e-4)
+    rows = cut_for_training(tokens, 1, 7, 3)
+    graph = TrainingGraph(model, Optimizer(model.preset, model.variables), rows, 1)
+    trained = graph.run(0, 0, [0.0] * rows.windows) / rows.windows
+    assert trained == pytest.approx(expected[: rows.windows * 7].mean(), rel=1e-4)
+
+
+def test_rows_of_validation_read_as_many_tokens_before_their_own_as_the_cache_holds() -> None:
+    model, tokens = model_of(cache_window="200"), stream(2000)
+    rows = cut_for_validation(tokens, 3, 200)
+    assert len(rows.inputs) == 3
+    expected = negative_log_likelihoods(Network(model.weights()), tokens, 3).mean()
+    assert ValidationGraph(model, rows).run() == pytest.approx(expected, rel=1e-4)
+    assert ValidationGraph(model, cut_for_validation(tokens, 3)).run() != pytest.approx(expected, rel=1e-4)
+
+
+def test_probabilities_of_the_next_token_sum_to_one() -> None:
+    reader = Reader(Network(model_of().weights()))
+    sums = [np.exp(reader.read(token).astype(np.float64)).sum() for token in stream(60).tolist()]
+    assert sums == pytest.approx([1.0] * 60, abs=1e-5)
+
+
+@pytest.mark.parametrize(("temperature", "share"), [(1.0, 0.3), (0.5, 1.0), (0.5, 0.3), (1.0, 0.0)])
+def test_copies_have_their_share_at_any_temperature(temperature: float, share: float) -> None:
+    net, tokens = network(SCRIPT, 1, 0.5), stream(200, len(SCRIPT))
+    net.cache = even_cache(20, 3.0, share)
+    reader, state, keys = Reader(net, temperature), net.initial_state(), []
+    for time, token in enumerate(tokens.tolist()):
+        mixed = reader.read(token).astype(np.float64) / temperature
+        features = net.step(state, token).astype(np.float64)
+        keys.append(features / np.linalg.norm(features))
+        logits = net.logits(features.astype(np.float32)).astype(np.float64) / temperature
+        expected, first = np.exp(logits) / np.exp(logits).sum(), max(0, time - 20)
+        odds = np.exp([5 * (keys[past] @ keys[time] - 1) - 3 for past in range(first, time)])
+        copied = share * odds / (1 + odds.sum())
+        expected *= 1 - copied.sum()
+        np.add.at(expected, tokens[first + 1 : time + 1], copied)
+        assert np.exp(mixed) == pytest.approx(expected, abs=1e-5)
 
 
 def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The probabilities that a script was drawn from are those that evaluation gives to the same tokens."""
-    net = network(SCRIPT, 2, 0.5)
-    net.cache = SETTINGS
-    drawn: list[np.ndarray] = []
+    net, drawn = network(SCRIPT, 2, 0.5), []
+    net.cache = even_cache(20, 3.0)
 
     class Recording(Reader):
-        def read(self, token: int) -> np.ndarray:
+        def read(self, token: int) -> np.ndarray[Any, Any]:
             drawn.append(super().read(token))
             return drawn[-1]
 
@@ -73,12 +157,129 @@ def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(drawn) > 20
 
 
-def test_the_cache_helps_on_text_that_repeats_itself(model: Path, tmp_path: Path) -> None:
-    text = "\n\n".join(["**ANNA**  \nThe lamp zigzags over seven old harbours.  "] * 30)
-    (tmp_path / "play.md").write_text(f"# A Play\n\n## ACT I\n\n{text}\n", "utf-8")
-    static = json.loads(run_trainer(["evaluate", model, "--data", tmp_path, "--json"]).stdout)
-    trained, progress = load_model(model), progress_for("text")
-    cached = trained.network()
-    cached.cache = ConstantCache()
-    text = read_text(trained, [tmp_path], "auto", progress)
-    assert score(trained.vocabulary, cached, text, progress).perplexity < static["perplexity"]
+def test_what_is_certain_to_be_copied_leaves_every_word_possible() -> None:
+    net, tokens = network(SCRIPT, 1, 0.5), stream(60, len(SCRIPT))
+    net.cache = even_cache(20, -1e30)
+    reader = Reader(net)
+    logits = np.array([reader.read(token) for token in tokens.tolist()])
+    assert np.isfinite(logits).all()
+    assert np.isfinite(negative_log_likelihoods(net, tokens, 0)).all()
+
+
+def test_gradients_are_those_of_small_changes() -> None:
+    """Check the weights of the cache and of the network in a window that follows another one."""
+    model = model_of()
+    tokens = stream(40)
+    inputs, targets = tf.constant(tokens[None, 7:14]), tf.constant(tokens[None, 8:15])
+    state = model.zero_state(1)
+    features, after = model.features(tf.constant(tokens[None, :7]), state)
+    _, cache = model.with_cache(
+        tf.zeros(7), features, tf.constant(tokens[None, :7]), tf.constant(tokens[None, 1:8]), state
+    )
+    state = [*after, *cache]
+
+    def loss() -> Any:
+        features, _ = model.features(inputs, state)
+        losses = model.losses(tf.reshape(features, (7, -1)), targets[0], model.vectors)
+        return tf.reduce_sum(model.with_cache(losses, features, inputs, targets, state)[0])
+
+    variables = model.variables
+    with tf.GradientTape() as tape:
+        value = loss()
+    gradients = tape.gradient(value, variables)
+    random = np.random.default_rng(1)
+    for name, variable in variables.items():
+        way = random.normal(size=variable.shape).astype(np.float32)
+        way *= np.float32(0.01) / max(float(np.linalg.norm(way)), 1e-9)
+        was = variable.numpy()
+        around = []
+        for sign in (1, -1):
+            variable.assign(was + sign * way)
+            around.append(float(loss()))
+        variable.assign(was)
+        expected = float(np.vdot(tf.convert_to_tensor(gradients[name]).numpy(), way))
+        assert (around[0] - around[1]) / 2 == pytest.approx(expected, rel=0.03, abs=2e-5), name
+
+
+def test_a_name_that_comes_once_and_again_is_learned_from_the_cache_alone() -> None:
+    """Each of many short passages repeats two words of its own: only what was read just now tells which."""
+    random = np.random.default_rng(5)
+    passages = [np.resize(random.integers(0, 40, 2), 12) for _ in range(400)]
+    tokens = np.concatenate(passages).astype(np.int32)
+    losses = {}
+    for window in (0, 12):
+        chosen = preset(cache_window=str(window), optimizer="adam", schedule="one-cycle", hidden_units="8", layers="1")
+        model = LanguageModel(chosen, 50, seed=2)
+        graph = TrainingGraph(model, Optimizer(chosen, model.variables), cut_for_training(tokens, 12, 7, 0), 1)
+        for _ in range(4):
+            graph.reset_state()
+            graph.run(0, 0, [0.03] * 57)
+        losses[window] = float(negative_log_likelihoods(Network(model.weights()), tokens[:1200], 0).mean())
+    assert losses[12] < 0.7 * losses[0]
+
+
+@pytest.fixture(scope="module")
+def cached(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cached")
+    assert train(corpus, folder, *SMALL) == 0
+    return folder
+
+
+def test_a_model_with_a_cache_is_evaluated_and_exported_with_it(cached: Path, corpus: Path, tmp_path: Path) -> None:
+    model = load_model(cached)
+    assert {name: array.shape for name, array in model.weights.items()} == model.origin.preset.shapes(
+        len(model.vocabulary)
+    )
+    evaluated = run_trainer(["evaluate", cached, "--data", corpus, "--json"])
+    assert json.loads(evaluated.stdout)["perplexity"] > 1
+    assert run_trainer(["export", cached, "--out", tmp_path / "model.safetensors"]).returncode == 0
+    assert b"cache/age" in (tmp_path / "model.safetensors").read_bytes()[:20_000]
+
+
+def test_scripts_written_together_are_those_written_alone(cached: Path) -> None:
+    model = load_model(cached)
+    writer = Writer(Network(model.weights), model.vocabulary)
+    seeds = [(5, sample) for sample in range(ROWS + 1)]
+    together = writer.write_together(40, Sampling(), seeds, Opening())
+    alone = [writer.write(40, Sampling(), seed, Opening()) for seed in seeds]
+    assert sum(ours == theirs for ours, theirs in zip(together, alone, strict=True)) >= len(seeds) - 2
+
+
+def cached_network(vocabulary: Vocabulary, seed: int) -> Network:
+    """A network that likes short speeches and directions without brackets, and a cache that has about half a say."""
+    cache = {"cache/gate": np.zeros(8), "cache/bias": np.array(3), "cache/sharpness": np.array(1)}
+    weights = {**weights_of(vocabulary, seed, 0.1), **cache, "cache/age": np.zeros(99)}
+    weights["output/bias"][[*vocabulary.parts, *map(vocabulary.id_of, filter(continues, vocabulary.words))]] -= 9
+    for token in (EOS, OPEN_NAME, OPEN_EXPOSITION, CLOSE_EXPOSITION):
+        weights["output/bias"][vocabulary.id_of(token)] += 3
+    for token in (OPEN_BRACKET, OPEN_QUOTE):
+        weights["output/bias"][vocabulary.id_of(token)] -= 9
+    return Network({name: array.astype(np.float32) for name, array in weights.items()})
+
+
+def test_a_speaker_follows_himself_only_after_a_direction() -> None:
+    again = 0
+    for seed in range(20):
+        text = detokenize(
+            Writer(cached_network(SCRIPT, seed), SCRIPT).write(120, Sampling(1.0), (1,), Opening()).tokens
+        )
+        assert not faults(text, 120)
+        starts = [line.split(":")[0] if line.startswith("[") else "direction" for line in text.splitlines()]
+        assert not [now for then, now in itertools.pairwise(starts) if now == then != "direction"]
+        speakers = [start for start in starts if start != "direction"]
+        again += sum(now == then for then, now in itertools.pairwise(speakers))
+    assert again, "after a direction he may"
+
+
+def test_an_only_speaker_follows_himself() -> None:
+    words = tuple(word for word in SCRIPT.words if word != "BEN")
+    alone = Vocabulary(words, frozenset((words.index("ANNA"),)))
+    script = Writer(cached_network(alone, 1), alone).write(200, Sampling(1.0), (2,), Opening()).tokens
+    assert script.count("ANNA") > 1
+
+
+def test_a_training_from_a_model_keeps_its_cache(cached: Path, corpus: Path, tmp_path: Path) -> None:
+    assert train(corpus, tmp_path / "next", "--from", str(cached), "--epochs", "1") == 0
+    assert load_model(tmp_path / "next").origin.preset.cache_window == 60
+    other = ["--from", str(cached), "--set", "cache_window=80"]
+    assert train(corpus, tmp_path / "other", *other) == 2

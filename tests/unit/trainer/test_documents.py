@@ -22,10 +22,9 @@ from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_who
 from scriptmodel_trainer.corpus.tokens import DOCUMENT  # noqa: E402  # as above
 from scriptmodel_trainer.generation.grammar import Kind, kind_of  # noqa: E402  # as above
 from scriptmodel_trainer.model.network_numpy import Network  # noqa: E402  # as above
-from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel, read_window  # noqa: E402  # as above
 from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
 from scriptmodel_trainer.model.readers import Reader  # noqa: E402  # as above
-from scriptmodel_trainer.model.recurrence import read_window  # noqa: E402  # as above
 from scriptmodel_trainer.model.vocabulary import build_vocabulary, with_documents  # noqa: E402  # as above
 from scriptmodel_trainer.storage.records import FILES, SCENES  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above

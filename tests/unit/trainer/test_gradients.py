@@ -1,4 +1,4 @@
-"""The hand-written pieces of the training step have plain Keras' values and gradients, within a stated rounding.
+"""A training step has the values and gradients of plain Keras, within a stated rounding.
 
 float32 differs in the order of additions only; bfloat16 rounds what a product takes and gives by up to 1 part in 256,
 so its gradients are compared as a whole: the length of the difference, as a share of the gradient's length.
@@ -17,8 +17,8 @@ load_tensorflow(0)
 import keras  # noqa: E402  # quietly loaded above
 import tensorflow as tf  # noqa: E402  # as above
 
-from scriptmodel_trainer.model.recurrence import read_window  # noqa: E402  # as above
-from scriptmodel_trainer.model.softmax import adaptive_cross_entropies, cross_entropies  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel, read_window  # noqa: E402  # as above
+from scriptmodel_trainer.model.presets import Preset  # noqa: E402  # as above
 
 ROUNDING = {"float32": 2e-6, "bfloat16": 0.01}
 
@@ -32,60 +32,38 @@ def worst_difference(tape: Any, ours: Any, plain: Any, variables: Sequence[Any])
     shares = []
     for ours_part, plain_part in zip(tape.gradient(ours, variables), tape.gradient(plain, variables), strict=True):
         expected = tf.convert_to_tensor(plain_part)
-        shares.append(float(tf.norm(ours_part - expected) / tf.norm(expected)))
+        shares.append(float(tf.norm(tf.convert_to_tensor(ours_part) - expected) / tf.norm(expected)))
     return max(shares)
 
 
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize(("cutoff", "words"), [(0, 20), (20, 20), (20, 50)])
 @pytest.mark.parametrize(("precision", "native"), [("float32", True), ("bfloat16", True), ("bfloat16", False)])
-def test_fused_cross_entropy_is_keras(precision: str, native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    emulated = not bfloat16_is_faster()
-    monkeypatch.setattr("scriptmodel_trainer.model.precision.bfloat16_is_faster", lambda: native)
-    if native and precision == "bfloat16" and emulated:
+def test_losses_that_count_unequally_have_the_gradients_of_their_formula(
+    precision: str, native: bool, cutoff: int, words: int, tied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if native and precision == "bfloat16" and not bfloat16_is_faster():
         pytest.skip("this processor emulates bfloat16, whose softmax is never used then")
+    monkeypatch.setattr("scriptmodel_trainer.model.kernels.bfloat16_is_faster", lambda: native)
     random = np.random.default_rng(5)
-    features, kernel, bias = variable(random, 30, 9), variable(random, 50, 9), variable(random, 50)
-    targets = tf.constant(random.integers(0, 20, 30), tf.int32)  # some words twice: their gradients must add up
+    model = LanguageModel(Preset(hidden_units=9, softmax_cutoff=cutoff, tied_embeddings=tied), 50, seed=0)
+    names = ["embedding" if tied else "output/kernel", *(name for name in model.variables if "output/" in name)]
+    names = list(dict.fromkeys(names))
+    for name in names:
+        model.variables[name].assign(random.normal(size=model.variables[name].shape))
+    features, counts = variable(random, 30, 9), tf.constant(variable(random, 30))
+    targets = tf.constant(random.integers(0, words, 30), tf.int32)  # some words twice: their gradients must add up
     with tf.GradientTape(persistent=True) as tape:
-        fused = tf.reduce_mean(cross_entropies(features, kernel, bias, targets, precision, equal=True)) * 3.0
-        logits = tf.matmul(features, kernel, transpose_b=True) + bias
-        plain = tf.reduce_mean(tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)) * 3.0
-    assert float(fused) == pytest.approx(float(plain), rel=ROUNDING[precision])
-    assert worst_difference(tape, fused, plain, [features, kernel, bias]) < ROUNDING[precision]
-
-
-@pytest.mark.parametrize("precision", ROUNDING)
-def test_losses_of_rows_that_count_unequally_have_the_gradients_of_keras(precision: str) -> None:
-    random = np.random.default_rng(5)
-    features, kernel, bias = variable(random, 30, 9), variable(random, 50, 9), variable(random, 50)
-    targets, counts = tf.constant(random.integers(0, 20, 30), tf.int32), tf.constant(variable(random, 30))
-    with tf.GradientTape(persistent=True) as tape:
-        fused = tf.reduce_sum(cross_entropies(features, kernel, bias, targets, precision) * counts)
-        logits = tf.matmul(features, kernel, transpose_b=True) + bias
+        ours = tf.reduce_sum(model.losses(features, targets, model.vectors, precision) * counts)
+        logits = tf.matmul(features, model.variables[names[0]], transpose_b=True) + model.variables["output/bias"]
+        if cutoff:
+            tail, tail_bias = model.variables["output/tail"], model.variables["output/tail_bias"]
+            share = tf.tensordot(features, tail, 1) + tail_bias - tf.reduce_logsumexp(logits[:, cutoff:], axis=1)
+            logits = tf.concat([logits[:, :cutoff], logits[:, cutoff:] + share[:, tf.newaxis]], axis=1)
         losses = tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
         plain = tf.reduce_sum(losses * counts)
-    assert worst_difference(tape, fused, plain, [features, kernel, bias]) < ROUNDING[precision]
-
-
-@pytest.mark.parametrize("precision", ROUNDING)
-@pytest.mark.parametrize("words", [20, 50])
-def test_an_adaptive_softmax_has_the_gradients_of_its_formula(precision: str, words: int) -> None:
-    random = np.random.default_rng(5)
-    features, kernel, bias = variable(random, 30, 9), variable(random, 50, 9), variable(random, 50)
-    tail, tail_bias = variable(random, 9), variable(random)
-    targets, counts = tf.constant(random.integers(0, words, 30), tf.int32), tf.constant(variable(random, 30))
-    with tf.GradientTape(persistent=True) as tape:
-        losses = adaptive_cross_entropies(
-            features, kernel, bias, tail, tail_bias, targets, cutoff=20, precision=precision
-        )
-        ours = tf.reduce_sum(losses * counts)
-        logits = tf.matmul(features, kernel, transpose_b=True) + bias
-        share = tf.tensordot(features, tail, 1) + tail_bias - tf.reduce_logsumexp(logits[:, 20:], axis=1)
-        logits = tf.concat([logits[:, :20], logits[:, 20:] + share[:, tf.newaxis]], axis=1)
-        plain = tf.reduce_sum(
-            tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True) * counts
-        )
-    variables = [features, kernel, bias, tail, tail_bias]
     assert float(ours) == pytest.approx(float(plain), rel=ROUNDING[precision] * 5)
+    variables = [features, *(model.variables[name] for name in names)]
     assert worst_difference(tape, ours, plain, variables) < ROUNDING[precision]
 
 

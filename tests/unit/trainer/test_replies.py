@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from constant_cache import ConstantCache
-from random_models import SCRIPT, network, spelling
+from random_models import SCRIPT, even_cache, network, spelling
 
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.corpus.reading import find_sources
@@ -94,7 +93,7 @@ def test_a_score_is_what_the_scene_adds(replies: Replies, trained: TrainedModel)
 
 def test_a_scene_is_scored_with_as_many_tokens_as_the_cache_was_trained_to_remember() -> None:
     net, random = network(SCRIPT, 3, 0.5), np.random.default_rng(1)
-    net.cache = ConstantCache(window=8, share=0.5)
+    net.cache = even_cache(8)
     target, counted = 7, np.ones(len(SCRIPT), np.bool_)
     near = random.integers(0, 5, 40).astype(np.int32)
     cue, text = np.array([1, 2], np.int32), [np.array([target], np.int32)]
@@ -113,7 +112,7 @@ def test_a_model_without_speakers_has_no_replies() -> None:
 
 def test_mixers_that_keep_a_text_mix_as_those_that_read_it() -> None:
     net = network(SCRIPT, 3, 0.5)
-    net.cache = ConstantCache(window=5)
+    net.cache = even_cache(5)
     reader, mixers, state = Reader(net), Mixers(net), net.initial_state()
     given = np.random.default_rng(1).integers(0, len(SCRIPT), 12).astype(np.int32)
     for token in given[:-1].tolist():

@@ -101,7 +101,7 @@ class TrainedModel:
         """Return what reads and predicts tokens; its cache copies that share of what it was trained to copy."""
         network = Network(self.weights, self.vocabulary.document, self.trigrams, self.origin.preset.softmax_cutoff)
         if network.cache:
-            network.cache = dataclasses.replace(network.cache, share=copied)
+            network.cache = dataclasses.replace(network.cache, share=np.float32(copied))
         return network
 
     def writer(self) -> BaseWriter:

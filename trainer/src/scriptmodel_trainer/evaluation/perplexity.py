@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.evaluation.nats_per_character import per_character
-from scriptmodel_trainer.model.cache_numpy import Copies
+from scriptmodel_trainer.model.cache import empty, mixed, recall
 from scriptmodel_trainer.model.network_numpy import Network, State
 from scriptmodel_trainer.model.subwords import continues
 from scriptmodel_trainer.model.trigrams import Trigrams, fitted_share
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.storage.arrays import SMALLEST, Floats, Ids
+from scriptmodel_trainer.storage.arrays import Floats, Ids
 from scriptmodel_trainer.storage.records import ClassScore, Score, perplexity_of
 
 _BLOCK = 32_768  # tokens that are read at once: whole rows
@@ -59,7 +59,7 @@ class Scored:
         likely = np.exp(-self.network)
         if trigrams:
             likely = trigrams.mixed(likely, trigrams.probabilities(self.stream, self.first))
-        losses: Losses = -np.log(np.maximum(self.kept * likely + self.copied, SMALLEST))
+        losses: Losses = mixed(np, likely, self.kept, self.copied)
         return losses
 
 
@@ -73,13 +73,15 @@ def scored(
 
     The network's cache takes part. `report` is called with the number of tokens that are scored.
     """
-    copies = Copies(network.cache, network.document) if network.cache else None
+    cache = network.cache
+    held = empty(np, 1, cache.window, len(cache.gate)) if cache else []
     inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
     losses, kept, copied = np.empty(len(stream)), np.ones(len(stream)), np.zeros(len(stream))
     for start, features in _read(network, inputs):
         chunk = slice(start, start + len(features))
-        if copies:
-            kept[chunk], copied[chunk] = copies.probabilities(features, inputs[chunk], stream[chunk])
+        if cache:
+            window = features[np.newaxis], inputs[np.newaxis, chunk], stream[np.newaxis, chunk]
+            kept[chunk], copied[chunk], held = recall(np, cache, *window, held, network.document)
         losses[chunk] = -network.log_probabilities(features, stream[chunk])
         report(start + len(features))
     return Scored(stream, first, losses, kept, copied)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from scriptmodel_trainer.model.cache import directions, mixed
 from scriptmodel_trainer.model.network_numpy import Network, State
-from scriptmodel_trainer.storage.arrays import SMALLEST, Floats, Ids
+from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 _RECENT = 60  # tokens whose next words are the topic
 _ECHO, _ECHOED = 0.3, 500  # share of the scene's own words in it; of the last so many, without a cache
@@ -66,12 +67,11 @@ class Heard:
         cache, held = self._network.cache, self._tokens[1:]
         if not cache or not len(held):
             return likely
-        keys, present = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (self._features, features))
-        cosines, ages = present @ keys[:-1].T, np.arange(len(held) - 1, -1, -1)
-        weights = np.array([cache.weights(*each, ages) for each in zip(features, cosines, strict=True)])
-        copied = (weights * (held == targets[:, np.newaxis])).sum(axis=1)
-        mixed: Floats = np.log((1 - np.minimum(weights.sum(axis=1), 0.99)) * np.exp(likely) + copied + SMALLEST)
-        return mixed
+        cosines = directions(np, features) @ directions(np, self._features[:-1]).T
+        copies, kept = cache.copies(np, features, cosines, np.arange(len(held) - 1, -1, -1))
+        copied = (copies * (held == targets[:, np.newaxis])).sum(axis=1)
+        losses: Floats = mixed(np, np.exp(likely), kept, copied)
+        return -losses
 
 
 def repeated(state: State, rows: int) -> State:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.model.cache_numpy import COLD
+from scriptmodel_trainer.model.cache import COLD
 from scriptmodel_trainer.storage.arrays import Floats
 
 TAKES = 16

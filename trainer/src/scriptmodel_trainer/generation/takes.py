@@ -16,7 +16,7 @@ from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_BRACKET, OPEN_EXP
 from scriptmodel_trainer.generation.page import Page
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.streams import Stream
-from scriptmodel_trainer.model.cache_numpy import COLD
+from scriptmodel_trainer.model.cache import COLD
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader, read_together
 from scriptmodel_trainer.model.vocabulary import Vocabulary

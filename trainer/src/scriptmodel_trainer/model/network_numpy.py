@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scriptmodel_trainer.model.cache_numpy import trained_cache
+from scriptmodel_trainer.model.cache import cache_of
+from scriptmodel_trainer.model.lstm import halves, read_steps
 from scriptmodel_trainer.model.presets import LSTM_WEIGHTS
 from scriptmodel_trainer.model.trigrams import Trigrams
 from scriptmodel_trainer.storage.arrays import Floats, Ids
@@ -13,14 +14,16 @@ from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """Weights of one LSTM layer, columns ordered input, forget, output, candidate; the three gates are halved.
-
-    sigmoid(x) = tanh(x / 2) / 2 + 1/2, so with halved gate columns one tanh over all four parts is enough.
-    """
+    """Weights of one LSTM layer, the columns of its gates halved by the factors `scale` (4 * units,)."""
 
     kernel: Floats  # (inputs, 4 * units)
     recurrent: Floats  # (units, 4 * units)
     bias: Floats  # (4 * units,)
+    scale: Floats
+
+    def carried(self, output: Floats) -> Floats:
+        """Return an output (..., units) times the recurrent weights; few columns are faster than few rows."""
+        return (self.recurrent.T @ output.T).T
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,11 @@ class Network:
         cutoff: int = 0,
     ) -> None:
         self.document = document
-        self.cache = trained_cache(weights)
+        self.cache = cache_of(weights)
         self.trigrams = trigrams
         self._embedding = weights["embedding"]
         count = sum(1 for name in weights if name.endswith("/recurrent"))
-        self._layers = [
-            _Layer(*(_reordered(weights[f"lstm{index}/{name}"]) for name in LSTM_WEIGHTS)) for index in range(count)
-        ]
+        self._layers = [_layer(*(weights[f"lstm{index}/{name}"] for name in LSTM_WEIGHTS)) for index in range(count)]
         self._projection = weights.get("projection")
         self._output = weights.get("output/kernel", self._embedding)
         self._output_bias = weights["output/bias"]
@@ -98,13 +99,12 @@ class Network:
         sequence = self._embedding[tokens]
         kept = np.not_equal(tokens, -1 if self.document is None else self.document)
         for index, layer in enumerate(self._layers):
-            gates = _product(sequence, layer.kernel)
-            sequence = np.empty((*tokens.shape, len(layer.recurrent)), np.float32)
-            for time, mask in enumerate(kept):
-                if not mask.all():  # a document starts
-                    state.outputs[index] = state.outputs[index] * mask[..., np.newaxis]
-                    state.cells[index] = state.cells[index] * mask[..., np.newaxis]
-                sequence[time] = _cell(layer, gates[time], state, index)
+            sums = _product(sequence, layer.kernel) + layer.bias
+            masks = (None if mask.all() else mask[..., np.newaxis] for mask in kept)  # some where a document starts
+            outputs, state.outputs[index], state.cells[index] = read_steps(
+                np, zip(sums, masks, strict=True), layer.carried, state.outputs[index], state.cells[index], layer.scale
+            )
+            sequence = np.stack(outputs)
         return sequence if self._projection is None else _product(sequence, self._projection)
 
     def logits_of_rows(self, features: Floats) -> Floats:
@@ -157,30 +157,7 @@ def _product(sequence: Floats, matrix: Floats) -> Floats:
     return product
 
 
-def _cell(layer: _Layer, inputs: Floats, state: State, index: int) -> Floats:
-    """Return one LSTM step (Hochreiter and Schmidhuber 1997, with forget gate) of layer `index`; returns its output."""
-    units = len(layer.recurrent)
-    # A product with few columns is faster than one with few rows.
-    gates = np.ascontiguousarray((layer.recurrent.T @ state.outputs[index].T).T)
-    gates += inputs
-    gates += layer.bias
-    np.tanh(gates, out=gates)
-    sigmoids = gates[..., : 3 * units] * np.float32(0.5)
-    sigmoids += np.float32(0.5)
-    input_gate, forget_gate = sigmoids[..., :units], sigmoids[..., units : 2 * units]
-    output_gate, candidate = sigmoids[..., 2 * units :], gates[..., 3 * units :]
-    cell = forget_gate * state.cells[index]
-    cell += input_gate * candidate
-    output: Floats = np.tanh(cell)
-    output *= output_gate
-    state.cells[index] = cell
-    state.outputs[index] = output
-    return output
-
-
-def _reordered(array: Floats) -> Floats:
-    input_gate, forget_gate, candidate, output_gate = np.split(array, 4, axis=-1)
-    half = np.float32(0.5)
-    return np.ascontiguousarray(
-        np.concatenate([input_gate * half, forget_gate * half, output_gate * half, candidate], -1), np.float32
-    )
+def _layer(kernel: Floats, recurrent: Floats, bias: Floats) -> _Layer:
+    scale = halves(len(recurrent))
+    kernel, recurrent, bias = (np.ascontiguousarray(array * scale, np.float32) for array in (kernel, recurrent, bias))
+    return _Layer(kernel, recurrent, bias, scale)

@@ -2,7 +2,7 @@
 
 Dropout stands outside the LSTM layers (Zaremba et al. 2014), so that on a GPU Keras takes cuDNN's kernel, which
 also needs tanh/sigmoid, a bias, and neither recurrent dropout nor unrolling. On a processor the layers' weights go
-through `recurrence` instead, which is Keras' arithmetic in a faster order.
+through `lstm` instead, which is Keras' arithmetic in a faster order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,16 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from scriptmodel_trainer.model import hardware
-from scriptmodel_trainer.model.cache_tensorflow import empty_cache, mixed, recall
+from scriptmodel_trainer.model.cache import cache_of, empty, mixed, recall
 from scriptmodel_trainer.model.dropout import Dropout
+from scriptmodel_trainer.model.kernels import FLOAT32, CarriedProduct, cross_entropies, product
 from scriptmodel_trainer.model.letter_ngrams import LetterNgrams
-from scriptmodel_trainer.model.precision import FLOAT32
+from scriptmodel_trainer.model.lstm import halves, read_steps
 from scriptmodel_trainer.model.presets import LSTM_WEIGHTS, Preset
-from scriptmodel_trainer.model.recurrence import MOST_STEPS, read_window
-from scriptmodel_trainer.model.softmax import adaptive_cross_entropies, cross_entropies
 from scriptmodel_trainer.storage.arrays import Floats
 
 _NGRAMS = "ngrams"
+MOST_STEPS = 128  # a longer window would be too large a graph when written out
 _CACHE = {"cache/sharpness": 12.0, "cache/bias": 8.0}  # initial values; the others are zero
 
 
@@ -59,7 +59,7 @@ class LanguageModel:
         """Trainable variables by the names that they have in the model directory, and `ngrams`, which it has not."""
         if letter_ngrams:
             self.variables[_NGRAMS] = tf.Variable(tf.zeros((letter_ngrams.ngrams, preset.input_units)), name=_NGRAMS)
-        self.cache = {name: variable for name, variable in self.variables.items() if name.startswith("cache/")}
+        self.cache = cache_of(self.variables)
         self._on_gpu = bool(hardware.gpus())
         self._initialise(seed)
 
@@ -87,7 +87,7 @@ class LanguageModel:
         layers = [[tf.zeros(shape), tf.zeros(shape)] for _ in self.layers]
         if not self.cache:
             return layers
-        return [*layers, empty_cache(rows, self.preset.cache_window, self.preset.features)]
+        return [*layers, empty(tf.experimental.numpy, rows, self.preset.cache_window, self.preset.features)]
 
     def features(
         self,
@@ -139,8 +139,9 @@ class LanguageModel:
         """
         if not self.cache:
             return losses, []
-        network, probability, after = recall(self.cache, features, inputs, targets, state[-1], self.document)
-        return mixed(losses, tf.reshape(network, (-1,)), tf.reshape(probability, (-1,))), [after]
+        xp = tf.experimental.numpy
+        network, copied, after = recall(xp, self.cache, features, inputs, targets, state[-1], self.document)
+        return mixed(xp, tf.exp(-losses), tf.reshape(network, (-1,)), tf.reshape(copied, (-1,))), [after]
 
     def losses(self, features: Any, targets: Any, vectors: Any, precision: str = FLOAT32) -> Any:
         """Return the losses (N,) of `targets` (N,) in nats, of the network without its cache.
@@ -151,17 +152,15 @@ class LanguageModel:
         if "output/tail" in self.variables:
             tail, tail_bias = self.variables["output/tail"], self.variables["output/tail_bias"]
             head = self.preset.softmax_cutoff
-            return adaptive_cross_entropies(
-                features, kernel, bias, tail, tail_bias, targets, cutoff=head, precision=precision
-            )
-        return cross_entropies(features, kernel, bias, targets, precision, equal=not self.cache)
+            return _adaptive_cross_entropies(features, kernel, bias, tail, tail_bias, targets, head, precision)
+        return cross_entropies(features, kernel, bias, targets, precision)
 
     def _initialise(self, seed: int) -> None:
         """Uniform in +-initial_range; zero for LSTM biases, n-grams, and the output bias of tied embeddings."""
         random = np.random.default_rng(seed)
         limit, untied = self.preset.initial_range, not self.preset.tied_embeddings
         for name, variable in self.variables.items():
-            if name in self.cache:
+            if name.startswith("cache/"):
                 variable.assign(tf.fill(variable.shape, _CACHE.get(name, 0.0)))
             elif name != _NGRAMS and (not name.endswith("bias") or (name == "output/bias" and untied)):
                 variable.assign(random.uniform(-limit, limit, variable.shape).astype(np.float32))
@@ -177,6 +176,46 @@ def _lstm(index: int, preset: Preset) -> keras.layers.LSTM:
         recurrent_initializer="zeros",
         name=f"lstm{index}",
     )
+
+
+def read_window(
+    inputs: Any, output: Any, cell: Any, kernel: Any, recurrent: Any, bias: Any, precision: str, kept: Any = None
+) -> tuple[Any, Any, Any]:
+    """Return outputs (B, T, H) of an LSTM layer, and output and cell (B, H) after the last step.
+
+    inputs (B, T, E) with T known, output and cell (B, H) before the first step, kernel (E, 4H), recurrent (H, 4H),
+    bias (4H,). `kept` (B, T) is 0 where a step starts from zeros instead of the state before it, else 1.
+    """
+    steps, scale = inputs.shape[1], halves(recurrent.shape[0])
+    carried = CarriedProduct(recurrent * scale, precision)
+    sums = product(tf.reshape(inputs, (-1, inputs.shape[2])), kernel * scale, precision) + bias * scale
+    sums = carried.added_to(tf.reshape(sums, (-1, steps, len(scale))))
+    masks = [None] * steps if kept is None else tf.unstack(kept[..., tf.newaxis], axis=1)
+    pairs = zip(tf.unstack(sums, axis=1), masks, strict=True)
+    outputs, output, cell = read_steps(tf, pairs, carried, output, cell, scale)
+    return tf.stack(outputs, axis=1), output, cell
+
+
+def _adaptive_cross_entropies(
+    features: Any, kernel: Any, bias: Any, tail: Any, tail_bias: Any, targets: Any, cutoff: int, precision: str
+) -> Any:
+    """Return -ln p(target) of each row in nats under an adaptive softmax, (N,): of two softmaxes, one of them of few.
+
+    The first one is over the first `cutoff` words and the tail, which has the weights `tail` (D,) and `tail_bias`; the
+    second one, over the other words, is computed for the rows with such targets alone (Grave et al., arXiv:1609.04309,
+    without its smaller projections):
+
+        p(w) = p_head(w)    p(w) = p_head(tail) p_tail(w)  of a rare word
+    """
+    frequent, rare = tf.split(kernel, [cutoff, kernel.shape[0] - cutoff])
+    frequent_bias, rare_bias = tf.split(bias, [cutoff, bias.shape[0] - cutoff])
+    head = tf.concat([frequent, tail[tf.newaxis]], axis=0)
+    head_bias = tf.concat([frequent_bias, tail_bias[tf.newaxis]], axis=0)
+    losses = cross_entropies(features, head, head_bias, tf.minimum(targets, cutoff), precision)
+    rows = tf.where(targets >= cutoff)[:, 0]
+    others = tf.gather(targets, rows) - cutoff
+    added = cross_entropies(tf.gather(features, rows), rare, rare_bias, others, precision)
+    return tf.tensor_scatter_nd_add(losses, rows[:, tf.newaxis], added)
 
 
 def vectors_of_words(letter_ngrams: LetterNgrams, ngrams: Any) -> Any:

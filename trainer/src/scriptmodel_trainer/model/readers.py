@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from scriptmodel_trainer.model.cache_numpy import RecentTokens
+from scriptmodel_trainer.model.cache import RecentTokens
 from scriptmodel_trainer.model.network_numpy import Network, State
 from scriptmodel_trainer.model.trigrams import Trigrams
 from scriptmodel_trainer.storage.arrays import SMALLEST, Floats

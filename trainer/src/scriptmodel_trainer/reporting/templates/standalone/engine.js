@@ -113,11 +113,12 @@ class Reader {
   // Mixes the predictions, at the temperature, with copies of recent words that followed what is like the present.
   mixed(vector, logits) {
     const { arrays, described: { copied }, temperature } = this, age = arrays["cache/age"], again = new Map();
-    const scores = this.kept.map(({ key }, at) => arrays["cache/sharpness"][0] * (dot(key, this.present) - 1) + age[at]);
-    const all = logSum([...scores, dot(arrays["cache/gate"], vector) + arrays["cache/bias"][0]]);
-    const weights = scores.map((score) => copied * Math.exp(score - all)), total = logSum(logits.map((each) => each / temperature));
-    this.kept.forEach(({ token }, at) => again.set(token, (again.get(token) ?? 0) + weights[at]));
-    const less = Math.log1p(-Math.min(sumOf(weights), 1 - 1e-9)) - total, network = logits.map((each) => each / temperature + less);
+    const sentinel = dot(arrays["cache/gate"], vector) + arrays["cache/bias"][0], sharpness = arrays["cache/sharpness"][0];
+    const score = ({ key }, at) => sharpness * (dot(key, this.present) - 1) + age[at] - sentinel;
+    const odds = this.kept.map((each, at) => Math.exp(Math.min(score(each, at), 30))), all = sumOf(odds);
+    this.kept.forEach(({ token }, at) => again.set(token, (again.get(token) ?? 0) + copied * odds[at] / (1 + all)));
+    const less = Math.log((1 + (1 - copied) * all) / (1 + all)) - logSum(logits.map((each) => each / temperature));
+    const network = logits.map((each) => each / temperature + less);
     for (const [word, weight] of again) network[word] = logSum([network[word], Math.log(weight)]);
     return network.map((each) => each * temperature);
   }
