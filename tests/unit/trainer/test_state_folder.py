@@ -231,11 +231,11 @@ def test_an_attempt_that_is_lost_before_its_first_checkpoint_counts_as_a_restart
     class Lost(TextProgress):
         def report(self, event: ProgressEvent) -> None:
             if isinstance(event, Resumed):
-                raise RuntimeError("lost")
+                raise KeyError("lost")
 
     training = Training(corpus, tmp_path)
     shutil.copytree(killed, training.state)
-    with pytest.raises(RuntimeError, match="lost"):
+    with pytest.raises(KeyError, match="lost"):
         train(options_from(parser().parse_args(training.words)), Lost(io.StringIO()), StopSignals())
     training.finish()
     assert training.metrics["restarts"] == 2
