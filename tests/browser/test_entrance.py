@@ -1,16 +1,13 @@
-"""How a browser comes in and what it gives to others, and what a report may do there: in a real Chromium."""
+"""How a browser comes in and what it gives to others: in a real Chromium."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import click
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, expect
 
-from scriptmodel_cli.commands import report
 from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.gate import Gate
 from tests.browser.chromium import chromium
@@ -20,9 +17,6 @@ PAGE = """<!doctype html><form method="post" action="file"><button>Send</button>
 <script src="page.js"></script>"""
 SCRIPT = """const source = new EventSource("events");
 source.onmessage = ({ data }) => ((document.querySelector("p").textContent = data), source.close());"""
-HOSTILE = """<h1>Report</h1><script>parent.document.title = "run"</script>
-<img src="{0}image"><iframe src="{0}"></iframe>
-<img src=x onerror="parent.document.title = 'run'"><meta http-equiv="refresh" content="0; url={0}refresh">"""
 
 
 @pytest.fixture
@@ -89,17 +83,3 @@ async def test_a_browser_comes_in_follows_and_sends_and_gives_no_other_port_its_
         await page.wait_for_url(address)
         assert "/ " in seen
         assert not [each for each in seen if "scriptmodel" in each]
-
-
-async def test_a_report_of_an_image_runs_and_fetches_nothing(
-    page: Page, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    opened: list[str] = []
-    monkeypatch.setattr(click, "launch", lambda address: opened.append(address) or 0)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    async with stranger() as (address, seen):
-        report._open("thrones", HOSTILE.format(address).encode())
-        await page.goto(opened[0])
-        await expect(page.frame_locator("iframe").get_by_role("heading")).to_have_text("Report")
-        await page.wait_for_load_state("networkidle")
-        assert (await page.title(), seen) == ("Report", [])

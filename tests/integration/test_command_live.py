@@ -87,10 +87,7 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
 
     why = command("why", "hamlet")
     assert why.stdout.startswith("Ready: the script is written")
-    assert [line.split()[1:4] for line in why.stdout.splitlines() if "SUCCESS" in line] == [
-        ["train", "1", "SUCCESS"],
-        ["generate", "1", "SUCCESS"],
-    ]
+    assert "-train" in why.stdout
 
     nothing = command("plan", "hamlet")
     assert (nothing.returncode, "Nothing would change." in nothing.stdout.splitlines()) == (0, True)

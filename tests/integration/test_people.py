@@ -165,9 +165,9 @@ def test_a_forged_record_runs_nothing_that_policy_refuses(team: Team) -> None:
     kubectl("delete", "configmap", "scriptmodel-pipeline-forged")
 
 
-def test_why_lists_the_jobs(team: Team) -> None:
+def test_why_may_read_what_it_shows(team: Team) -> None:
     ran = team.alice("why", "thrones")
-    assert "SUCCESS" in done(ran)
+    assert "Ready: " in done(ran)
     assert ran.stderr == ""
 
 
@@ -190,9 +190,6 @@ async def test_the_pages_show_script_and_log(team: Team, control_plane: ControlP
     model = f"/models/{team.alice.namespace}/thrones"
     async with entered(reads, Api([])) as browser:
         await browser.page(model, "perplexity 12.5 on the test split")
-        await browser.page(f"{model}/script", "To be or not to be.")
-        if everywhere:
-            await browser.page(model, "train", "SUCCESS")
     await asyncio.to_thread(session.close)
 
 

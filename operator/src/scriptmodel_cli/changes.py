@@ -1,22 +1,17 @@
 """Represents the changes that a plan would make, and renders them like a diff. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from scriptmodel_cli.output import style
-from scriptmodel_operator.engine.values import (
-    BASE_INPUT,
-    EACH_ENTRY,
-    TRIAL_INPUT,
-    PipelineSpec,
-    PodToleration,
-    ResourceAmounts,
-)
+from scriptmodel_operator.engine.values import PipelineSpec
 
 OPERATORS_IMAGE = "(the operator's default)"
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "red", ">": None}
 _NAME_WIDTH = 18
+_EMPTY = ("", "null", "[]", "{}", "0", "0.0", "false")
 _LONGEST_SHOWN = 1000
 
 
@@ -53,27 +48,20 @@ class Preview:
 
 
 def spec_fields(spec: PipelineSpec) -> dict[str, str]:
-    """Return the fields of a pipeline by display name, in reading order; the command option by option."""
-    fields = {
-        "image": spec.image or OPERATORS_IMAGE,
-        "input": f"{spec.input.name}: {spec.input.branch}:{spec.input.glob}",
-        "base": f"{BASE_INPUT}: {spec.input.base}:/" if spec.input.base else "",
-        "trials": f"{TRIAL_INPUT}: {spec.input.trials}:{EACH_ENTRY}" if spec.input.trials else "",
-        **_command(spec.command),
-        "tries": str(spec.datums.tries),
-        "parallelism": str(spec.datums.workers),
-        "datums per task": str(spec.datums.per_task or ""),
-        "autoscaling": "yes" if spec.datums.autoscaling else "no",
-        "requests": _amounts(spec.requests),
-        "limits": _amounts(spec.limits),
-        "node selector": ", ".join(f"{key}={value}" for key, value in spec.pods.node_selector),
-        "tolerations": ", ".join(map(_toleration, spec.pods.tolerations)),
-        "priority class": spec.pods.priority_class,
-        "pod patch": spec.pods.patch,
-        "labels": ", ".join(f"{key}={value}" for key, value in spec.pods.labels),
-        "pull secrets": ", ".join(spec.pods.image_pull_secrets),
-    }
-    return {name: value for name, value in fields.items() if value}
+    """Return the fields of a step by their paths, but for empty ones; the command option by option."""
+    image, values = spec.image or OPERATORS_IMAGE, asdict(spec)
+    for own in ("ref", "image", "command", "description", "annotations"):
+        del values[own]
+    fields = {"image": image, **_command(spec.command), **settings_of(values)}
+    return {name: value for name, value in fields.items() if value not in _EMPTY}
+
+
+def settings_of(value: Any, prefix: str = "") -> dict[str, str]:
+    """Return the values of an object by their paths; a list is one value."""
+    if isinstance(value, Mapping) and value:
+        fields = (settings_of(child, f"{prefix}.{key}" if prefix else key) for key, child in value.items())
+        return {path: text for each in fields for path, text in each.items()}
+    return {prefix: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}
 
 
 def _command(words: tuple[str, ...]) -> dict[str, str]:
@@ -91,19 +79,6 @@ def _command(words: tuple[str, ...]) -> dict[str, str]:
             option = f"--set {key}"
         found[option] = value
     return {"command": " ".join(plain), **found}
-
-
-def _amounts(amounts: ResourceAmounts) -> str:
-    cpu = f"cpu {amounts.cpu:g}" if amounts.cpu else ""
-    memory = f"memory {amounts.memory}" if amounts.memory else ""
-    gpu = f"{amounts.gpu_type} {amounts.gpu_count}" if amounts.gpu_count else ""
-    return ", ".join(filter(None, (cpu, memory, gpu)))
-
-
-def _toleration(item: PodToleration) -> str:
-    value = f"={item.value}" if item.operator == "Equal" else ""
-    seconds = f" for {item.seconds}s" if item.seconds is not None else ""
-    return f"{item.key or 'anything'}{value}:{item.effect or 'any effect'}{seconds}"
 
 
 def field_changes(before: PipelineSpec | None, after: PipelineSpec) -> tuple[FieldChange, ...]:

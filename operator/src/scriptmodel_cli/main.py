@@ -17,7 +17,7 @@ SECTIONS = {
         "status": (f"{COMMANDS}.status:status", "Show the full status of a ScriptModel (-w to watch)."),
         "why": (f"{COMMANDS}.why:why", "Explain a ScriptModel's state and suggest the next step."),
         "script": (f"{COMMANDS}.script:script", "Print the newest script."),
-        "report": (f"{COMMANDS}.report:report", "Print the HTML report of the newest model (--open for a browser)."),
+        "report": (f"{COMMANDS}.report:report", "Print the HTML report of the newest model."),
         "logs": (f"{COMMANDS}.logs:logs", "Print the log of the running or newest job (-f to follow)."),
         "ui": ("scriptmodel_cli.ui.command:ui", "Show ScriptModels in the browser, and write with a model."),
     },

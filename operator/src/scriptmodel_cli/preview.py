@@ -18,10 +18,9 @@ from scriptmodel_operator.act.actions import (
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.safe_text import short_id
-from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.engine.values import BranchRef, CommitInfo, Copies, PipelineRef
+from scriptmodel_operator.engine.values import CommitInfo, PipelineRef
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
@@ -38,14 +37,13 @@ def preview(
     gateway: Gateway,
     model: ScriptModel,
     cluster: str,
-    image: str,
     source: Sourced,
     base: ScriptModel | None = None,
     continued: str | Problem = "",
 ) -> Preview:
     """Return the planned changes. Raises EngineError.
 
-    `image` is the operator's default, empty if unknown; `base` the object in spec.model.from.
+    `base` is the object in spec.model.from.
     """
     observer = Observer(gateway, cluster, find=lambda _key: base)
     observer.logs = LogFollower(gateway, limit=0)  # one snapshot: logs are not followed
@@ -54,13 +52,12 @@ def preview(
     if model.deleting:
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
-    assumed_image, assumed_claim = image or (mark.image if mark else ""), mark.claim if mark else ""
-    text = continued if isinstance(continued, str) else ""
-    owner = model.owner(cluster)
-    target = desired(model, view.refs, owner, mark, image=assumed_image, claim=assumed_claim, continued=text)
+    given = Given(model, source, continued)
+    image, claim = (mark.image, mark.claim) if mark else ("", "")
+    target = desired(model, view.refs, model.owner(cluster), mark, image=image, claim=claim, continued=given.text)
     if stopping := stop(model, view):
         return Preview(str(model), tuple(change for action in stopping.actions for change in _of_action(action, view)))
-    observed = Observed(Given(model, source, continued), view, target)
+    observed = Observed(given, view, target)
     state = assess(observed).state
     problem = f"{state.problem.reason}: {state.problem.message}" if isinstance(state, Blocked) else ""
     changes = [change for action in state.actions for change in _of_action(action, view)]
@@ -76,7 +73,8 @@ def _later_changes(observed: Observed, state: ModelState) -> Iterator[Change]:
         case Suspended() | Blocked():
             return
         case Ingesting() if not state.source.waits_for:
-            yield from _after_copy(observed)
+            if view.base.source:
+                yield Change(">", "write the steps that start from the base model, once it is copied")
         case Ingesting():
             if request := observed.given.model.spec.corpus.download:
                 yield Change("~", f"fetch {request} into {view.refs.corpus}, as one commit")
@@ -106,23 +104,6 @@ def _after_ingest(observed: Observed) -> list[Change]:
     corpus = CorpusView(branch, head=head, untied=view.corpus is not None and view.corpus.untied)
     found = assess(replace(observed, given=given, view=replace(view, corpus=corpus)))
     return [change for action in found.actions for change in _of_action(action, view)]
-
-
-def _after_copy(observed: Observed) -> Iterator[Change]:
-    view, given = observed.view, replace(observed.given, source=None)
-    source, train = view.base.source, observed.desired.train.mark
-    if source is None or source.repo is None:
-        return
-    name = copy_name(view.base.origin, source.commit or "")
-    if view.base.owned is None:
-        copies = Copies(source.repo, source.commit or "", source.paths)
-        yield from _of_action(ReplaceFiles(BranchRef(view.refs.own_base, name), copies=copies), view)
-    refs = replace(view.refs, base=BranchRef(view.refs.own_base, name))
-    view = replace(view, refs=refs, base=replace(view.base, current=name, source=None))
-    mark = view.train.mark if view.train else None
-    target = desired(given.model, refs, train.owner, mark, image=train.image, claim=train.claim, continued=given.text)
-    found = assess(Observed(given, view, target))
-    yield from (change for action in found.actions for change in _of_action(action, view))
 
 
 def _of_action(action: Action, view: ModelView) -> Iterator[Change]:

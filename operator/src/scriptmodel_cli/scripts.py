@@ -14,10 +14,8 @@ from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import RepoRef
 
 TEXT = ".txt"
-ASPECTS = ("originality", "variety", "order", "vocabulary", "turns")
-"""Figures of the form of a script."""
 _SUFFIXES = {"text": TEXT, "fountain": ".fountain", "fdx": ".fdx", "html": ".html"}
-_SAMPLE = re.compile(r"/new_script(?:\.(?P<number>\d+))?(?P<suffix>\.[a-z]+)")
+_SAMPLE = re.compile(r"/new_script(?:\.(\d+))?\.txt")
 """A sample of a script; the first one has no number."""
 _MAX_SCRIPT_BYTES = 1 << 30
 
@@ -41,13 +39,10 @@ def suffix_of(form: str | None, out: Path | None) -> str:
     return suffix
 
 
-def samples_of(gateway: Gateway, repo: RepoRef, commit: str) -> dict[int, dict[str, str]]:
-    """Return the samples of a commit by their numbers: the path of each format by its suffix."""
-    found: dict[int, dict[str, str]] = {}
-    for path in gateway.walk_files(repo, commit):
-        if match := _SAMPLE.fullmatch(path):
-            found.setdefault(int(match["number"] or 1), {})[match["suffix"]] = path
-    return dict(sorted(found.items()))
+def samples_of(gateway: Gateway, repo: RepoRef, commit: str) -> dict[int, str]:
+    """Return the path of each sample of a commit by its number."""
+    found = filter(None, map(_SAMPLE.fullmatch, gateway.walk_files(repo, commit)))
+    return dict(sorted((int(each[1] or 1), each[0]) for each in found))
 
 
 def read_script(gateway: Gateway, repo: RepoRef, commit: str, path: str, suffix: str) -> bytes:

@@ -88,7 +88,7 @@ def test_a_new_object_waits_for_its_text() -> None:
 
 def test_plan_shows_the_beginning_of_a_text_and_what_keeps_it_away() -> None:
     def planned(continued: str | Problem) -> str:
-        found = preview(world.pachyderm, world.model, world.cluster, "", None, continued=continued)
+        found = preview(world.pachyderm, world.model, world.cluster, None, continued=continued)
         return reported(found)
 
     world = trained_world()

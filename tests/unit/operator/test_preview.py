@@ -16,9 +16,9 @@ from scriptmodel_operator.ingest.source import Files
 from tests.unit.operator.world import PLAYS, World, scriptmodel, started_world, trained_world
 
 
-def planned(world: World, image: str = "", source: Files | Problem | None = None) -> Preview:
+def planned(world: World, source: Files | Problem | None = None) -> Preview:
     """And nothing was written."""
-    found = preview(world.pachyderm, world.model, world.cluster, image, source)
+    found = preview(world.pachyderm, world.model, world.cluster, source)
     assert world.written() == []
     return found
 
@@ -34,21 +34,15 @@ def fields(change: Change) -> list[FieldChange]:
 def test_a_new_object_creates_both_pipelines_with_all_their_fields() -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
-    found = planned(world, image="trainer:1")
+    found = planned(world)
     assert [change.what for change in found.changes] == [
         f"create step {world.train}",
         f"create step {world.generate}",
     ]
-    assert FieldChange("image", "", "trainer:1") in found.changes[0].fields
-    assert FieldChange("input", "", "corpus: default/plays@master:/") in found.changes[0].fields
+    assert FieldChange("image", "", "(the operator's default)") in found.changes[0].fields
+    assert FieldChange("input.branch.repo.name", "", "plays") in found.changes[0].fields
     assert FieldChange("--preset", "", "test") in found.changes[0].fields
     assert f"+ create step {world.train} (it does not exist)" in reported(found)
-
-
-def test_without_an_image_option_the_plan_names_the_operators_default() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    assert "(the operator's default)" in reported(planned(world))
 
 
 def test_an_up_to_date_object_has_no_changes() -> None:
@@ -85,7 +79,7 @@ def test_a_change_that_needs_no_training_waits_for_the_running_job() -> None:
     world.want({"training": {"resources": {"limits": {"memory": "4Gi"}}}})
     (train,) = planned(world).changes
     assert train.effect == f"waits until the running job {job.ref.id[:8]} has ended; computes nothing again"
-    assert fields(train) == [FieldChange("limits", "", "memory 4Gi")]
+    assert fields(train) == [FieldChange("limits.memory", "", "4Gi")]
     world.want({"model": {"seed": 1}})
     (train,) = planned(world).changes
     assert train.effect == f"trains again from the first epoch; kills the running job {job.ref.id[:8]}"
@@ -123,7 +117,7 @@ def test_drift_is_corrected() -> None:
     world = trained_world()
     world.pachyderm.edit(world.train, tries=9)
     (train,) = planned(world).changes
-    assert (train.why, fields(train)) == ("somebody else changed it", [FieldChange("tries", "9", "3")])
+    assert (train.why, fields(train)) == ("somebody else changed it", [FieldChange("datums.tries", "9", "3")])
 
 
 def test_nothing_changes_while_a_problem_exists() -> None:
@@ -185,14 +179,10 @@ def test_the_copy_of_a_base_model_and_what_follows_it_are_planned() -> None:
     world.pachyderm.put(world.corpus, PLAYS)
     assert "it would be stalled: BaseNotFound" in reported(planned(world))
     models = BranchRef(RepoRef("default", "models"), "master")
-    commit = world.pachyderm.put(models, {"/model.json": b"{}", "/metrics.json": b"{}"})
+    world.pachyderm.put(models, {"/model.json": b"{}", "/metrics.json": b"{}"})
     text = reported(planned(world))
-    repo, copied, train, _generate = (change.what for change in planned(world).changes)
-    assert repo.startswith("create repo default/thrones-")
-    assert copied.startswith(f"copy the base model default/models@{commit[:8]} into default/thrones-")
-    assert train.startswith("create step")
-    assert "--from" in text
-    assert "base: default/thrones-" in text
+    assert "+ create repo default/thrones-" in text
+    assert "> write the steps that start from the base model, once it is copied" in text
     assert world.written() == []
 
 

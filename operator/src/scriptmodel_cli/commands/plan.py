@@ -51,13 +51,6 @@ class PlanError(click.ClickException):
 )
 @output_option("text", names=False)
 @click.option(
-    "--trainer-image",
-    envvar=f"{PREFIX}_TRAINER_IMAGE",
-    default="",
-    metavar="IMAGE",
-    help="The operator's default trainer image.",
-)
-@click.option(
     "--cluster-id",
     envvar=f"{PREFIX}_CLUSTER_ID",
     default="",
@@ -72,7 +65,6 @@ def plan(
     name: str | None,
     file: Path | None,
     output: str,
-    trainer_image: str,
     cluster_id: str,
 ) -> None:
     """Show what would change in Pachyderm if FILE were applied, or which changes of NAME are pending.
@@ -88,7 +80,7 @@ def plan(
     if (name is None) == (file is None):
         raise click.UsageError("give either NAME or -f FILE", context)
     try:
-        found = _planned(session, name, read_documents(file) if file else None, trainer_image, cluster_id)
+        found = _planned(session, name, read_documents(file) if file else None, cluster_id)
     except click.ClickException as error:
         raise PlanError(error.message) from error
     if output == "text":
@@ -98,7 +90,7 @@ def plan(
     context.exit(FAILED if found.problem else CHANGES if found.changes else 0)
 
 
-def _planned(session: Session, name: str | None, documents: Documents | None, image: str, cluster_id: str) -> Any:
+def _planned(session: Session, name: str | None, documents: Documents | None, cluster_id: str) -> Any:
     raw = _if_applied(session, documents.scriptmodel) if documents else session.get(str(name))
     model = parsed(raw)
     cluster = cluster_id or session.cluster_id() or _cluster(session)
@@ -109,7 +101,7 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     namespaces = sorted({model.namespace, *(each.project for each in repos)} - {DEFAULT_PROJECT})
     with session.engine("the current state for the plan", namespaces=namespaces) as gateway:
         model = parsed(raw, gateway.engine())
-        return preview(gateway, model, cluster, image, source, parsed(other) if other else None, continued)
+        return preview(gateway, model, cluster, source, parsed(other) if other else None, continued)
 
 
 def _cluster(session: Session) -> str:

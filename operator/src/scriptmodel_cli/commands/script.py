@@ -12,7 +12,7 @@ from scriptmodel_cli.files import write_new
 from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit
 from scriptmodel_cli.program import Command
-from scriptmodel_cli.scripts import ASPECTS, TEXT, format_option, read_script, samples_of, suffix_of
+from scriptmodel_cli.scripts import TEXT, format_option, read_script, samples_of, suffix_of
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.engine.values import commit_of
 
@@ -22,7 +22,6 @@ from scriptmodel_operator.engine.values import commit_of
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Print sample N [default: 1].")
 @click.option("--all", "every", is_flag=True, help="Print all samples.")
 @format_option
-@click.option("--score", is_flag=True, help="Print the verdict on the script instead of the script.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the script to a file.")
 @click.option("--force", is_flag=True, help="Overwrite the file of --out.")
 @pass_session
@@ -32,7 +31,6 @@ def script(
     sample: int | None,
     every: bool,
     form: str | None,
-    score: bool,
     out: Path | None,
     force: bool,
 ) -> None:
@@ -43,12 +41,9 @@ def script(
       scriptmodel script thrones | less
       scriptmodel script thrones --out new_script.fountain   # or .fdx, or .html to print
       scriptmodel script thrones --sample 2          # after spec.generation.samples: 3
-      scriptmodel script thrones --score             # is it a copy, a loop or noise?
     """
     if sample and every:
         raise click.UsageError("--sample and --all are mutually exclusive")
-    if score and (sample or every or out):
-        raise click.UsageError("--score is of the script itself: leave out --sample, --all and --out")
     suffix = suffix_of(form, out)
     if every and suffix != TEXT:
         raise click.UsageError(f"--all joins texts, and a file {suffix} holds one script: use --sample N")
@@ -57,25 +52,11 @@ def script(
     found, where = status.get("script") or {}, (status.get("lineage") or {}).get("script")
     if not found or not where:
         raise click.ClickException(f"{name} has no script yet: see `scriptmodel why {name}`")
-    if score:
-        emit(f"{_verdict(name, found)}\n")
-        return
     content = b"\n".join(_samples(session, name, found, where, None if every else sample or 1, suffix))
     if out is None:
         emit(content.decode(errors="replace"))
     else:
         write_new(out, content, force=force)
-
-
-def _verdict(name: str, found: Mapping[str, Any]) -> str:
-    score = found.get("score") or {}
-    if not score:
-        raise click.ClickException(
-            f"the script of {name} has no score: its trainer image or its model is too old; see `scriptmodel retrain`"
-        )
-    figures = ", ".join(f"{figure} {score[figure]}" for figure in ASPECTS if figure in score)
-    sense = f"; sense {score['sense']} ({score.get('senseScore', '-')})" if score.get("sense") else ""
-    return f"form {score.get('form', 'unknown')} ({score.get('formScore', '-')}: {figures}){sense}"
 
 
 def _samples(
@@ -87,9 +68,7 @@ def _samples(
         return [excerpt]
     repo, commit = commit_of(where)
     with session.engine(f"the script of {name}") as gateway:
-        if sample == 1:
-            return [read_script(gateway, repo, commit, found["path"], suffix)]
-        paths = {number: forms[TEXT] for number, forms in samples_of(gateway, repo, commit).items() if TEXT in forms}
+        paths = samples_of(gateway, repo, commit)
         if sample is not None and sample not in paths:
             known = ", ".join(map(str, paths))
             raise InputError(f"{name} has no sample {sample}: it has {known or 'none'}; raise spec.generation.samples")

@@ -1,7 +1,6 @@
 """What pages show of a ScriptModel without reading anything else, and the addresses of its pages."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -69,10 +68,3 @@ class Model:
         if speed:
             yield "speed", f"{speed:,} words/s"
         yield from facts(self.training, now())
-
-
-def settings_of(value: Any, prefix: str = "") -> dict[str, str]:
-    if isinstance(value, Mapping) and value:
-        fields = (settings_of(child, f"{prefix}.{key}" if prefix else key) for key, child in value.items())
-        return {path: text for each in fields for path, text in each.items()}
-    return {prefix: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}

@@ -8,12 +8,13 @@ from urllib.parse import quote
 from aiohttp import web
 from click import unstyle
 
+from scriptmodel_cli.changes import settings_of
 from scriptmodel_cli.diagnosis import events_path, evidence, if_worker_is_lost, meaning_of, next_step, pods_path
 from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.options import now
 from scriptmodel_cli.text import condition, is_observed
 from scriptmodel_cli.training import Training, epochs, generation, training
-from scriptmodel_cli.ui.model import Model, Place, settings_of
+from scriptmodel_cli.ui.model import Model, Place
 from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_cli.web.charts import spark
 from scriptmodel_cli.web.site import Values
