@@ -57,6 +57,6 @@ def test_the_list_names_steps_that_exist_each_once() -> None:
     listed = [
         (name, number) for each in explanations() for name, numbers in each["steps"].items() for number in numbers
     ]
-    assert len(set(listed)) == len(listed) > 40
+    assert len(set(listed)) == len(listed) > 0
     for name, number in listed:
         assert "call" in load(RECORDINGS / f"{name}.yaml")["steps"][number - 1], (name, number)

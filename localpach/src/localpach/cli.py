@@ -1,6 +1,5 @@
 """The command line of localpach."""
 
-import gc
 import logging
 import shlex
 import signal
@@ -103,13 +102,10 @@ def serve(
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     log = logging.getLogger("localpach")
     log.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
-    gc.disable()  # a fifth of a start: it would find nothing, and later it skips what was imported
     from localpach.model import UnreadableSnapshotError  # noqa: PLC0415  # --help stays fast
     from localpach.run.isolation import Isolation, parse_images  # noqa: PLC0415  # likewise
     from localpach.server import SOCKET, Server, Settings, StartError  # noqa: PLC0415  # likewise
 
-    gc.freeze()
-    gc.enable()
     host, _, port = listen.rpartition(":")
     is_port = bool(host) and port.isdecimal() and int(port) <= LARGEST_PORT
     if listen == SOCKET or not (listen.startswith(SOCKET) or is_port):

@@ -34,10 +34,6 @@ class FailedPreconditionError(PachError):
     code = grpc.StatusCode.FAILED_PRECONDITION
 
 
-class InvalidArgumentError(PachError):
-    code = grpc.StatusCode.INVALID_ARGUMENT
-
-
 class UnauthenticatedError(PachError):
     code = grpc.StatusCode.UNAUTHENTICATED
 
@@ -50,10 +46,6 @@ class UnavailableError(PachError):
 
 class UnimplementedError(PachError):
     code = grpc.StatusCode.UNIMPLEMENTED
-
-
-class InvalidGlobError(PachError):
-    """An error because a glob cannot be parsed."""
 
 
 FULL = "the disk of localpach is full: free some space on the disk of its --root folder, then retry"

@@ -28,10 +28,6 @@ def duration(nanos: int) -> Duration:
     return Duration(seconds=nanos // SECOND, nanos=nanos % SECOND)
 
 
-def nanoseconds(span: Duration) -> int:
-    return int(span.seconds) * SECOND + int(span.nanos)
-
-
 def key(reference: Any) -> str:
     """Return PROJECT/REPO.TYPE, with @BRANCH or @ID of a branch or a commit; PROJECT/PIPELINE, with @ID of a job.
 

@@ -4,7 +4,6 @@ import re
 
 from localpach.errors import PachError
 
-PROJECT_NAME_LIMIT = 51
 _VALID = re.compile(r"[a-zA-Z0-9_-]+")
 _COMMIT_ID = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
@@ -18,15 +17,3 @@ def validate_name(name: str) -> None:
     """Raise PachError for a name that could be parsed as an ancestry reference or a path."""
     if not _VALID.fullmatch(name):
         raise PachError(f"name ({name}) invalid: only alphanumeric characters, underscores, and dashes are allowed")
-
-
-def validate_project_name(name: str | None) -> None:
-    """Raise PachError for a name of a project that cannot be a part of a Kubernetes name."""
-    if name is None:
-        raise PachError("nil project")
-    if len(name) > PROJECT_NAME_LIMIT:
-        excess = len(name) - PROJECT_NAME_LIMIT
-        raise PachError(f'project name "{name}" is {excess} characters longer than the {PROJECT_NAME_LIMIT} max')
-    validate_name(name)
-    if not name[0].isalnum():
-        raise PachError("project names must start with an alphanumeric character")

@@ -1,6 +1,5 @@
 """The requests that can run in a transaction, and the transactions: requests of several calls that run as one."""
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from localpach.errors import NotFoundError, PachError
-from localpach.messages import META, USER, changed, pfs, transaction
+from localpach.messages import META, USER, Empty, changed, pfs, transaction
 from localpach.model import Model
 from localpach.pfs import branches, commits, repos
 from localpach.pfs.files import Files
@@ -35,45 +34,17 @@ class Requests:
                 self._apply(txn, request, info.responses.add())
             return info.responses[0]
         with self.model.lock:
-            info = changed(_get(self.model.state, pending))
+            info = changed(find(self.model.state, pending))
             info.requests.add().CopyFrom(request)
             with self.model.trial(pending) as txn:
-                self._run(txn, info)
+                self.run(txn, info)
             info.version += 1
             with self.model.change() as txn:
                 txn.transactions[pending] = info
         return info.responses[-1]
 
-    def start(self) -> transaction.Transaction:
-        with self.model.change() as txn:
-            info = transaction.TransactionInfo(started=txn.now, transaction={"id": txn.id})
-            txn.transactions[txn.id] = info
-        return info.transaction
-
-    def list_all(self) -> list[transaction.TransactionInfo]:
-        """List the open transactions, newest first."""
-        return list(self.model.state.transactions.values())[::-1]
-
-    def delete(self, name: str) -> None:
-        with self.model.change() as txn:
-            _get(txn, name)
-            del txn.transactions[name]
-
-    def finish(self, name: str) -> transaction.TransactionInfo:
-        """Run all requests of a transaction as one and delete it. If one fails, nothing changes and it stays open."""
-        with self.model.change(name) as txn:
-            info = changed(_get(txn, name))
-            self._run(txn, info)
-            del txn.transactions[name]
-        return info
-
-    def batch(self, requests: list[transaction.TransactionRequest]) -> transaction.TransactionInfo:
-        with self.model.change(uuid.uuid4().hex) as txn:
-            info = transaction.TransactionInfo(started=txn.now, requests=requests, transaction={"id": txn.id})
-            self._run(txn, info)
-        return info
-
-    def _run(self, txn: Txn, info: transaction.TransactionInfo) -> None:
+    def run(self, txn: Txn, info: transaction.TransactionInfo) -> None:
+        """Run all requests of a transaction, which gets their responses. Raises PachError if one fails."""
         del info.responses[:]
         for number, request in enumerate(info.requests, 1):
             try:
@@ -93,11 +64,22 @@ class Requests:
         raise PachError("unrecognized transaction request type")
 
 
-def _get(state: State, name: str) -> transaction.TransactionInfo:
+def find(state: State, name: str) -> transaction.TransactionInfo:
+    """Return an open transaction. Raises NotFoundError."""
     found = state.transactions.get(name)
     if found is None:
         raise NotFoundError(f"transactions {name} not found")
     return found
+
+
+def performed(name: str) -> Callable[[Any, Message, Any], Empty]:
+    """Return a method of a service that runs its request as the action ``name``."""
+
+    def call(service: Any, request: Message, context: Any) -> Empty:
+        service.requests.perform(context, **{name: request})
+        return Empty()
+
+    return call
 
 
 def _given(request: Any, field: str) -> Any:
@@ -105,37 +87,22 @@ def _given(request: Any, field: str) -> Any:
     return getattr(request, field) if request.HasField(field) else None
 
 
-def _create_repo(txn: Txn, _: Files, request: Any) -> None:
-    repos.create(txn, _given(request, "repo"), request.description, update=request.update)
-
-
-def _delete_repo(txn: Txn, _: Files, request: Any) -> None:
-    branches.delete_repo(txn, request.repo, force=request.force)
-
-
-def _start_commit(txn: Txn, _: Files, request: Any) -> pfs.CommitInfo:
-    return branches.start_commit(txn, _given(request, "branch"), _given(request, "parent"), request.description)
-
-
 def _finish_commit(txn: Txn, files: Files, request: Any) -> None:
     info = commits.resolve(txn, request.commit)
     commits.require_open(info)
     repo = info.commit.repo
-    managed = repo.type in (USER, META) and repos.belongs_to_pipeline(txn, repo)
-    if managed and info.direct_provenance and not request.force:
+    if repo.type in (USER, META) and repos.belongs_to_pipeline(txn, repo) and info.direct_provenance:
         raise PachError("cannot finish a pipeline output or meta commit, use 'stop job' instead")
     commits.finish(txn, files, info, description=request.description, error=request.error)
 
 
-def _stop_job(txn: Txn, files: Files, request: Any) -> None:
-    jobs.stop(txn, files, _given(request, "job"), request.reason or "job stopped")
-
-
 _ACTIONS: dict[str, Callable[[Txn, Files, Any], pfs.CommitInfo | None]] = {
-    "create_repo": _create_repo,
-    "delete_repo": _delete_repo,
-    "start_commit": _start_commit,
+    "create_repo": lambda txn, _, asked: repos.create(
+        txn, _given(asked, "repo"), asked.description, update=asked.update
+    ),
+    "delete_repo": lambda txn, _, asked: branches.delete_repo(txn, asked.repo, force=asked.force),
+    "start_commit": lambda txn, _, asked: branches.start_commit(txn, _given(asked, "branch"), asked.description),
     "finish_commit": _finish_commit,
-    "stop_job": _stop_job,
+    "stop_job": lambda txn, files, asked: jobs.stop(txn, files, _given(asked, "job"), asked.reason or "job stopped"),
     "create_pipeline": pipelines.create,
 }

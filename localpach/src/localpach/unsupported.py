@@ -1,6 +1,6 @@
 """Fields of requests that localpach does not carry out."""
 
-from google.protobuf.message import Message
+from typing import Any
 
 from localpach.errors import UnimplementedError
 
@@ -8,28 +8,35 @@ _PAGES = {"number", "reverse", "paginationMarker"}
 UNSUPPORTED = {
     "ListBranchRequest": {"reverse"},
     "File": {"datum"},
+    "AddFile": {"datum"},
+    "DeleteFile": {"datum"},
+    "CopyFile": {"datum"},
     "WalkFileRequest": _PAGES,
-    "GetFileRequest": {"URL", "path_range"},
+    "GetFileRequest": {"URL", "path_range", "offset"},
+    "StartCommitRequest": {"parent"},
+    "FinishCommitRequest": {"force"},
     "ListPipelineRequest": {"commit_set", "jqFilter"},
     "DeletePipelineRequest": {"all"},
     "ListJobRequest": {"input_commit", "jqFilter", "reverse", "paginationMarker"},
     "GetLogsRequest": {"data_filters", "datum", "master", "since", "tail", "use_loki_backend"},
     "CreatePipelineRequest": {
-        *("spout", "service", "egress", "s3_out", "determined", "tf_job", "pod_spec", "spec_commit", "job_timeout")
+        *("spout", "service", "egress", "s3_out", "determined", "tf_job", "pod_spec", "spec_commit"),
+        *("job_timeout", "datum_timeout"),
     },
-    "Transform": {"datum_batching", "secrets", "err_cmd", "accept_return_code"},
+    "Transform": {*("datum_batching", "secrets", "err_cmd", "accept_return_code", "env", "stdin", "working_dir")},
     "Input": {"union", "join", "group", "cron"},
-    "PFSInput": {"s3", "trigger", "join_on", "group_by", "outer_join"},
+    "PFSInput": {"commit", "s3", "trigger", "join_on", "group_by", "outer_join"},
 }
 """Fields that localpach does not carry out, by the message."""
 
 
-def check(message: Message) -> None:
-    """Raise UnimplementedError if an unsupported field of a message is set, or of one in it."""
+def checked(message: Any) -> Any:
+    """Return a message. Raises UnimplementedError if an unsupported field of it is set, or of one in it."""
     kind = message.DESCRIPTOR.name
     for field, value in message.ListFields():
         if field.name in UNSUPPORTED.get(kind, ()):
             raise UnimplementedError(f"localpach does not support {field.name} of a {kind}: remove it")
         if field.message_type is not None and not field.message_type.GetOptions().map_entry:
             for each in value if field.label == field.LABEL_REPEATED else [value]:
-                check(each)
+                checked(each)
+    return message

@@ -54,8 +54,8 @@ def test_the_variables_of_a_command_are_not_in_its_command_line(
     server: Localpach, client: Client, name: Name, corpus: str
 ) -> None:
     train = name("train")
-    transform = pps.Transform(env={"TOKEN": "xyzzy-secret"})
-    uuid = client.create_pipeline(train, sh("echo up; sleep 600"), corpus, transform=transform)
+    patch = '[{"op": "add", "path": "/containers/0/env/-", "value": {"name": "TOKEN", "value": "xyzzy-secret"}}]'
+    uuid = client.create_pipeline(train, sh("echo up; sleep 600"), corpus, pod_patch=patch)
     client.job_in(train, uuid, pps.JOB_RUNNING)
     until(lambda: client.lines(train, uuid))
     lines = []

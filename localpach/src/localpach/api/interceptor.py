@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 import grpc
 
-from localpach import unsupported
 from localpach.access import Token
 from localpach.errors import FULL, PachError, is_full, log_error
+from localpach.unsupported import checked
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +72,11 @@ def _wrapped(handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcM
 
     def single(request: Any, context: grpc.ServicerContext) -> Any:
         with _reporting(method, context):
-            unsupported.check(request)
-            return inner(request, context)
+            return inner(checked(request), context)
 
     def streaming(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         with _reporting(method, context):
-            if not handler.request_streaming:
-                unsupported.check(request)
-            yield from inner(request, context)
+            yield from inner(map(checked, request) if handler.request_streaming else checked(request), context)
 
     kind = ("stream" if handler.request_streaming else "unary") + ("_stream" if streams else "_unary")
     make = getattr(grpc, f"{kind}_rpc_method_handler")

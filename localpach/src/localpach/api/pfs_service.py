@@ -1,25 +1,25 @@
 """The calls about projects, repos, branches, commits and files."""
 
 import itertools
+import posixpath
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
 from localpach.api.describe import branch_info, commit_info, file_info, repo_info, repo_size
-from localpach.errors import InvalidArgumentError, NotFoundError, PachError
+from localpach.errors import NotFoundError, PachError
 from localpach.messages import BytesValue, Empty, key, pfs, repo_in, shown
 from localpach.names import is_commit_id
 from localpach.pfs import branches, commits, repos
-from localpach.pfs.files import EMPTY_TREE, Changes, Entry, Tree
-from localpach.pfs.paths import clean, compile_glob
-from localpach.pfs.transfer import Upload, read_url, tar_stream
+from localpach.pfs.files import EMPTY_TREE, Edit, Entry, Tree
+from localpach.pfs.paths import clean, compile_glob, validate
+from localpach.pfs.transfer import edits, read_url, tar_stream
 from localpach.protocol import pfs_grpc
-from localpach.requests import Requests
-from localpach.state import State
+from localpach.requests import Requests, performed
+from localpach.state import Content, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,12 @@ class Opened:
 
 
 class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated without types
+    CreateRepo = performed("create_repo")
+    DeleteRepo = performed("delete_repo")
+    FinishCommit = performed("finish_commit")
+
     def __init__(self, requests: Requests) -> None:
-        self._requests = requests
+        self.requests = requests
         self._model = requests.model
         self._files = requests.files
 
@@ -47,10 +51,6 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
 
     def ListProject(self, request: pfs.ListProjectRequest, context: grpc.ServicerContext) -> Iterator[pfs.ProjectInfo]:
         return iter(self._model.state.projects.values())
-
-    def CreateRepo(self, request: pfs.CreateRepoRequest, context: grpc.ServicerContext) -> Empty:
-        self._requests.perform(context, create_repo=request)
-        return Empty()
 
     def InspectRepo(self, request: pfs.InspectRepoRequest, context: grpc.ServicerContext) -> pfs.RepoInfo:
         state = self._model.state
@@ -63,10 +63,6 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         for info in repos.list_all(state, request.type, [each.name for each in request.projects]):
             yield repo_info(state, info, size_bytes_upper_bound=repo_size(state, info.repo))
 
-    def DeleteRepo(self, request: pfs.DeleteRepoRequest, context: grpc.ServicerContext) -> Empty:
-        self._requests.perform(context, delete_repo=request)
-        return Empty()
-
     def InspectBranch(self, request: pfs.InspectBranchRequest, context: grpc.ServicerContext) -> pfs.BranchInfo:
         state = self._model.state
         return branch_info(state, branches.get(state, request.branch))
@@ -78,11 +74,7 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         return (branch_info(state, each) for each in branches.in_repo(state, repo))
 
     def StartCommit(self, request: pfs.StartCommitRequest, context: grpc.ServicerContext) -> pfs.Commit:
-        return self._requests.perform(context, start_commit=request).commit
-
-    def FinishCommit(self, request: pfs.FinishCommitRequest, context: grpc.ServicerContext) -> Empty:
-        self._requests.perform(context, finish_commit=request)
-        return Empty()
+        return self.requests.perform(context, start_commit=request).commit
 
     def InspectCommit(self, request: pfs.InspectCommitRequest, context: grpc.ServicerContext) -> pfs.CommitInfo:
         """Describe a commit, after it is finished if the request says so."""
@@ -119,8 +111,7 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
                 raise
         if info is not None and target.id and (target.branch.name or is_commit_id(target.id)):
             commits.require_open(info)
-        before = EMPTY_TREE if info is None else commits.tree(state, self._files, info)
-        changes = self._received(before, requests, context)
+        changes = self._edits(requests, context)
         yield Empty()
         with self._model.change() as txn:
             if info is not None and not info.HasField("finished"):
@@ -129,7 +120,7 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
                 commits.change(txn, self._files, txn.commits[key(info.commit)], changes)
                 return
             branch = pfs.Branch(repo=repo_in(target), name=target.branch.name or target.id)
-            fresh = branches.start_commit(txn, branch, None, "")
+            fresh = branches.start_commit(txn, branch)
             commits.change(txn, self._files, fresh, changes)
             commits.finish(txn, self._files, fresh)
 
@@ -137,9 +128,9 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext
     ) -> Iterator[pfs.CreateFileSetResponse]:
         """Store files as a temporary file set."""
-        changes = self._received(EMPTY_TREE, requests, context)
+        tree = self._files.apply(EMPTY_TREE, self._edits(requests, context))
         with self._model.change() as txn:
-            name = repos.save_fileset(txn, self._files, self._files.apply(EMPTY_TREE, changes), 0)
+            name = repos.save_fileset(txn, self._files, tree, 0)
         yield pfs.CreateFileSetResponse(file_set_id=name)
 
     def ComposeFileSet(
@@ -147,38 +138,32 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
     ) -> pfs.CreateFileSetResponse:
         """Combine temporary file sets, in order, into a new one."""
         with self._model.change() as txn:
-            whole = Changes()
-            for name in request.file_set_ids:
-                for entry in repos.load_fileset(txn, self._files, name).walk():
-                    if entry.content is not None:
-                        self._files.append(whole, entry.path, entry.datum, entry.content)
+            loaded = (repos.load_fileset(txn, self._files, name) for name in request.file_set_ids)
+            entries = itertools.chain.from_iterable(tree.walk() for tree in loaded)
+            whole = [Edit(each.path, each.datum, each.content) for each in entries if each.content]
             tree = self._files.apply(EMPTY_TREE, whole)
             name = repos.save_fileset(txn, self._files, tree, request.ttl_seconds)
         return pfs.CreateFileSetResponse(file_set_id=name)
 
     def GetFile(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[BytesValue]:
-        """Stream the bytes of the one file that a path or pattern selects."""
-        if request.offset < 0:
-            raise InvalidArgumentError("offset must be non-negative")
-        first, *others = itertools.islice(self._matched(request), 2)
-        if first.content is None:
+        """Stream the bytes of a file."""
+        content = self._found(request.file)[1].content
+        if content is None:
             raise PachError("cannot get directory or non-regular file. Use GetFileTAR instead")
-        if others:
-            kind = "matched multiple files" if others[0].content else "cannot get directory or non-regular file"
-            raise PachError(f"{kind}. Use GetFileTAR instead")
-        for piece in self._files.contents.read(first.content, request.offset):
+        for piece in self._files.contents.read(content):
             yield BytesValue(value=piece)
 
     def GetFileTAR(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[BytesValue]:
         """Stream the files and directories that a path or pattern selects, as a tar archive."""
-        for piece in tar_stream(self._matched(request), self._files.contents.read):
+        pattern: re.Pattern[str] = compile_glob(clean(request.file.path))
+        found = list(self._open(request.file).tree.glob(pattern, with_contents=True))
+        if not found:
+            raise _not_found(request.file)
+        for piece in tar_stream(found, self._files.contents.read):
             yield BytesValue(value=piece)
 
     def InspectFile(self, request: pfs.InspectFileRequest, context: grpc.ServicerContext) -> pfs.FileInfo:
-        opened = self._open(request.file)
-        found = opened.tree.find(clean(request.file.path))
-        if found is None:
-            raise _not_found(request.file)
+        opened, found = self._found(request.file)
         return opened.describe(found)
 
     def WalkFile(self, request: pfs.WalkFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
@@ -190,37 +175,42 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
             raise NotFoundError(f"commit/{opened.commit.id} does not contain item: ({path})")
         return map(opened.describe, found)
 
-    def _received(self, before: Tree, requests: Iterator[Any], context: grpc.ServicerContext) -> Changes:
-        """Return the changes of a stream to the files ``before``."""
-        with closing(Upload(self._files, before)) as upload:
-            for request in requests:
-                self._receive(upload, request, context)
-            return upload.finish()
+    def _edits(self, requests: Iterator[Any], context: grpc.ServicerContext) -> list[Edit]:
+        pieces = (self._pieces(request, context) for request in requests)
+        return edits(self._files.contents, itertools.chain.from_iterable(pieces))
 
-    def _receive(self, upload: Upload, request: Any, context: grpc.ServicerContext) -> None:
+    def _pieces(self, request: Any, context: grpc.ServicerContext) -> Iterator[tuple[str, bytes | Content | None]]:
+        """Yield what a request changes, for `edits`."""
         kind = request.WhichOneof("body")
-        if kind == "add_file":
-            added = request.add_file
-            from_url = added.WhichOneof("source") == "url"
-            pieces = read_url(added.url.URL, context.is_active) if from_url else iter([added.raw.value])
-            for piece in itertools.chain([b""], pieces):  # an empty body is a file too
-                upload.add(added.path, added.datum, piece)
-        elif kind == "delete_file":
-            upload.delete(request.delete_file.path, request.delete_file.datum)
-        elif kind == "copy_file":
-            copy = request.copy_file
-            path = clean(copy.src.path)
-            upload.copy(path, clean(copy.dst), self._open(copy.src).tree.walk(path), copy.datum, append=copy.append)
-        else:
+        if kind not in ("add_file", "delete_file", "copy_file"):
             raise PachError("cannot set commit" if kind == "set_commit" else "unrecognized message type")
+        change = getattr(request, kind)
+        if kind == "copy_file":
+            source, target = clean(change.src.path), clean(change.dst)
+            for entry in self._open(change.src).tree.walk(source):
+                path = clean(f"{target}/{posixpath.relpath(entry.path, source)}")
+                if entry.content and not change.append:
+                    yield path, None
+                if entry.content:
+                    yield path, entry.content
+            return
+        validate(change.path)
+        path = clean(change.path)
+        if kind == "delete_file":
+            yield f"{path.rstrip('/')}/" if change.path.endswith("/") else path, None
+            return
+        from_url = change.WhichOneof("source") == "url"
+        pieces = read_url(change.url.URL, context.is_active) if from_url else iter([change.raw.value])
+        for piece in itertools.chain([b""], pieces):  # an empty body is a file too
+            yield path, piece
 
-    def _matched(self, request: pfs.GetFileRequest) -> Iterator[Entry]:
-        pattern: re.Pattern[str] = compile_glob(clean(request.file.path))
-        entries = self._open(request.file).tree.glob(pattern, with_contents=True)
-        first = next(entries, None)
-        if first is None:
-            raise _not_found(request.file)
-        return itertools.chain([first], entries)
+    def _found(self, file: pfs.File) -> tuple[Opened, Entry]:
+        """Return a file, or a directory, and the commit that has it."""
+        opened = self._open(file)
+        found = opened.tree.find(clean(file.path))
+        if found is None:
+            raise _not_found(file)
+        return opened, found
 
     def _open(self, file: pfs.File) -> Opened:
         state, repo = self._model.state, repo_in(file.commit)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from localpach.errors import NotFoundError, PachError
-from localpach.messages import SPEC, USER, changed, key, pfs, repo_in, shown
+from localpach.errors import PachError
+from localpach.messages import SPEC, USER, changed, key, pfs, shown
 from localpach.names import is_commit_id, validate_name
 from localpach.pfs import commits, repos
 from localpach.state import State, Txn
@@ -38,7 +38,7 @@ def downstream(state: State, name: str) -> list[str]:
     return _reached(name, below)
 
 
-def start_commit(txn: Txn, ref: pfs.Branch | None, parent: pfs.Commit | None, description: str) -> pfs.CommitInfo:
+def start_commit(txn: Txn, ref: pfs.Branch | None, description: str = "") -> pfs.CommitInfo:
     """Start a commit at the head of a branch; the branch is created if it does not exist."""
     if ref is None or not ref.name:
         raise PachError("branch must be specified")
@@ -49,7 +49,7 @@ def start_commit(txn: Txn, ref: pfs.Branch | None, parent: pfs.Commit | None, de
         _reject_commit_id(ref)
     elif branch.direct_provenance:
         raise PachError(f"cannot start a commit on an output branch: {shown(ref)}")
-    before = _next_parent(txn, ref, parent)
+    before = commits.head(txn, ref) if branch else None
     if before is not None and not before.HasField("finished"):
         raise PachError(f"parent commit {shown(before.commit)} has not been finished")
     commit = commits.add(txn, ref, pfs.USER, before, description=description)
@@ -166,20 +166,6 @@ def _make_empty_commit(
     if all(map(_is_spec, sources)):
         commits.finish_empty(txn, commit)
     return commit
-
-
-def _next_parent(txn: Txn, ref: pfs.Branch, parent: pfs.Commit | None) -> pfs.CommitInfo | None:
-    if parent is None:
-        return commits.head(txn, ref) if key(ref) in txn.branches else None
-    if key(repo_in(parent)) == key(ref.repo) and (parent.id or parent.branch.name) == ref.name:
-        raise NotFoundError(f"parent commit not found: commit {shown(ref.repo)}@{txn.id} not found")  # the new one
-    try:
-        found = commits.resolve(txn, parent)
-    except PachError as error:
-        raise error.within("parent commit not found") from None
-    if key(found.commit.repo) != key(ref.repo):
-        raise PachError(f"parent commit {shown(found.commit)} is in another repo than branch {shown(ref)}")
-    return found
 
 
 def _create_missing(txn: Txn, sources: Iterable[pfs.Branch]) -> None:

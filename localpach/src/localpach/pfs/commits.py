@@ -1,11 +1,11 @@
 """Commits: creating, finding and finishing them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from localpach.errors import NotFoundError, PachError
 from localpach.messages import changed, duration, key, pfs, repo_in, shown
 from localpach.names import is_commit_id
-from localpach.pfs.files import EMPTY_TREE, Changes, Files, Tree
+from localpach.pfs.files import EMPTY_TREE, Edit, Files, Tree
 from localpach.state import State, Txn
 
 A_MOMENT = duration(1000)
@@ -107,10 +107,10 @@ def tree(state: State, files: Files, info: pfs.CommitInfo) -> Tree:
     return EMPTY_TREE if ancestor is None else files.tree(state.trees.get(key(ancestor.commit)))
 
 
-def change(txn: Txn, files: Files, info: pfs.CommitInfo, changes: Changes) -> None:
-    """Add changes to an open commit."""
+def change(txn: Txn, files: Files, info: pfs.CommitInfo, edits: Sequence[Edit]) -> None:
+    """Change the files of an open commit."""
     require_open(info)
-    txn.trees[key(info.commit)] = files.save(files.apply(tree(txn, files, info), changes))
+    txn.trees[key(info.commit)] = files.save(files.apply(tree(txn, files, info), edits))
 
 
 def finish(txn: Txn, files: Files, info: pfs.CommitInfo, *, description: str = "", error: str = "") -> None:

@@ -1,15 +1,14 @@
-"""The files of commits: all files of one (`Tree`), and changes of files that are in progress (`Changes`)."""
+"""The files of commits: all files of one (`Tree`), and changes of them (`Edit`)."""
 
 from __future__ import annotations
 
-import bisect
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from localpach.contents import Contents
 from localpach.pfs.paths import key, matches, split_key
@@ -18,34 +17,12 @@ from localpach.state import Content, State
 CACHED_TREES = 32
 
 
-@dataclass(slots=True)
-class Change:
-    """A change of one file: ``cut`` deletes its content, then ``added`` is appended unless it is None."""
+class Edit(NamedTuple):
+    """A change of a file: ``content`` is appended. None deletes it, and all below a path that ends in a slash."""
 
-    cut: bool = False
-    added: Content | None = None
-
-
-@dataclass
-class Changes:
-    """Changes of files, by key."""
-
-    files: dict[str, Change] = field(default_factory=dict)
-
-    @property
-    def added_bytes(self) -> int:
-        return sum(change.added.size for change in self.files.values() if change.added)
-
-    def delete(self, path: str, datum: str) -> None:
-        self.files[key(path, datum)] = Change(cut=True)
-
-    def delete_added_below(self, prefix: str) -> None:
-        """Discard the files that these changes added to a directory."""
-        for name, change in list(self.files.items()):
-            if name.startswith(prefix) and change.added is not None:
-                change.added = None
-                if not change.cut:
-                    del self.files[name]
+    path: str
+    datum: str
+    content: Content | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +44,6 @@ class Tree:
         self.keys = sorted(files)
         self.size = sum(content.size for content in files.values())
         self._entries: list[Entry] | None = None
-
-    def starting_with(self, prefix: str) -> list[str]:
-        start = bisect.bisect_left(self.keys, prefix)
-        return self.keys[start : bisect.bisect_left(self.keys, prefix + chr(0x10FFFF))]
 
     def conflict(self) -> str:
         """Return the first conflict between paths, in the real server's words; empty if there is none."""
@@ -152,20 +125,17 @@ class Files:
     def save(self, tree: Tree) -> Content:
         return self.store(tree.files)
 
-    def append(self, changes: Changes, path: str, datum: str, content: Content) -> None:
-        """Append a content to a file, which is created if it does not exist."""
-        change = changes.files.setdefault(key(path, datum), Change())
-        change.added = content if change.added is None else self.contents.join(change.added, content)
-
-    def apply(self, tree: Tree, changes: Changes) -> Tree:
+    def apply(self, tree: Tree, edits: Sequence[Edit]) -> Tree:
         files = dict(tree.files)
-        for name, change in changes.files.items():
-            if change.cut:
+        for path, datum, content in edits:
+            name = key(path, datum)
+            if content is not None:
+                files[name] = self.contents.join(files[name], content) if name in files else content
+            elif path.endswith("/"):
+                files = {each: kept for each, kept in files.items() if not each.startswith(path)}
+            else:
                 files.pop(name, None)
-            if change.added is not None:
-                before = files.get(name)
-                files[name] = change.added if before is None else self.contents.join(before, change.added)
-        return Tree(files) if changes.files else tree
+        return Tree(files) if edits else tree
 
     def referenced(self, state: State) -> set[str]:
         """Return the digests of all contents that a state refers to."""

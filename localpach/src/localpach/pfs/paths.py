@@ -4,15 +4,14 @@ import posixpath
 import re
 from functools import lru_cache
 
-from localpach.errors import InvalidGlobError, PachError, UnimplementedError
+from localpach.errors import PachError, UnimplementedError
 
 DEFAULT_DATUM = "default"
 SEPARATOR = "\0"
 _PRINTABLE = re.compile(rb"[ -~]+")
 _GLOB_CHARACTER = re.compile(r"[*?\[\]{}!()@+^]")
-_GLOB_TOKEN = re.compile(r"\[([!^]?)((?:\\.|[^\]\\])*)\]|\\(.)|(\*\*|.)", re.DOTALL)
-_MEMBER = re.compile(r"\\?(.)", re.DOTALL)
-_EXPRESSIONS = {"**": ".*", "*": "[^/]*", "?": "[^/]", "{": "(?:"}
+_GLOB_TOKEN = re.compile(r"\*\*|[*?]|[^*?]+")
+_EXPRESSIONS = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 def clean(path: str) -> str:
@@ -44,27 +43,11 @@ def split_key(text: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=1024)
 def compile_glob(pattern: str) -> re.Pattern[str]:
-    """Compile a cleaned pattern. Raises InvalidGlobError or UnimplementedError."""
-    pieces: list[str] = []
-    groups = 0
-    for negation, members, escaped, plain in _GLOB_TOKEN.findall(pattern):
-        if plain == "[":
-            raise InvalidGlobError(f'invalid glob "{pattern}": unexpected end of input')
-        if plain == "(" or "[:" in members:  # as in @(a|b), [[:digit:]]
-            raise UnimplementedError(f'localpach does not support the glob "{pattern}": use *, ?, [...] and {{a,b}}')
-        if groups and plain in (",", "}"):
-            groups -= plain == "}"
-            pieces.append("|" if plain == "," else ")")
-        elif not plain and not escaped:
-            chosen = _MEMBER.sub(lambda found: found[1] if found[0] == "-" else re.escape(found[1]), members)
-            pieces.append(f"[{'^' if negation else ''}{chosen}]")
-        else:
-            groups += plain == "{"
-            pieces.append(_EXPRESSIONS.get(plain, re.escape(plain or escaped)))
-    try:
-        return re.compile("".join(pieces) + ")" * groups, re.DOTALL)
-    except re.error as error:
-        raise InvalidGlobError(f'invalid glob "{pattern}": {error.msg}') from None
+    """Compile a cleaned pattern. Raises UnimplementedError for one with other characters than `*` and `?`."""
+    if any(found[0] not in "*?" for found in _GLOB_CHARACTER.finditer(pattern)):
+        raise UnimplementedError(f'localpach does not support the glob "{pattern}": use *, ** and ?')
+    pieces = (_EXPRESSIONS.get(token, re.escape(token)) for token in _GLOB_TOKEN.findall(pattern))
+    return re.compile("".join(pieces), re.DOTALL)
 
 
 def matches(glob: re.Pattern[str], path: str) -> bool:

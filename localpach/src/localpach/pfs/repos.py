@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from localpach.errors import AlreadyExistsError, NotFoundError, PachError
 from localpach.messages import DEFAULT_PROJECT, USER, changed, key, pfs, shown
-from localpach.names import validate_name, validate_project_name
+from localpach.names import validate_name
 from localpach.pfs.files import Files, Tree
 from localpach.state import State, Txn
 
@@ -18,7 +18,7 @@ def create_project(txn: Txn, request: pfs.CreateProjectRequest) -> None:
     """Create a project, or with ``update`` change the description of an existing one."""
     name = request.project.name
     try:
-        validate_project_name(name if request.HasField("project") else None)
+        validate_name(name)
     except PachError as error:
         raise error.within("invalid project name") from None
     existing = txn.projects.get(name)

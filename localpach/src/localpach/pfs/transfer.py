@@ -1,17 +1,17 @@
 """What goes in and out: streams of changes, the content of URLs, and tar archives."""
 
 import http.client
-import posixpath
+import itertools
 import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
 
-from localpach.contents import PIECE, Writer
+from localpach.contents import PIECE, Contents
 from localpach.errors import PachError, UnimplementedError
-from localpach.pfs.files import Changes, Entry, Files, Tree
-from localpach.pfs.paths import DEFAULT_DATUM, clean, split_key, validate
+from localpach.pfs.files import Edit, Entry
+from localpach.pfs.paths import DEFAULT_DATUM
 from localpach.state import Content
 
 SILENT_SECONDS = 30.0
@@ -19,65 +19,16 @@ SILENT_SECONDS = 30.0
 SMALLEST_PIECE = 256 * 1024
 
 
-class Upload:
-    """The changes of a stream. Contents are stored as they arrive, so memory stays bounded."""
-
-    def __init__(self, files: Files, before: Tree) -> None:
-        self._files = files
-        self._before = before
-        self._changes = Changes()
-        self._target = ("", "")
-        self._writer: Writer | None = None
-
-    def add(self, path: str, datum: str, data: bytes) -> None:
-        validate(path)
-        target = (clean(path), datum or DEFAULT_DATUM)
-        if target != self._target or self._writer is None:
-            self._end_file()
-            self._target, self._writer = target, self._files.contents.writer()
-        self._writer.write(data)
-
-    def delete(self, path: str, datum: str) -> None:
-        """Delete a file, or with a trailing slash everything in a directory."""
-        validate(path)
-        self._end_file()
-        datum = datum or DEFAULT_DATUM
-        if not path.endswith("/"):
-            self._changes.delete(clean(path), datum)
-            return
-        prefix = clean(path).rstrip("/") + "/"
-        self._changes.delete_added_below(prefix)
-        for name in self._before.starting_with(prefix):
-            self._changes.delete(split_key(name)[0], datum)
-
-    def copy(self, source: str, target: str, entries: Iterable[Entry], datum: str, *, append: bool) -> None:
-        """Copy files that are already stored, moving their paths from ``source`` to ``target``."""
-        self._end_file()
-        datum = datum or DEFAULT_DATUM
-        for entry in entries:
-            if entry.content is not None:
-                path = posixpath.normpath(posixpath.join(target, posixpath.relpath(entry.path, source)))
-                if not append:
-                    self._changes.delete(path, datum)
-                self._files.append(self._changes, path, datum, entry.content)
-
-    def finish(self) -> Changes:
-        """Store the last content and return the changes."""
-        self._end_file()
-        return self._changes
-
-    def close(self) -> None:
-        """Delete what was received of a file, if the stream has ended in it."""
-        if self._writer is not None:
-            self._writer.discard()
-
-    def _end_file(self) -> None:
-        if self._writer is not None:
-            path, datum = self._target
-            content = self._writer.stored()
-            self._writer = None
-            if path != "/":
-                self._files.append(self._changes, path, datum, content)
+def edits(contents: Contents, pieces: Iterable[tuple[str, bytes | Content | None]]) -> list[Edit]:
+    """Return edits whose contents come in pieces. They are stored as they arrive, so memory stays bounded."""
+    found: list[Edit] = []
+    for (path, in_pieces), group in itertools.groupby(pieces, lambda each: (each[0], isinstance(each[1], bytes))):
+        if in_pieces:
+            content = contents.store(piece for _, piece in group if isinstance(piece, bytes))
+            found += [Edit(path, DEFAULT_DATUM, content)] if path != "/" else []
+        else:
+            found += [Edit(path, DEFAULT_DATUM, each) for _, each in group if not isinstance(each, bytes)]
+    return found
 
 
 def read_url(url: str, active: Callable[[], bool]) -> Iterator[bytes]:

@@ -8,19 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from localpach.errors import NotFoundError, PachError
-from localpach.messages import FINAL, USER, changed, duration, key, nanoseconds, pfs, pps
+from localpach.errors import NotFoundError
+from localpach.messages import FINAL, USER, changed, key, pfs, pps
 from localpach.pfs import commits
-from localpach.pfs.files import Changes, Tree
+from localpach.pfs.files import Edit, Tree
 from localpach.pps import datums, jobs, specs
 from localpach.pps.datums import Datum
 from localpach.pps.logs import LogWriter
-from localpach.pps.runner import CancelledError, DatumRunner, Outcome, Shared
+from localpach.pps.runner import CancelledError, DatumRunner, Shared
 from localpach.state import State
 
 PROCESSES = 32
 """Commands of one job that run at the same time, at most."""
-_TIMES = ("download_time", "process_time", "upload_time")
 
 
 class JobRun:
@@ -37,9 +36,7 @@ class JobRun:
     ) -> None:
         self._shared = shared
         self._model = shared.model
-        self._files = shared.files
         self._job = job
-        self._name = key(job)
         self._details = pipeline.details
         self._root = specs.root_of(self._details)
         self._log = log
@@ -47,16 +44,14 @@ class JobRun:
         self._lock = threading.Lock()
         self._broken = False
         self._counts: dict[str, Any] = {"data_processed": 0, "data_skipped": 0, "data_failed": 0, "data_total": 0}
-        self._stats = pps.ProcessStats()
         self._failed = ""
-        self._outputs: list[Changes] = []
+        self._output: list[Edit] = []
         self._hashes: dict[str, str] = {}
         self._runner = DatumRunner(shared, job, self._details, tmp, self._cancelled)
 
     def run(self) -> None:
         """Run the job, whichever state an earlier run of the server has left it in."""
         try:
-            self._start()
             self._await_inputs()
             started = time.monotonic()
             self._process()
@@ -68,7 +63,7 @@ class JobRun:
             self._log.write("the job was stopped or deleted")
 
     def _cancelled(self) -> bool:
-        job = self._model.state.jobs.get(self._name)
+        job = self._model.state.jobs.get(key(self._job))
         return self._stopping() or self._broken or job is None or job.state in FINAL
 
     def _wait(self, ready: Callable[[State], Any], seconds: float | None = None) -> Any:
@@ -79,21 +74,22 @@ class JobRun:
         return found
 
     def _current(self, state: State) -> pps.JobInfo:
-        job = state.jobs.get(self._name)
+        job = state.jobs.get(key(self._job))
         if job is None or job.state in FINAL:
             raise CancelledError
         return job
 
-    def _start(self) -> None:
+    def _change(self, **fields: object) -> None:
+        with self._model.change() as txn:
+            txn.jobs[key(self._job)] = changed(self._current(txn), **fields)
+
+    def _await_inputs(self) -> None:
         with self._model.change() as txn:
             job = self._current(txn)
             if job.state == pps.JOB_CREATED:
                 jobs.set_state(txn, job, pps.JOB_STARTING)
             elif job.state == pps.JOB_RUNNING:  # when the server ended
-                stats = pps.ProcessStats()
-                txn.jobs[self._name] = changed(job, restart=job.restart + 1, stats=stats, **self._counts)
-
-    def _await_inputs(self) -> None:
+                txn.jobs[key(self._job)] = changed(job, restart=job.restart + 1, **self._counts)
         failed = []
         for source in specs.repos_in(self._root):
             commit = self._wait(partial(_finished, datums.commit_of(source, self._job.id)))
@@ -109,46 +105,31 @@ class JobRun:
 
     def _make_unrunnable(self, reason: str) -> None:
         with self._model.change() as txn:
-            job = txn.jobs.get(self._name)
-            if job is not None and job.state not in FINAL:
-                jobs.end(txn, self._files, job, pps.JOB_UNRUNNABLE, reason)
+            jobs.end(txn, self._shared.files, self._job, pps.JOB_UNRUNNABLE, reason)
         self._log.write(reason)
 
     def _process(self) -> None:
         self._log.write("the job started")
         if self._details.resource_limits.HasField("gpu") or self._details.resource_requests.HasField("gpu"):
             self._log.write("GPU limits are ignored: the command can use all GPUs of this machine")
-        try:
-            found = datums.of_input(self._root, self._open)
-        except NotFoundError:
-            raise
-        except PachError as error:
-            # The real server retries forever, so the job stays in JOB_RUNNING.
-            self._log.write(f"cannot list the datums of the job, waiting until it is stopped: {error}")
-            self._wait(lambda _: None)
+        found = datums.of_input(self._root, self._open)
         state = self._model.state
-        base = datums.find_base(state, self._files, self._job.pipeline, self._commit(state))
+        base = datums.find_base(state, self._shared.files, self._job.pipeline, self._commit(state))
         known = {} if base is None else base.hashes
         self._count(data_total=len(found))
         self._run_datums([datum for datum in found if datum.id not in known], {})
         if self._failed or base is None:
             return
-        kept = {}
-        if self._details.reprocess_spec != specs.EVERY_JOB:
-            hashes = {datum.id: datum.hash(self._details.salt) for datum in found}
-            kept = {name: value for name, value in hashes.items() if known.get(name) == value}
-        stale = {name: base.paths(name) for name in known.keys() - kept.keys()}
-        for name in stale.keys() - {datum.id for datum in found}:
-            self._outputs.append(_deletions(stale[name], name))
+        hashes = {datum.id: datum.hash(self._details.salt) for datum in found}
+        kept = {name: value for name, value in hashes.items() if known.get(name) == value}
+        stale = {name: [Edit(path, name, None) for path in base.paths(name)] for name in known.keys() - kept.keys()}
+        for name in stale.keys() - hashes.keys():
+            self._output += stale[name]
         self._hashes |= kept
         self._count(data_skipped=len(kept))
         self._run_datums([datum for datum in found if datum.id in stale], stale)
 
-    def _run_datums(self, todo: list[Datum], stale: dict[str, list[str]]) -> None:
-        if not todo:
-            return
-        for name in _TIMES:
-            getattr(self._stats, name).SetInParent()
+    def _run_datums(self, todo: list[Datum], stale: dict[str, list[Edit]]) -> None:
         with ThreadPoolExecutor(min(specs.expected_workers(self._details), PROCESSES)) as pool:
             for running in [pool.submit(self._run_datum, datum, stale.get(datum.id, [])) for datum in todo]:
                 try:
@@ -158,48 +139,36 @@ class JobRun:
                     self._model.wake()
                     raise
 
-    def _run_datum(self, datum: Datum, stale: list[str]) -> None:
+    def _run_datum(self, datum: Datum, stale: list[Edit]) -> None:
         if self._cancelled():
             raise CancelledError
         data = [pps.InputFile(path=each.path, hash=bytes.fromhex(each.digest)) for each in datum.inputs]
-        outcome = self._runner.run(datum, self._log.for_datum(datum.id, data))
+        output = self._runner.run(datum, self._log.for_datum(datum.id, data))
         with self._lock:
-            self._add(datum, outcome, stale)
-
-    def _add(self, datum: Datum, outcome: Outcome, stale: list[str]) -> None:
-        self._outputs += [_deletions(stale, datum.id), outcome.output]
-        for name in _TIMES:
-            both = nanoseconds(getattr(self._stats, name)) + nanoseconds(getattr(outcome.stats, name))
-            getattr(self._stats, name).CopyFrom(duration(both))
-        self._stats.download_bytes += outcome.stats.download_bytes
-        self._stats.upload_bytes += outcome.stats.upload_bytes
-        if outcome.success:
-            self._hashes[datum.id] = datum.hash(self._details.salt)
-            self._count(data_processed=self._counts["data_processed"] + 1)
-        else:
-            self._failed = self._failed or datum.id
-            self._count(data_failed=self._counts["data_failed"] + 1)
+            self._output += [*stale, *(output or [])]
+            if output is None:
+                self._failed = self._failed or datum.id
+                self._count(data_failed=self._counts["data_failed"] + 1)
+            else:
+                self._hashes[datum.id] = datum.hash(self._details.salt)
+                self._count(data_processed=self._counts["data_processed"] + 1)
 
     def _count(self, **counts: int) -> None:
         self._counts |= counts
-        with self._model.change() as txn:
-            job = self._current(txn)
-            txn.jobs[self._name] = changed(job, **self._counts, stats=self._stats)
+        self._change(**self._counts)
 
     def _end(self) -> None:
+        files = self._shared.files
         with self._model.change() as txn:
-            job = self._current(txn)
-            for changes in self._outputs:
-                commits.change(txn, self._files, self._commit(txn), changes)
-            if self._failed:
-                jobs.end(txn, self._files, job, pps.JOB_FAILURE, f"datum {self._failed} failed")
-            else:
-                txn.datums[self._name] = self._files.store(self._hashes)
-                jobs.end(txn, self._files, job, pps.JOB_SUCCESS)
+            commits.change(txn, files, self._commit(txn), self._output)
+            if not self._failed:
+                txn.datums[key(self._job)] = files.store(self._hashes)
+            state, reason = (pps.JOB_FAILURE, f"datum {self._failed} failed") if self._failed else (pps.JOB_SUCCESS, "")
+            jobs.end(txn, files, self._job, state, reason)
         self._log.write("the job finished")
 
     def _commit(self, state: State) -> pfs.CommitInfo:
-        found = jobs.commit_of(state, self._current(state), USER)
+        found = jobs.commit_of(state, self._current(state).job, USER)
         if found is None:
             raise CancelledError
         return found
@@ -207,14 +176,7 @@ class JobRun:
     def _open(self, source: pps.PFSInput) -> tuple[pfs.CommitInfo, Tree]:
         state = self._model.state
         info = commits.resolve(state, datums.commit_of(source, self._job.id))
-        return info, commits.tree(state, self._files, info)
-
-
-def _deletions(paths: list[str], datum: str) -> Changes:
-    found = Changes()
-    for path in paths:
-        found.delete(path, datum)
-    return found
+        return info, commits.tree(state, self._shared.files, info)
 
 
 def _finished(ref: pfs.Commit, state: State) -> pfs.CommitInfo | None:

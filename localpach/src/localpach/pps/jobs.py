@@ -25,7 +25,6 @@ def create(txn: Txn, pipeline: pps.PipelineInfo, output: pfs.Commit) -> None:
     job = pps.Job(pipeline=pipeline.pipeline, id=output.id)
     made = pps.JobInfo(job=job, pipeline_version=pipeline.version, output_commit=output, state=pps.JOB_CREATED)
     made.created.CopyFrom(txn.now)
-    made.stats.SetInParent()
     txn.jobs.setdefault(key(job), made)
 
 
@@ -40,37 +39,35 @@ def set_state(txn: Txn, job: pps.JobInfo, state: int, reason: str = "") -> None:
 
 
 def stop(txn: Txn, files: Files, ref: pps.Job | None, reason: str) -> None:
-    """Kill a job and finish its commits with the reason as their error. A finished job is unchanged."""
+    """Kill a job. A finished job is unchanged."""
     if ref is None:
         raise PachError("Job must be specified")
-    job = get(txn, ref)
-    _close_commits(txn, files, job, reason)
-    if job.state not in FINAL:
-        set_state(txn, job, pps.JOB_KILLED, reason)
+    end(txn, files, get(txn, ref).job, pps.JOB_KILLED, reason)
 
 
 def stop_all(txn: Txn, files: Files, pipeline: pps.Pipeline, reason: str) -> None:
     for job in list_all(txn, pipeline):
-        if job.state not in FINAL:
-            stop(txn, files, job.job, f"{reason} for user unknown_username")
+        end(txn, files, job.job, pps.JOB_KILLED, f"{reason} for user unknown_username")
 
 
-def end(txn: Txn, files: Files, job: pps.JobInfo, state: int, reason: str = "") -> None:
-    """End a job and finish its commits. A job with success fails if its output has conflicts."""
-    _close_commits(txn, files, job, reason)
-    output = commit_of(txn, job, USER)
+def end(txn: Txn, files: Files, ref: pps.Job, state: int, reason: str = "") -> None:
+    """End a job that still exists and has not ended, and finish its commits with the reason as their error.
+
+    A job with success fails if its output has conflicts.
+    """
+    job = txn.jobs.get(key(ref))
+    if job is None or job.state in FINAL:
+        return
+    for kind in (META, USER):
+        commit = commit_of(txn, ref, kind)
+        if commit is not None and not commit.HasField("finished"):
+            commits.finish(txn, files, commit, error=reason)
+    output = commit_of(txn, ref, USER)
     if state == pps.JOB_SUCCESS and output is not None and output.error:
         state, reason = pps.JOB_FAILURE, output.error
     set_state(txn, job, state, reason)
 
 
-def commit_of(state: State, job: pps.JobInfo, kind: str) -> pfs.CommitInfo | None:
+def commit_of(state: State, job: pps.Job, kind: str) -> pfs.CommitInfo | None:
     """Return the output or meta commit of a job, or None if it was deleted."""
-    return state.commits.get(f"{key(repo_of(job.job.pipeline, kind))}@{job.job.id}")
-
-
-def _close_commits(txn: Txn, files: Files, job: pps.JobInfo, error: str) -> None:
-    for kind in (META, USER):
-        commit = commit_of(txn, job, kind)
-        if commit is not None and not commit.HasField("finished"):
-            commits.finish(txn, files, commit, error=error)
+    return state.commits.get(f"{key(repo_of(job.pipeline, kind))}@{job.id}")

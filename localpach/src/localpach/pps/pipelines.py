@@ -57,7 +57,7 @@ def create(txn: Txn, files: Files, request: pps.CreatePipelineRequest) -> None:
         repos.get(txn, specs.branch_of(source).repo)
     if old is None:
         _create_repos(txn, ref)
-    spec = branches.start_commit(txn, pfs.Branch(repo=repo_of(ref, SPEC), name="master"), None, "")
+    spec = branches.start_commit(txn, pfs.Branch(repo=repo_of(ref, SPEC), name="master"))
     commits.finish(txn, files, spec)
     info.spec_commit.CopyFrom(spec.commit)
     info.details.created_at.CopyFrom(txn.now)
@@ -108,7 +108,7 @@ def delete(txn: Txn, files: Files, ref: pps.Pipeline, *, keep_repo: bool, force:
     if pipeline is None:
         return
     for job in jobs.list_all(txn, ref):
-        jobs.stop(txn, files, job.job, "job deleted")
+        jobs.end(txn, files, job.job, pps.JOB_KILLED, "job deleted")
         del txn.jobs[key(job.job)]
         txn.datums.pop(key(job.job), None)
     txn.pipelines = {name: each for name, each in txn.pipelines.items() if name.partition("@")[0] != key(ref)}

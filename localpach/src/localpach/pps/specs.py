@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from localpach.errors import InvalidGlobError, PachError, UnimplementedError
+from localpach.errors import PachError, UnimplementedError
 from localpach.messages import DEFAULT_PROJECT, USER, pfs, pps
 from localpach.names import validate_name
 from localpach.pfs.paths import clean, compile_glob
@@ -15,7 +14,6 @@ MAX_NAME = 51
 MAX_KUBERNETES_NAME = 63
 MOST_WORKERS = (1 << 31) - 1
 UNTIL_SUCCESS = "until_success"
-EVERY_JOB = "every_job"
 RESERVED_NAMES = ("out", ".env", ".", "..")
 _OF_THE_PROCESS = ("volumes", "containers", "initContainers")
 """Fields of a pod that decide what its processes are and see. All others are ignored."""
@@ -41,16 +39,8 @@ def validate_request(request: pps.CreatePipelineRequest) -> None:
             raise PachError(f'{what} "{text}" is {len(text) - most} characters longer than the {most} max')
     if not request.HasField("transform"):
         raise PachError("pipeline must specify a transform")
-    if request.reprocess_spec not in ("", UNTIL_SUCCESS, EVERY_JOB):
-        raise PachError(f"invalid pipeline spec: ReprocessSpec must be one of '{UNTIL_SUCCESS}' or '{EVERY_JOB}'")
-    count = len(request.tolerations)
-    problems = [
-        f"toleration {number}/{count}: cannot omit key/value comparison operator; specify EQUAL or EXISTS"
-        for number, toleration in enumerate(request.tolerations, 1)
-        if toleration.operator == pps.TolerationOperator.EMPTY
-    ]
-    if problems:
-        raise PachError("\n".join(problems))
+    if request.reprocess_spec not in ("", UNTIL_SUCCESS):
+        raise UnimplementedError(f"localpach supports no reprocess_spec but {UNTIL_SUCCESS}")
 
 
 def complete(info: pps.PipelineInfo) -> None:
@@ -129,10 +119,7 @@ def _validate_source(project: str, source: pps.PFSInput) -> None:
         raise PachError("input must specify a repo")
     if not source.glob:
         raise PachError("input must specify a glob")
-    with suppress(InvalidGlobError):  # whose job waits until it is stopped, as on the real server
-        compile_glob(source.glob)
-    if source.commit:
-        raise PachError("input cannot come from a commit; use a branch with head pointing to the commit")
+    compile_glob(source.glob)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,6 @@ class Worker(threading.Thread):
         self.pipeline = pipeline
         self.pod_name = pod_name(pipeline)
         self.ready = False
-        self.running_job = ""
         self.log = Log()
         self._shared = shared
         self._model = shared.model
@@ -77,7 +76,6 @@ class Worker(threading.Thread):
     def _run_job(self, job: pps.Job) -> None:
         writer = LogWriter(self.log, self._first_line(job))
         run = JobRun(self._shared, self.pipeline, job, self._tmp, writer, lambda: self._stopping)
-        self.running_job = job.id
         try:
             run.run()
         except Exception as error:  # a bug or a full disk, which must not end the worker
@@ -85,11 +83,7 @@ class Worker(threading.Thread):
             reason = FULL if is_full(error) else f"internal error in localpach, see its log: {error}"
             writer.write(reason)
             with self._model.change() as txn:
-                current = txn.jobs.get(key(job))
-                if current is not None and current.state not in FINAL:
-                    jobs.end(txn, self._shared.files, current, pps.JOB_FAILURE, reason)
-        finally:
-            self.running_job = ""
+                jobs.end(txn, self._shared.files, job, pps.JOB_FAILURE, reason)
 
     def _first_line(self, job: pps.Job) -> pps.LogMessage:
         names = {"project_name": job.pipeline.project.name, "pipeline_name": job.pipeline.name, "job_id": job.id}
@@ -108,11 +102,10 @@ class Worker(threading.Thread):
             self.ready = False
             self.log.close()
             self.log = Log()
-            self._set_state(pps.PIPELINE_STANDBY, workers=0)
+            self._set_state(pps.PIPELINE_STANDBY)
         elif not self.ready:
-            details = self.pipeline.details
             self.ready = not self._stopping
-            self._set_state(pps.PIPELINE_RUNNING, workers=specs.expected_workers(details))
+            self._set_state(pps.PIPELINE_RUNNING)
 
     def _pause(self, seconds: float) -> None:
         self._model.wait(lambda _: self._stopping or None, seconds)
@@ -121,13 +114,12 @@ class Worker(threading.Thread):
         found = pipelines.latest(self._model.state, self.pipeline.pipeline)
         return None if found is None else found.state
 
-    def _set_state(self, state: int, reason: str = "", workers: int | None = None) -> None:
+    def _set_state(self, state: int, reason: str = "") -> None:
         with self._model.change() as txn:
             found = pipelines.latest(txn, self.pipeline.pipeline)
             if found is None or not _is_same(found, self.pipeline) or found.stopped or self._stopping:
                 return
-            parallelism = found.parallelism if workers is None else workers
-            pipelines.replace(txn, found, state=state, reason=reason, parallelism=parallelism)
+            pipelines.replace(txn, found, state=state, reason=reason)
 
 
 class Master:

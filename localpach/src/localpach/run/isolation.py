@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -37,13 +37,11 @@ class Command:
 
     words: Sequence[str]
     variables: Mapping[str, str]
-    stdin: bytes
     mounts: Mapping[str, Path]
     scratch: Path
     tmp: Path
     store: Path
-    tmp_keeps: Sequence[str] = field(default=())
-    working_dir: str = ""
+    tmp_keeps: Sequence[str] = ()
 
 
 def detect() -> Isolation:
@@ -68,11 +66,6 @@ def variables(command: Command, isolation: Isolation) -> dict[str, str]:
         return dict(command.variables)
     found = {name: replaced(value, command) for name, value in command.variables.items()}
     return found | {"PFS_ROOT": str(command.mounts["/pfs"]), "TMPDIR": str(command.tmp)}
-
-
-def directory(command: Command, isolation: Isolation) -> str:
-    """Return the folder in which the arguments run."""
-    return replaced(command.working_dir or "/", command) if isolation is Isolation.REPLACE else "/"
 
 
 def replaced(text: str, command: Command) -> str:
@@ -119,8 +112,7 @@ def _start(command: Command, in_user_namespace: bool) -> str:
     rights = "--bounding-set=-all --inh-caps=-all" if in_user_namespace else ""
     quiet = "exec 3>&2 2>/dev/null"  # the shell would report how the command ended
     start = f'{_tool("setpriv")} {rights} -- "$@" 2>&3 3>&-'
-    inner = f"cd {_quoted(command.working_dir or '/')} && {quiet} && {start}"
-    return f'{_tool("chroot")} {_quoted(command.scratch)} {_tool("sh")} -c {shlex.quote(inner)} sh "$@"'
+    return f'{_tool("chroot")} {_quoted(command.scratch)} {_tool("sh")} -c {shlex.quote(f"{quiet} && {start}")} sh "$@"'
 
 
 def _tool(name: str) -> str:
@@ -140,7 +132,7 @@ def _works(isolation: Isolation) -> bool:
             (base / name).mkdir()
         (base / "pfs" / "here").touch()
         test = Command(
-            ["test", "-e", "/pfs/here"], {}, b"", {"/pfs": base / "pfs"}, base / "root", base / "tmp", base / "store"
+            ["test", "-e", "/pfs/here"], {}, {"/pfs": base / "pfs"}, base / "root", base / "tmp", base / "store"
         )
         try:
             done = subprocess.run(arguments(test, isolation), capture_output=True, timeout=TEST_SECONDS, check=False)

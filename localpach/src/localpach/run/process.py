@@ -3,12 +3,11 @@
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from localpach.run.isolation import Command, Isolation, arguments, directory, variables
+from localpach.run.isolation import Command, Isolation, arguments, variables
 
 MAX_LINE = 1024 * 1024
 OUTPUT_SECONDS = 1.0
@@ -25,18 +24,15 @@ class Process:
         self._on_end = on_end
         self.status: int | None = None
         """The exit status as a shell gives it, None while the command runs."""
-        with tempfile.TemporaryFile(dir=command.scratch.parent) as stdin:
-            stdin.write(command.stdin)
-            stdin.seek(0)
-            self._process = subprocess.Popen(
-                arguments(command, isolation),
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=variables(command, isolation),
-                cwd=directory(command, isolation),
-                start_new_session=True,
-            )
+        self._process = subprocess.Popen(
+            arguments(command, isolation),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=variables(command, isolation),
+            cwd="/",
+            start_new_session=True,
+        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._waiter = threading.Thread(target=self._await_end, daemon=True)
         self._reader.start()

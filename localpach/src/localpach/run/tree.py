@@ -3,9 +3,9 @@
 import contextlib
 import os
 import shutil
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from localpach.contents import PIECE, Contents
 from localpach.errors import PachError
@@ -15,13 +15,12 @@ from localpach.state import Content
 OUTPUT = "out"
 
 
-def write_input(folder: Path, files: Iterable[tuple[str, Iterable[bytes]]], proceed: Callable[[], None]) -> int:
-    """Write files below ``folder`` at their paths, from their bytes in pieces; return the number of bytes written.
+def write_input(folder: Path, files: Iterable[tuple[str, Iterable[bytes]]], proceed: Callable[[], None]) -> None:
+    """Write files below ``folder`` at their paths, from their bytes in pieces.
 
     ``proceed`` is called between pieces and can raise to stop writing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written = 0
     made: set[Path] = {folder}
     for path, pieces in files:
         target = folder / path.lstrip("/")
@@ -32,24 +31,31 @@ def write_input(folder: Path, files: Iterable[tuple[str, Iterable[bytes]]], proc
             for piece in pieces:
                 proceed()
                 out.write(piece)
-                written += len(piece)
-    return written
 
 
 def read_output(contents: Contents, pfs: Path, proceed: Callable[[], None]) -> Iterator[tuple[str, Content]]:
-    """Store the files below `out` of a datum's `/pfs`; yield their paths and contents. Follows links of the command.
+    """Store the files below `out` of a datum's `/pfs`; yield their paths and contents.
 
     ``proceed`` is called between pieces and can raise to stop reading. Raises PachError for a name that is not a valid
-    path, for a link out of `/pfs`, for an `out` that is not a folder, and for output that cannot be read.
+    path, for a link, for an `out` that is not a folder, and for output that cannot be read.
     """
-    pfs = pfs.resolve()
     folder = pfs / OUTPUT
     if folder.is_symlink() or not folder.is_dir():
         raise PachError(f"cannot upload /pfs/{OUTPUT}: the command removed it, or replaced it by a link or a file")
     try:
-        yield from _read_folder(contents, pfs, folder, "/", proceed, depth=0)
+        for parent, names, files in os.walk(folder, onerror=_fail):
+            for path in sorted(Path(parent, name) for name in (*names, *files)):
+                name = f"/{path.relative_to(folder)}"
+                if path.is_symlink():
+                    raise PachError(f"cannot upload {_printable(name)}: it is a link. Copy the file instead")
+                if path.is_file():
+                    yield _checked(name), _store(contents, path, proceed)
     except OSError as error:
         raise PachError(f"cannot upload /pfs/{OUTPUT}: {error.strerror}") from None
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise error
 
 
 def remove_tree(folder: Path) -> None:
@@ -67,39 +73,6 @@ def _make_writable(folder: Path) -> None:
     with contextlib.suppress(OSError):
         if not folder.is_symlink():
             folder.chmod(0o700)
-
-
-def _read_folder(
-    contents: Contents, pfs: Path, folder: Path, below: str, proceed: Callable[[], None], depth: int
-) -> Iterator[tuple[str, Content]]:
-    if depth > 100:
-        raise PachError(f"cannot upload {_printable(below)}: its links form a loop")
-    for entry in sorted(os.scandir(folder), key=lambda each: each.name):
-        path = Path(entry.path)
-        if entry.is_symlink():
-            path = _followed(pfs, path, below + entry.name)
-            if not path.exists():
-                raise PachError(f"cannot upload {_printable(below + entry.name)}: broken link")
-        kind = path.stat().st_mode
-        name = below + entry.name
-        if stat.S_ISDIR(kind):
-            yield from _read_folder(contents, pfs, path, name + "/", proceed, depth + 1)
-        elif stat.S_ISREG(kind):
-            yield _checked(name), _store(contents, path, proceed)
-
-
-def _followed(pfs: Path, link: Path, name: str) -> Path:
-    """Return where a link leads. The command, which made it, sees ``pfs`` as `/pfs`."""
-    target = link.parent / link.readlink()
-    if target.parts[:2] == ("/", "pfs"):
-        target = pfs.joinpath(*target.parts[2:])
-    path = Path(os.path.realpath(target))  # unlike resolve, it raises nothing for a loop
-    if not path.is_relative_to(pfs):
-        raise PachError(
-            f"cannot upload {_printable(name)}: the link leads to {_printable(str(link.readlink()))}, out of /pfs; "
-            "copy the file instead"
-        )
-    return path
 
 
 def _printable(name: str) -> str:
