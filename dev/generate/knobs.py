@@ -45,6 +45,8 @@ SETTINGS = {
     "patience": ("Epochs without improvement that end training; 0: none", "ends nothing"),
 }
 """What a setting means, and what it did on eight plays (docs/results/presets.md)."""
+ALIKE = {"trial": "train", "generate": "write", "ui": "serve"}
+"""Commands that have the options of another one; their tables have the others."""
 PRESETS = {
     "auto": "network and settings for the corpus and the minutes: the default",
     "demo": "one small layer, for a script in minutes",
@@ -60,14 +62,17 @@ def filled(page: str) -> str:
     """Return `page` with each table as the trainer is now. Raises SystemExit for a setting without a meaning."""
     done = subprocess.run([TRAINER_ENV / "bin/python", "-c", _PROGRAM], capture_output=True, text=True, check=True)
     flags, settings, presets = json.loads(done.stdout)
-    tables = {name: _flags(found) for name, found in flags.items()}
+    shared = {name: flags[ALIKE[name]] if name in ALIKE else {} for name in flags}
+    tables = {name: _flags(found, shared[name]) for name, found in flags.items()}
     tables |= {"settings": _settings(settings), "presets": _presets(presets)}
     return pages.filled(page, tables.__getitem__)
 
 
-def _flags(found: dict[str, list[Any]]) -> str:
+def _flags(found: dict[str, list[Any]], shared: dict[str, list[Any]]) -> str:
     rows = []
     for name, (metavar, text) in found.items():
+        if shared.get(name) == [metavar, text]:
+            continue
         value = "\\|".join(metavar) if isinstance(metavar, list) else (metavar or "").replace("|", "\\|")
         shown = name.replace("|", "\\|") if value == name.replace("|", "\\|") else f"{name} {value}".strip()
         rows.append((f"`{shown}`", text.replace("|", "\\|")))

@@ -18,7 +18,9 @@ from scriptmodel_operator.options import PREFIX
 def filled(page: str) -> str:
     """Return `page` with each table as the commands are now. Raises KeyError for a command that does not exist."""
     heads = ("option", "environment variable", "default", "meaning")
-    return pages.filled(page, lambda name: pages.table(heads, _rows(main.commands[name])))
+    tables = {name: list(_rows(command)) for name, command in main.commands.items()}
+    tables["check"] = [row for row in tables["check"] if row not in tables["run"]]
+    return pages.filled(page, lambda name: pages.table(heads, tables[name]))
 
 
 def _rows(command: click.Command) -> Iterator[tuple[str, ...]]:

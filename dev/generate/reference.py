@@ -1,4 +1,4 @@
-"""Generates the tables of docs/reference/api.md from the CustomResourceDefinition and the reasons.
+"""Generates the tables of docs/reference/api.md from the CustomResourceDefinition.
 
 Each stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is around them is written by hand.
 """
@@ -8,7 +8,6 @@ from typing import Any
 
 from dev.generate import pages
 from dev.generate.crd import custom_resource_definition
-from scriptmodel_operator.api.reasons import Reason
 
 Schema = dict[str, Any]
 
@@ -28,7 +27,6 @@ def tables() -> dict[str, str]:
     return {
         "spec": pages.table(("field", "type", "default", "meaning"), spec),
         "status": pages.table(("field", "meaning"), status),
-        "reasons": pages.table(("reason", "meaning"), [(f"`{reason.value}`", reason.doc) for reason in Reason]),
         "columns": pages.table(("column", "meaning", ""), columns),
     }
 

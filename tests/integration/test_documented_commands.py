@@ -94,7 +94,6 @@ RULES = [
     Here(r"kubectl apply -f thrones.yaml", option="--dry-run=server"),
     Here(r"kubectl get nodes .*"),
     Here(r"kubectl get \S+ -w", lasts=True),
-    Elsewhere(r"kubectl get scriptmodel tuned -w", "follows a training that loses pods; the e2e suite deletes them"),
     Here(r"kubectl get (jobs|(events|configmaps) .*)"),
     Here(r"kubectl (get|describe) (sm|scriptmodels?)( .*)?"),
     Here(r"kubectl (annotate|patch) sm .*", option="--dry-run=server"),
