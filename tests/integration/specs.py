@@ -102,10 +102,6 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "model": {"base": "../en"}}, "must be a name of lower case letters, digits and -"),
         ({"corpus": REPO, "model": {"base": "en", "from": {"scriptModel": "a"}}}, "name one model to start from"),
         ({"corpus": REPO, "model": {"from": {"repo": {"name": "a.b"}}}}, "spec.model.from.repo.name"),
-        (
-            {"corpus": REPO, "model": {"from": {"scriptModel": "a"}}, "training": {"warmStart": True}},
-            "model.from and training.warmStart cannot be combined",
-        ),
         (searching(preset="auto"), "search needs a preset to vary"),
         (searching(parameters=[]), "spec.search.parameters"),
         (
@@ -131,7 +127,6 @@ REFUSED = pytest.mark.parametrize(
         (searching(LAYERS, numTrials=3), "numTrials must not be more than the combinations of all values"),
         (searching(RATE, algorithm="grid"), "a grid needs categorical parameters"),
         (searching(RATE, parallelTrials=9), "parallelTrials must not be more than numTrials x repeats"),
-        ({**searching(RATE), "training": {"warmStart": True}}, "search and training.warmStart cannot be combined"),
         ({"corpus": REPO, "generation": {"words": 0}}, "spec.generation.words"),
         ({"corpus": REPO, "generation": {"words": "many"}}, "spec.generation.words"),
         (

@@ -85,7 +85,6 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "activeDeadline": "2d",
             "backoffLimit": 0,
             "queueName": "gpus",
-            "warmStart": True,
             "onlyIfBetter": True,
             "budget": {"duration": "2h"},
             "earlyStopping": {"patience": 3},
@@ -114,14 +113,14 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
     for corpus in sources:
         wanted = {**spec, "corpus": corpus}
         assert cluster.submit("full", wanted)["spec"] == wanted
-    base = {"repo": {"name": "models", "branch": "main", "project": "team"}, "follow": True}
+    base = {"repo": {"name": "models", "branch": "main", "project": "team"}}
     for model in (
         {"from": base},
-        {"from": {"scriptModel": "shakespeare", "follow": False}},
+        {"from": {"scriptModel": "shakespeare"}},
         {"base": "drama-en"},
         {"preset": "auto", "minutes": 30},
     ):
-        wanted = {**spec, "model": {**spec["model"], **model}, "training": {**spec["training"], "warmStart": False}}
+        wanted = {**spec, "model": {**spec["model"], **model}}
         assert cluster.submit("full", wanted)["spec"] == wanted
     search = {
         "parameters": [

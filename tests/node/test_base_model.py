@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cluster import is_ready
 from tests.integration.pachyderm import place
 from tests.integration.texts import play
 from tests.node.conftest import SCRIPTMODEL
@@ -39,22 +38,12 @@ def read_base(writer: Person, name: str) -> bool:
 
 
 def test_models_are_copied_read_and_reported(corpus: str, plays: Namespace, writer: Person, engine: Engine) -> None:
-    warm = {**spec_of(corpus), "training": {"warmStart": True}}
-    plays.apply(FIRST, warm)
-    learned = plays.ready(FIRST, TRAINING)["status"]["lineage"]
-    first = learned["model"]
+    plays.apply(FIRST, spec_of(corpus))
+    first = plays.ready(FIRST, TRAINING)["status"]["lineage"]["model"]
     plays.apply(OF_OBJECT, spec_of(corpus, {"scriptModel": FIRST}))
     plays.apply(OF_REPO, spec_of(corpus, {"repo": {"name": place(first)[0].rpartition("/")[2]}}))
     for name in (OF_OBJECT, OF_REPO):
         assert plays.ready(name, TRAINING)["status"]["lineage"]["base"] == first
         assert read_base(writer, name)
-    writer.push({"lear.txt": play(61, "The Heath")}, corpus)
-
-    def grown(each: Object) -> bool:
-        lineage = each["status"]["lineage"]
-        return is_ready(each) and lineage["corpus"] != learned["corpus"] and "base" in lineage
-
-    assert plays.wait_for(FIRST, grown, TRAINING)["status"]["lineage"]["base"] == first
-    assert read_base(writer, FIRST)
     plays.kubectl("delete", "scriptmodels", "--all", "--timeout=180s")
     assert not [name for name in engine.names() if name.startswith(f"{SCRIPTMODEL}-")]

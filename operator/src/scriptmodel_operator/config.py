@@ -32,7 +32,7 @@ class OperatorConfig:
     poll_interval: Annotated[float, Option("--poll-interval", "SECONDS", _PERIOD)] = 5.0
     """Time between two polls of the engine."""
     source_interval: Annotated[float, Option("--source-interval", "SECONDS", _PERIOD)] = 60.0
-    """Time between two polls of a ConfigMap that a ScriptModel names, or of a base model that is followed."""
+    """Time between two polls of a ConfigMap that a ScriptModel names."""
     workers: Annotated[int, Option("--workers", kind=IntRange(min=1, max=4096))] = 512
     """Number of objects that are reconciled at a time; most of them wait for a shared poll of the engine."""
     cluster_id: Annotated[str, Option("--cluster-id")] = ""

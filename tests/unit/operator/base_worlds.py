@@ -11,11 +11,6 @@ MODELS = BranchRef(RepoRef("default", "models"), "master")
 FROM_REPO: dict[str, Any] = {"model": {"preset": "test", "from": {"repo": {"name": "models"}}}}
 
 
-def following(spec: dict[str, Any]) -> dict[str, Any]:
-    model = spec["model"]
-    return {**spec, "model": {**model, "from": {**model["from"], "follow": True}}}
-
-
 def world_of(spec: dict[str, Any], pachyderm: FakePachyderm | None = None) -> World:
     world = World(model=scriptmodel(spec), pachyderm=pachyderm or FakePachyderm())
     world.pachyderm.put(world.corpus, PLAYS)

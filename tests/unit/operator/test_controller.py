@@ -318,21 +318,6 @@ async def test_nothing_is_deleted_with_an_older_snapshot() -> None:
         assert reason(kube) == "DeletionBlocked"
 
 
-async def test_a_base_that_is_followed_is_polled_though_the_object_is_ready() -> None:
-    models = BranchRef(RepoRef("default", "models"), "master")
-    for follow, seconds in ((True, 60), (False, None)):
-        model = {"preset": "test", "from": {"repo": {"name": "models"}, "follow": follow}}
-        async with controller(raw_object({**SPEC, "model": model})) as (found, kube, pachyderm):
-            pachyderm.put(PLAYS_BRANCH, PLAYS)
-            pachyderm.put(models, {"/model.json": b"{}", "/metrics.json": b"{}"})
-            await settled(found)
-            for ref in sorted(pachyderm.pipelines, key=lambda each: each.name, reverse=True):
-                pachyderm.succeed(ref)
-            await found.snapshots.latest(time.monotonic())
-            assert await settled(found) == seconds
-            assert reason(kube) == "Generated"
-
-
 @pytest.mark.parametrize("reachable", [True, False])
 async def test_a_project_that_is_not_allowed_and_does_not_exist_is_said_to(reachable: bool) -> None:
     async with controller(raw_object({**SPEC, "pachyderm": {"project": "drafts"}})) as (found, kube, pachyderm):

@@ -12,7 +12,7 @@ from scriptmodel_operator.app import Parts
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs import fetches
-from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, following
+from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS
 from tests.unit.operator.controlling import FakeKube, message, raw_object, reason
 from tests.unit.operator.job_lives import Life
 from tests.unit.operator.job_worlds import PLAYS_BRANCH
@@ -92,8 +92,8 @@ async def test_results_that_are_kept_are_not_computed_again(policy: str) -> None
     assert world.news() == []
 
 
-async def test_training_starts_from_a_copy_of_a_base_model_and_follows_newer_ones() -> None:
-    life = Life(kube=FakeKube(raw_object({**SPEC, **following(FROM_REPO)})))
+async def test_training_starts_from_a_copy_of_a_base_model_and_takes_no_newer_one() -> None:
+    life = Life(kube=FakeKube(raw_object({**SPEC, **FROM_REPO})))
     models = BranchRef(replace(MODELS.repo, project="ml"), MODELS.name)
     life.world.put(PLAYS_BRANCH, PLAYS)
     life.world.put(models, MODEL)
@@ -102,7 +102,7 @@ async def test_training_starts_from_a_copy_of_a_base_model_and_follows_newer_one
         assert life.world.news() == ["train 1", "generate 1"]
         life.world.put(models, {**MODEL, "/weights-0123456789abcdef.safetensors": b"other"})
         await life.until_ready(found)
-        assert life.world.news() == ["train 1", "generate 1"]
+        assert life.world.news() == []
         life.edit({})
         await life.until_ready(found)
         assert life.world.news() == ["train 1", "generate 1"]

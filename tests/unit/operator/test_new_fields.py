@@ -74,7 +74,6 @@ OPERATORS_OPTIONS = {"--data", "--out", "--log", "--set"}
 """Options of the trainer that no field sets."""
 ELSEWHERE = {
     "model.from": "the operator copies it into a repo, whose branch the train pipeline reads: see test_life_base.py",
-    "training.warmStart": "the same with the object's own last model",
     "corpus.http": "the operator fetches it into a repo, which the pipelines read",
     "corpus.bucket": "the operator has a Job fetch it into a repo, which the pipelines read",
     "corpus.configMap": "the operator copies it into a repo, which the pipelines read",

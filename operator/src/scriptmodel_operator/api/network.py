@@ -70,8 +70,6 @@ class Base(ApiModel):
     """Another ScriptModel of the namespace and of the same Pachyderm project; the model in use is copied."""
     repo: ModelRepo | None = None
     """A branch of a Pachyderm repo that holds a model directory. The operator only reads it."""
-    follow: bool = False
-    """Copy newer base models, too; each of them trains again. Otherwise the first copy stays."""
 
 
 class Model(ApiModel):
@@ -93,7 +91,3 @@ class Model(ApiModel):
     """The model to start from. Absent: training starts with random weights."""
     base: BaseName | None = None
     """Name of a base to start from: a folder of bases/ in the corpus, or one that the trainer's image has."""
-
-    @property
-    def follows(self) -> bool:
-        return self.start is not None and self.start.follow

@@ -85,10 +85,7 @@ class Reason(StrEnum):
     WORKER_LOST = "WorkerLost", "Event only: a worker was lost, or its attempt failed; the message has what it costs."
     CORPUS_FAILED = "CorpusFailed", "The newest commit of the corpus could not be finished."
     BASE_NOT_FOUND = "BaseNotFound", "The model to start from (spec.model.from) does not exist."
-    BASE_INVALID = (
-        "BaseInvalid",
-        "What spec.model.from names is not a model directory, or to follow it would train without end.",
-    )
+    BASE_INVALID = "BaseInvalid", "What spec.model.from names is not a model directory."
     WAITING_FOR_BASE = "WaitingForBase", "The model to start from (spec.model.from) is not trained yet."
     NAME_CONFLICT = "NameConflict", "A step or repo of the needed name belongs to somebody else."
     OTHER_ENGINE = (

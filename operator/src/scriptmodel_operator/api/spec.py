@@ -18,10 +18,6 @@ from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.api.training import ManyRuns, Training
 from scriptmodel_operator.search.declared import SEARCH_RULES, Search
 
-_ONE_START = (
-    "!has(self.model.from) || !self.training.warmStart",
-    "model.from and training.warmStart cannot be combined: keep one of them",
-)
 _UNCHANGED = (
     "self == oldSelf",
     "pachyderm.project cannot be changed: create another ScriptModel",
@@ -45,12 +41,7 @@ class Pachyderm(ApiModel):
 class ScriptModelSpec(ApiModel):
     """Corpus, model, training and generation."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            _ONE_START,
-            *SEARCH_RULES,
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(*SEARCH_RULES))
 
     corpus: Corpus
     """The scripts to train on."""

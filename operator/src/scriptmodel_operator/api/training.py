@@ -189,8 +189,6 @@ class Training(ApiModel):
     """When training stops automatically, with a model. Raising the budget that ended it continues training."""
     early_stopping: EarlyStopping = Field(default_factory=EarlyStopping)
     """When training ends because it no longer improves."""
-    warm_start: bool = False
-    """Start from the last good model when the corpus has a new commit, instead of from random weights."""
     only_if_better: bool = False
     """Keep the last script where a retrained model is worse on the same validation text. Otherwise the script of each
     model replaces the last."""

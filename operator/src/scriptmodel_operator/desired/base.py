@@ -6,32 +6,16 @@ is updated to read it. The name of a branch has the commit that was copied and a
 
 import hashlib
 
-from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.digest import digest, specified
-from scriptmodel_operator.engine.values import BranchRef, RepoRef
+from scriptmodel_operator.api.network import Base
 
 _HASH_DIGITS = 8
 
 
-def base_origin(model: ScriptModel) -> str:
-    """Return the canonical string that identifies what training starts from; empty for random weights.
-
-    A warm start is from a model of the same network only, so another network is another origin.
-    """
-    base = model.spec.model.start
-    if base is None:
-        return f"warm {digest(specified(model.spec.model))}" if model.spec.training.warm_start else ""
+def base_origin(base: Base) -> str:
+    """Return the canonical string that identifies what training starts from."""
     if base.repo is not None:
-        return origin_of_branch(BranchRef(RepoRef(base.repo.project, base.repo.name), base.repo.branch))
-    return origin_of_object(base.script_model or "")
-
-
-def origin_of_branch(branch: BranchRef) -> str:
-    return f"repo {branch.repo.project}/{branch.repo.name}@{branch.name}"
-
-
-def origin_of_object(name: str) -> str:
-    return f"scriptModel {name}"
+        return f"repo {base.repo.project}/{base.repo.name}@{base.repo.branch}"
+    return f"scriptModel {base.script_model}"
 
 
 def copy_name(origin: str, commit: str) -> str:

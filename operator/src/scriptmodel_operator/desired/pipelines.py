@@ -27,8 +27,8 @@ SHARED = frozenset({"node_selector", "tolerations", "priority_class_name", "imag
 """Fields of spec.training that reach all pipelines. All others reach `train` only, or no pipeline."""
 OPERATORS_OWN = frozenset({"pending_deadline", "active_deadline", "only_if_better"})
 """Fields of spec.training that the operator enforces itself: they reach no pipeline."""
-_DECIDE_THE_MODEL = frozenset({"early_stopping", "warm_start"})
-"""Fields of spec.training that are in the digest of what decides the model, where they have an effect."""
+_DECIDE_THE_MODEL = frozenset({"early_stopping"})
+"""Fields of spec.training that are in the digest of what decides the model."""
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 
 

@@ -39,11 +39,11 @@ async def corpus_source(read: Read, downloads: Downloads, model: ScriptModel) ->
 def next_check(downloads: Downloads, model: ScriptModel, interval: float) -> float | None:
     """Return the seconds until something has to be checked again; None if never.
 
-    A download is due by itself; a ConfigMap, or a base model that is followed, each `interval`.
+    A download is due by itself, a ConfigMap each `interval`.
     """
     spec = model.spec
     due = downloads.due_in(model.uid) if spec.corpus.download is not None else None
-    polled = spec.corpus.config_map or spec.generation.continuation or spec.model.follows
+    polled = spec.corpus.config_map or spec.generation.continuation
     return min(due or math.inf, interval) if polled else due
 
 

@@ -133,8 +133,6 @@ class BaseSource:
     """Its newest finished model; None before the first one."""
     paths: tuple[str, ...] = ()
     """Files of that commit, if it is not copied yet."""
-    circular: bool = False
-    """Whether it starts from models of this object, which follows it: both would train without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ class BaseView:
     """What the spec starts from (`desired/base.py`); empty for random weights."""
     owned: OwnedRepo | None = None
     current: str = ""
-    """The branch of the owned repo that training reads, or is to read next; empty before there is a copy."""
+    """The branch of the owned repo that training reads; empty before there is a copy."""
     source: BaseSource | None = None
     repo: RepoRef | None = None
 

@@ -75,11 +75,7 @@ _OR_OVERRIDE = (
     ),
     "a parameter of search must not be in model.overrides, too: remove it from one of them",
 )
-_STARTS_AFRESH = (
-    "!has(self.search) || !self.training.warmStart",
-    "search and training.warmStart cannot be combined: keep one of them",
-)
-SEARCH_RULES = (_NAMES_PRESET, _OR_OVERRIDE, _STARTS_AFRESH)
+SEARCH_RULES = (_NAMES_PRESET, _OR_OVERRIDE)
 """Rules of the whole spec."""
 
 
