@@ -5,12 +5,9 @@ import platform
 import shutil
 import tarfile
 import tempfile
-import threading
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
-from queue import Empty, Queue
-from typing import Any
 
 from dev.paths import cache
 from dev.programs.gobuild import BuildError, say
@@ -71,31 +68,15 @@ def _download(url: str, file: Path) -> str:
 
     Raises OSError or HTTPException if the server does not answer in time or the answer breaks off.
     """
-    answers: Queue[Any] = Queue()
-    threading.Thread(target=_ask, args=(url, answers), daemon=True).start()
-    try:
-        answer = answers.get(timeout=ANSWER_SECONDS)
-    except Empty:
-        raise TimeoutError(f"no answer within {ANSWER_SECONDS:g} s") from None
-    if isinstance(answer, Exception):
-        raise answer
-    say(f"control plane: downloading {url}")
     digest = hashlib.sha512()
-    with answer, file.open("wb") as out:
+    with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer, file.open("wb") as out:  # noqa: S310 - our URL
+        say(f"control plane: downloading {url}")
         while piece := answer.read(_PIECE_BYTES):
             digest.update(piece)
             out.write(piece)
         if out.tell() != int(answer.headers.get("Content-Length", out.tell())):
             raise OSError("the answer broke off")
     return digest.hexdigest()
-
-
-def _ask(url: str, answers: Queue[Any]) -> None:
-    """Put the answer, or the error, into the queue; a name server that is silent delays either beyond any timeout."""
-    try:
-        answers.put(urllib.request.urlopen(url, timeout=ANSWER_SECONDS))  # noqa: S310 - our own URL
-    except Exception as error:  # raised where the answer is awaited
-        answers.put(error)
 
 
 def _unpack(file: Path, folder: Path, wanted: tuple[str, ...]) -> None:

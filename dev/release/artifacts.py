@@ -1,8 +1,7 @@
-"""Wheels, chart, manifests and the kubectl plugin of a release: the same bytes for the same commit."""
+"""Wheels, chart and manifests of a release: the same bytes for the same commit."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -18,20 +17,11 @@ from pathlib import Path
 import yaml
 
 from dev.paths import OPERATOR_ENV, ROOT
-from dev.release.source import CHART, DISTRIBUTIONS, HOME, ReleaseError, Source
+from dev.release.source import CHART, DISTRIBUTIONS, ReleaseError, Source
 
 MANIFESTS = ROOT / "manifests"
 _LOCK = ROOT / "dev" / "requirements" / "writer-runtime.txt"
 _PIP = ROOT / ".venv" / "tools" / "bin" / "pip"
-_PLUGIN = """\
-#!/bin/sh
-# kubectl scriptmodel: runs the command scriptmodel, which is a Python program of its own.
-command -v scriptmodel >/dev/null || {
-  echo "kubectl scriptmodel needs the command scriptmodel: pipx install 'scriptmodel-operator[pachyderm]'" >&2
-  exit 1
-}
-exec scriptmodel "$@"
-"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +57,6 @@ def write_all(target: Path, made: Source, pins: Pins) -> None:
     write_distributions(target / "python", made)
     write_chart(target / "chart", made, pins)
     write_manifests(target / "manifests", made, pins)
-    write_plugin(target / "plugin", made)
 
 
 def write_distributions(target: Path, made: Source) -> None:
@@ -95,36 +84,6 @@ def write_manifests(target: Path, made: Source, pins: Pins) -> None:
     _write(target / "install.yaml", pins.manifest("---\n" + "\n---\n".join(texts) + "\n").encode())
     _write(target / "crd.yaml", (MANIFESTS / "crd.yaml").read_bytes())
     archive(target / "samples.tar.gz", MANIFESTS, made.epoch, "samples")
-
-
-def write_plugin(target: Path, made: Source) -> None:
-    """Write the archive of the kubectl plugin, and krew's manifest of it."""
-    name = f"kubectl-scriptmodel_{made.version}.tar.gz"
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(ROOT / "LICENSE", folder)
-        Path(folder, "kubectl-scriptmodel").write_text(_PLUGIN)
-        Path(folder, "kubectl-scriptmodel").chmod(0o755)
-        archive(target / name, Path(folder), made.epoch)
-    platform = {
-        "selector": {"matchExpressions": [{"key": "os", "operator": "In", "values": ["darwin", "linux"]}]},
-        "uri": f"{HOME}/releases/download/v{made.version}/{name}",
-        "sha256": hashlib.sha256((target / name).read_bytes()).hexdigest(),
-        "bin": "kubectl-scriptmodel",
-    }
-    manifest = {
-        "apiVersion": "krew.googlecontainertools.github.com/v1alpha2",
-        "kind": "Plugin",
-        "metadata": {"name": "scriptmodel"},
-        "spec": {
-            "version": f"v{made.version}",
-            "homepage": HOME,
-            "shortDescription": "Train models on scripts and read what they write",
-            "description": "Inspects and changes ScriptModels, and reads their scripts.\n",
-            "caveats": "It runs the command scriptmodel: pipx install 'scriptmodel-operator[pachyderm]'\n",
-            "platforms": [platform],
-        },
-    }
-    _write(target / "scriptmodel.yaml", yaml.safe_dump(manifest, sort_keys=False).encode())
 
 
 def write_bases(target: Path, packed: Path) -> None:

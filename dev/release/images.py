@@ -1,11 +1,10 @@
-"""The images of a release as OCI layouts: built without a cache, of the commit's time, with their SBOMs and OpenVEX.
+"""The images of a release as OCI layouts: built without a cache, of the commit's time, with SBOM and OpenVEX.
 
 They are put together in a registry on loopback, which ends with the build.
 """
 
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -33,7 +32,7 @@ KINDS = {
     "s3": ("s3", "", ("amd64", "arm64")),
 }
 """Part, variant and architectures of each image. TensorFlow has no wheel with CUDA for arm64."""
-SBOMS = {"cyclonedx-json": "application/vnd.cyclonedx+json", "spdx-json": "application/spdx+json"}
+SBOM = "application/vnd.cyclonedx+json"
 VEX = "application/vnd.openvex+json"
 LICENCES = {
     "jinja2": "BSD-3-Clause",
@@ -60,7 +59,7 @@ class Built:
 
 
 def write(dist: Path, made: Source, kinds: list[str], base: str) -> dict[str, str]:
-    """Write a layout of each kind, its SBOMs and its OpenVEX, and the digests; return those by repository and tag."""
+    """Write a layout of each kind, its SBOM and its OpenVEX, and the digests; return those by repository and tag."""
     engine, found = find(("podman", "buildah")), dict[str, str]()  # docker leaves the times of the build in an image
     papers = dist / "sbom"
     papers.mkdir(parents=True)
@@ -101,7 +100,7 @@ def _index(engine: Engine, host: str, folder: Path, made: Source, kind: str, bas
         run([tool("crane"), "push", str(wanted.archive), reference])
         platform = ["--set-platform", f"linux/{architecture}", "--tag", reference]
         digests.append(run([tool("crane"), "mutate", *platform, reference]).strip().rpartition("@")[2])
-        _attach_sboms(host, folder, made, wanted, Built(name, f"{tag}-{architecture}", digests[-1]))
+        _attach_sbom(host, folder, made, wanted, Built(name, f"{tag}-{architecture}", digests[-1]))
         wanted.archive.unlink()
     parts = [word for digest in digests for word in ("--manifest", f"{host}/{name}@{digest}")]
     run([tool("crane"), "index", "append", *parts, "--tag", f"{host}/{name}:{tag}"])
@@ -110,15 +109,12 @@ def _index(engine: Engine, host: str, folder: Path, made: Source, kind: str, bas
     return index
 
 
-def _attach_sboms(host: str, folder: Path, made: Source, wanted: Image, each: Built) -> None:
-    files = {form: f"{each.name}-{each.tag}.{form.replace('-', '.')}" for form in SBOMS}
-    outputs = [word for form, file in files.items() for word in ("--output", f"{form}={folder / file}")]
-    named = ("--source-name", each.name, "--source-version", made.version)
-    scan = [tool("syft"), "scan", f"docker-archive:{wanted.archive}", "--quiet", *outputs, *named]
-    run(scan, SYFT_GOLANG_SEARCH_LOCAL_MOD_CACHE_LICENSES="true")  # the S3 server's build has left its modules there
-    for form, file in files.items():
-        document = settled(licensed(json.loads((folder / file).read_text())), each, made)
-        _attach(host, folder, made, each, SBOMS[form], file, document)
+def _attach_sbom(host: str, folder: Path, made: Source, wanted: Image, each: Built) -> None:
+    named = ("--source-name", each.name, "--source-version", made.version, "--output", "cyclonedx-json")
+    scan = [tool("syft"), "scan", f"docker-archive:{wanted.archive}", "--quiet", *named]
+    # The S3 server's build has left its modules there.
+    found = json.loads(run(scan, SYFT_GOLANG_SEARCH_LOCAL_MOD_CACHE_LICENSES="true"))
+    _attach(host, folder, made, each, SBOM, f"{each.name}-{each.tag}.cyclonedx.json", settled(found, each, made))
 
 
 def _attach(host: str, folder: Path, made: Source, each: Built, media: str, file: str, document: Any) -> None:
@@ -128,32 +124,13 @@ def _attach(host: str, folder: Path, made: Source, each: Built, media: str, file
     run([tool("oras"), "attach", *options, f"{host}/{each.name}@{each.digest}", f"{file}:{media}"], folder)
 
 
-def licensed(sbom: dict[str, Any]) -> dict[str, Any]:
-    """Return an SBOM with the licences that are known, and with each name of a licence defined, as SPDX requires."""
-    for each in sbom.get("components", ()):
-        if not each.get("licenses") and each["name"] in LICENCES:
-            each["licenses"] = [{"license": {"id": LICENCES[each["name"]]}}]
-    for each in sbom.get("packages", ()):
-        if each["licenseDeclared"] == "NOASSERTION":
-            each["licenseDeclared"] = LICENCES.get(each["name"], "NOASSERTION")
-    defined = {each["licenseId"]: each for each in sbom.get("hasExtractedLicensingInfos", ())}
-    for name in re.findall(r"LicenseRef-[\w.-]+", json.dumps(sbom.get("packages", ()))):
-        defined.setdefault(name, {"licenseId": name, "extractedText": name})
-    if defined:
-        for each in defined.values():
-            each.pop("seeAlsos", None)  # syft's are files of this machine
-        sbom["hasExtractedLicensingInfos"] = [defined[name] for name in sorted(defined)]
-    return sbom
-
-
 def settled(sbom: dict[str, Any], each: Built, made: Source) -> dict[str, Any]:
-    """Return an SBOM whose time is the commit's and whose identifier depends on the image; syft takes random ones."""
-    identity = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{HOME}/{each.name}@{each.digest}"))
-    if sbom.get("bomFormat") == "CycloneDX":
-        metadata = {**sbom["metadata"], "timestamp": made.created}
-        return {**sbom, "serialNumber": f"urn:uuid:{identity}", "metadata": metadata}
-    info = {**sbom["creationInfo"], "created": made.created}
-    return {**sbom, "documentNamespace": f"{HOME}/spdx/{each.name}-{identity}", "creationInfo": info}
+    """Return an SBOM with the commit's time, an identifier of its image, and the licences that syft does not find."""
+    for part in sbom.get("components", ()):
+        if not part.get("licenses") and part["name"] in LICENCES:
+            part["licenses"] = [{"license": {"id": LICENCES[part["name"]]}}]
+    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{HOME}/{each.name}@{each.digest}")
+    return {**sbom, "serialNumber": f"urn:uuid:{identity}", "metadata": {**sbom["metadata"], "timestamp": made.created}}
 
 
 def vex(made: Source, each: Built) -> dict[str, Any]:

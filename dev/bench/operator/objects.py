@@ -16,17 +16,13 @@ def path(namespace: str, name: str = "") -> str:
     return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}" + (f"/{name}" if name else "")
 
 
-def scriptmodel(name: str, words: int = 1000) -> dict[str, Any]:
+def scriptmodel(name: str) -> dict[str, Any]:
     """A ScriptModel as a user would write it; all share one corpus."""
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "ScriptModel",
         "metadata": {"name": name},
-        "spec": {
-            "corpus": {"repo": {"name": "plays"}},
-            "model": {"preset": "small"},
-            "generation": {"words": words},
-        },
+        "spec": {"corpus": {"repo": {"name": "plays"}}, "model": {"preset": "small"}},
     }
 
 
@@ -37,17 +33,9 @@ def pending(found: dict[str, Any]) -> bool:
 
 def status_of(generation: int) -> dict[str, Any]:
     """A status as large as the operator's for an object whose training waits for a worker."""
-    conditions = [
-        {
-            "type": kind,
-            "status": "False",
-            "reason": "WaitingForWorker",
-            "message": _MESSAGE,
-            "observedGeneration": generation,
-            "lastTransitionTime": _TIME,
-        }
-        for kind in _CONDITIONS
-    ]
+    waiting = {"status": "False", "reason": "WaitingForWorker", "message": _MESSAGE}
+    when = {"observedGeneration": generation, "lastTransitionTime": _TIME}
+    conditions = [{"type": kind, **waiting, **when} for kind in _CONDITIONS]
     pipelines = [
         {"name": f"bench-00000-01234567-{kind}", "version": 1, "state": "RUNNING"} for kind in ("train", "generate")
     ]

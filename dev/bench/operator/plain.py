@@ -83,11 +83,12 @@ async def work(session: aiohttp.ClientSession, queue: Queue, pipelines: Pachd) -
         await patch(session, f"{target}/status", {"status": status_of(metadata["generation"])})
 
 
-async def patch(session: aiohttp.ClientSession, target: str, body: dict[str, Any]) -> None:
+async def patch(session: aiohttp.ClientSession, target: str, body: dict[str, Any]) -> dict[str, Any]:
     headers = {"Content-Type": "application/merge-patch+json"}
     async with session.patch(target, data=json.dumps(body), headers=headers) as answer:
-        await answer.read()
         answer.raise_for_status()
+        found: dict[str, Any] = await answer.json()
+        return found
 
 
 async def lines(content: aiohttp.StreamReader) -> Any:

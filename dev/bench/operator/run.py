@@ -1,244 +1,191 @@
-"""One contender from its first start to a restart with nothing to do."""
+"""One program from its first start to a restart with nothing to do, in a control plane of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import re
+import ssl
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import aiohttp
 import grpc
 
-from dev.bench.operator.cluster import Cluster, Requests, Watch
-from dev.bench.operator.contenders import OURS, Contender
-from dev.bench.operator.process import Usage, until_quiet, usage
+from dev.bench.operator.objects import path, pending, scriptmodel
+from dev.bench.operator.plain import lines, patch
 from dev.paths import ROOT
 from dev.processes import Program, free_port
-from dev.stack import ControlPlane
+from dev.stack import ControlPlane, Operator
 
 NAMESPACE = "bench"
-SERVER, STUB = "API server", "stub of pachd"
-_CHANGE_SECONDS = 60.0
+SECONDS = 900.0
+"""The time limit of each step."""
+_WRITES = re.compile(r'apiserver_request_total\{[^}]*resource="(?:scriptmodels|events)"[^}]*\} ([0-9.e+]+)')
+_READS = re.compile(r'verb="(?:GET|LIST|WATCH)"')
+_TICKS = os.sysconf("SC_CLK_TCK")
+_QUIET_SHARE, _QUIET_SECONDS = 0.1, 3.0
+"""A program that used less than this share of a core for so long has done what there was to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """The sizes of the measurements."""
+@dataclass(frozen=True)
+class Contender:
+    """How to start a program, and whether an object is handled."""
 
-    objects: int
-    changes: int
-    idle: float
-    start_only: bool = False
-    core: int | None = None
-    """Which the contender has for itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """The resources used and requests made between two moments."""
-
-    seconds: float
-    usage: Usage
-    """CPU within the stretch, memory at its end."""
-    requests: Requests
-    pachd: dict[str, int]
-    """Calls by method."""
-    around: dict[str, float]
-    """CPU seconds of the API server with etcd, and of pachd's stub."""
+    name: str
+    start: Callable[[Path, Path, str], Program]
+    """From a folder, a kubeconfig and pachd's address."""
+    pipelines: int
+    """How many pipelines the status of a handled object has."""
 
 
-@dataclass
-class Figures:
-    """The figures of one program; those that it did not reach are absent."""
+def _ours(root: Path, kubeconfig: Path, pachd: str) -> Program:
+    operator = Operator(root, kubeconfig, pachd, options=["--namespace", NAMESPACE, "--log-level", "warning"])
+    return Program(operator.name, operator.command, operator.log)  # which does not start by itself
 
-    handled: int = 0
-    first: Stretch | None = None
-    idle: Stretch | None = None
-    restart: Stretch | None = None
-    changes: list[float] = field(default_factory=list)
-    """Seconds from a changed spec to its status; for the operator, of a change that concerns no pipeline."""
-    updates: list[float] = field(default_factory=list)
-    """The same for a change that updates a pipeline."""
-    creations: list[float] = field(default_factory=list)
-    """Seconds from a new object to both its pipelines; without Pachyderm, to its status."""
+
+def _loop(root: Path, kubeconfig: Path, pachd: str) -> Program:
+    command = [sys.executable, "-m", "dev.bench.operator.plain", str(kubeconfig), NAMESPACE, pachd]
+    return Program("loop", command, root / "loop.log")
+
+
+CONTENDERS = (Contender("operator", _ours, 2), Contender("loop with pipelines", _loop, 0))
 
 
 @dataclass
-class Pachd:
-    """The stub, and what it counted."""
+class Bench:
+    """A control plane, the stub of pachd, and what the API server has reported."""
 
-    address: str
-    pid: int
+    plane: ControlPlane
+    session: aiohttp.ClientSession
+    pachd: str
+    handled: dict[tuple[str, int], float] = field(default_factory=dict)
+    """Monotonic seconds by name and generation."""
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def _ask(self, method: str) -> bytes:
-        with grpc.insecure_channel(self.address) as channel:
-            answer: bytes = channel.unary_unary(f"/bench/{method}")(b"", wait_for_ready=True, timeout=60)
-            return answer
-
-    def calls(self) -> dict[str, int]:
-        found: dict[str, int] = json.loads(self._ask("Stats"))["calls"]
-        return found
-
-    def written(self) -> dict[str, float]:
-        found: dict[str, float] = json.loads(self._ask("Stats"))["written"]
-        return found
-
-
-async def measure(
-    contender: Contender, sizes: Sizes, root: Path, limit: float, found: Figures, say: Callable[[str], None]
-) -> None:
-    """Measure in a control plane of its own, which is deleted afterwards; `found` receives the figures as they are
-    measured.
-    """
-    say(f"# {contender.name}: making {sizes.objects} objects")
-    with ControlPlane(root / "controlplane") as plane, _stub(root) as pachd:
-        plane.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests" / "crd.yaml"))
-        plane.wait_for_definitions()
-        plane.kubectl("create", "namespace", NAMESPACE)
-        async with Cluster.open(plane, NAMESPACE) as cluster:
-            await cluster.create([_name(number) for number in range(sizes.objects)])
-            watch = Watch(cluster, contender.reported)
-            following = asyncio.create_task(watch.run())
-            try:
-                await _Measurement(contender, sizes, root, limit, cluster, watch, pachd, say).run(found)
-            finally:
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, root: Path, pipelines: int) -> AsyncIterator[Bench]:
+        """Start both, and follow the objects."""
+        with ControlPlane(root / "controlplane") as plane, _stub(root) as pachd:
+            plane.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests" / "crd.yaml"))
+            plane.wait_for_definitions()
+            plane.kubectl("create", "namespace", NAMESPACE)
+            context = ssl.create_default_context(cafile=str(plane.pki / "apiserver.crt"))
+            async with aiohttp.ClientSession(
+                plane.server,
+                connector=aiohttp.TCPConnector(ssl=context, limit=16),
+                headers={"Authorization": f"Bearer {plane.token}"},
+                timeout=aiohttp.ClientTimeout(total=None),
+            ) as session:
+                bench = cls(plane, session, pachd)
+                following = asyncio.create_task(bench.follow(pipelines))
+                yield bench
                 following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+
+    async def follow(self, pipelines: int) -> None:
+        """Note when each generation is handled; a server that is short of time ends watches, or refuses them."""
+        while True:
+            async with self.session.get(path(NAMESPACE) + "?watch=true") as stream:
+                if stream.status != 200:
+                    await asyncio.sleep(0.1)
+                    continue
+                async for event in lines(stream.content):
+                    found = event["object"]
+                    if not pending(found) and len(found["status"].get("pipelines") or []) >= pipelines:
+                        key = found["metadata"]["name"], found["metadata"]["generation"]
+                        self.handled.setdefault(key, time.monotonic())
+                        self.news.set()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(SECONDS):
+            while not holds():
+                self.news.clear()
+                await self.news.wait()
+
+    async def create(self, name: str) -> None:
+        async with self.session.post(path(NAMESPACE), json=scriptmodel(name)) as answer:
+            answer.raise_for_status()
+
+    async def change(self, name: str) -> float:
+        """Return the seconds from a changed spec, which concerns no pipeline, to its status."""
+        started = time.monotonic()
+        found = await patch(self.session, path(NAMESPACE, name), {"spec": {"deletionPolicy": "Retain"}})
+        key = name, found["metadata"]["generation"]
+        await self.until(lambda: key in self.handled)
+        return self.handled[key] - started
+
+    async def requests(self) -> int:
+        """Return the writes of ScriptModels and events since the server's start."""
+        async with self.session.get("/metrics") as answer:
+            counted = _WRITES.finditer(await answer.text())
+        return sum(int(float(each[1])) for each in counted if not _READS.search(each[0]))
+
+    def calls(self) -> int:
+        """Return the calls to pachd since the stub's start."""
+        with grpc.insecure_channel(self.pachd) as channel:
+            answer: bytes = channel.unary_unary("/bench/Stats")(b"", wait_for_ready=True, timeout=60)
+        return sum(json.loads(answer).values())
 
 
 @contextmanager
-def _stub(root: Path) -> Iterator[Pachd]:
+def _stub(root: Path) -> Iterator[str]:
     address = f"127.0.0.1:{free_port()}"
-    with Program(
-        "stub of pachd", [sys.executable, "-m", "dev.bench.operator.stub", address], root / "stub.log"
-    ) as stub:
+    with Program("stub", [sys.executable, "-m", "dev.bench.operator.stub", address], root / "stub.log") as stub:
         stub.start()
-        found = Pachd(address, stub.pid)
-        found.calls()
-        yield found
+        yield address
 
 
-@dataclass
-class _Measurement:
-    contender: Contender
-    sizes: Sizes
-    root: Path
-    limit: float
-    cluster: Cluster
-    watch: Watch
-    pachd: Pachd
-    say: Callable[[str], None]
-
-    async def run(self, found: Figures) -> None:
-        with self._program() as program:
-            before = await self._start(program)
-            done = await self.watch.until(lambda: len(self.watch.reported_at) >= self.sizes.objects, self.limit)
-            found.first = await self._since(before, program)
-            found.handled = len(self.watch.reported_at)
-            self._say(f"{found.handled} handled", found.first)
-            if not done:
-                self.say(f"# {self.contender.name}: cut off")
-            if self.sizes.start_only or not done:
-                return
-            await until_quiet(program.pid, 60)
-            before = await self._mark(program)
-            await asyncio.sleep(self.sizes.idle)
-            found.idle = await self._since(before, program)
-            self._say("idle", found.idle)
-            found.changes = await self._changes(lambda number: {"deletionPolicy": ("Retain", "Orphan")[number % 2]}, 0)
-            if self.contender is OURS:
-                found.updates = await self._changes(lambda number: {"generation": {"words": 500 + number}}, 1)
-            found.creations = await self._creations()
-            await until_quiet(program.pid, 60)
-        with self._program() as program:
-            before = await self._start(program)
-            quiet = await until_quiet(program.pid, self.limit)
-            found.restart = await self._since(before, program, quiet)
-            self._say("started again", found.restart)
-
-    def _say(self, what: str, stretch: Stretch) -> None:
-        used, asked = stretch.usage, stretch.requests
-        self.say(
-            f"# {self.contender.name}: {what} in {stretch.seconds:.1f} s, {used.cpu:.1f} s of CPU, {used.rss:.0f} MiB, "
-            f"{asked.writes} writes, {sum(stretch.pachd.values())} calls to pachd"
-        )
-
-    def _program(self) -> Program:
-        return self.contender.start(self.root, self.cluster.plane.kubeconfig, NAMESPACE, self.pachd.address)
-
-    async def _start(self, program: Program) -> Mark:
-        requests = await self.cluster.requests()
-        mark = Mark(time.monotonic(), 0.0, requests, self.pachd.calls(), self._around())
-        program.start()
-        if self.sizes.core is not None:
-            os.sched_setaffinity(program.pid, {self.sizes.core})  # before it has any thread
-        return mark
-
-    def _around(self) -> dict[str, float]:
-        server = sum(usage(program.pid).cpu for program in self.cluster.plane.programs)
-        return {SERVER: server, STUB: usage(self.pachd.pid).cpu}
-
-    async def _mark(self, program: Program) -> Mark:
-        requests = await self.cluster.requests()
-        return Mark(time.monotonic(), usage(program.pid).cpu, requests, self.pachd.calls(), self._around())
-
-    async def _since(self, before: Mark, program: Program, seconds: float | None = None) -> Stretch:
-        ended = time.monotonic()
-        if not program.running:
-            raise RuntimeError(f"{program.name} ended by itself:\n{program.tail()}")
-        used = usage(program.pid)
-        calls = {name: count - before.pachd.get(name, 0) for name, count in self.pachd.calls().items()}
-        around = {name: cpu - before.around[name] for name, cpu in self._around().items()}
-        requests = (await self.cluster.requests()).since(before.requests)
-        return Stretch(
-            ended - before.moment if seconds is None else seconds,
-            Usage(used.cpu - before.cpu, used.rss, used.peak),
-            requests,
-            {name: count for name, count in calls.items() if count},
-            around,
-        )
-
-    async def _changes(self, spec: Any, lane: int) -> list[float]:
-        """One after the other, each another object."""
-        found = []
-        for number in range(min(self.sizes.changes, self.sizes.objects // 2)):
-            name = _name(2 * number + lane)
-            began = time.monotonic()
-            key = name, await self.cluster.change(name, spec(number))
-            if not await self.watch.until(lambda key=key: key in self.watch.reported_at, _CHANGE_SECONDS):
-                raise RuntimeError(f"{self.contender.name}: {name} has no new status after {_CHANGE_SECONDS:.0f} s")
-            found.append(self.watch.reported_at[key] - began)
-        return found
-
-    async def _creations(self) -> list[float]:
-        found = []
-        for number in range(min(self.sizes.changes, self.sizes.objects) // 4):
-            name = f"late-{number}"
-            began = time.monotonic()
-            await self.cluster.create([name])
-            if not await self.watch.until(lambda name=name: (name, 1) in self.watch.reported_at, _CHANGE_SECONDS):
-                raise RuntimeError(f"{self.contender.name}: {name} has no status after {_CHANGE_SECONDS:.0f} s")
-            written = [at for each, at in self.pachd.written().items() if f"-{name}-" in f"-{each}-"]
-            found.append((max(written) if written else self.watch.reported_at[name, 1]) - began)
-        return found
+async def measure(contender: Contender, objects: int, changes: int, root: Path) -> dict[str, float]:
+    """Return the figures of a program, by their titles."""
+    async with Bench.open(root, contender.pipelines) as bench:
+        names = [f"model-{number:05}" for number in range(objects)]
+        await asyncio.gather(*map(bench.create, names))
+        writes, calls = await bench.requests(), bench.calls()
+        with contender.start(root, bench.plane.kubeconfig, bench.pachd) as program:
+            started = time.monotonic()
+            program.start()
+            await bench.until(lambda: len(bench.handled) >= objects)
+            figures = {"first start, s": time.monotonic() - started}
+            await until_quiet(program)
+            cpu, peak = usage(program)
+            figures |= {"CPU of the first start, s": cpu, "peak memory, MiB": peak}
+            figures["writes to the API server"] = await bench.requests() - writes
+            figures["calls to pachd"] = bench.calls() - calls
+            took = sorted([await bench.change(name) for name in names[:changes]])
+            for share in (50, 99):
+                figures[f"changed spec to status, p{share}, ms"] = 1000 * took[len(took) * share // 100]
+            await until_quiet(program)
+        writes = await bench.requests()
+        with contender.start(root, bench.plane.kubeconfig, bench.pachd) as program:
+            program.start()
+            figures["restart with nothing to do, s"] = await until_quiet(program)
+            figures["writes at the restart"] = await bench.requests() - writes
+    return figures
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A moment to measure from."""
-
-    moment: float
-    cpu: float
-    requests: Requests
-    pachd: dict[str, int]
-    around: dict[str, float]
+def usage(program: Program) -> tuple[float, float]:
+    """Return the CPU seconds of a running program, and its peak memory in MiB."""
+    if not program.running:
+        raise RuntimeError(f"{program.name} has ended:\n{program.tail()}")
+    found = Path(f"/proc/{program.pid}/stat").read_text().rpartition(")")[2].split()
+    peak = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{program.pid}/status").read_text())[0]
+    return (int(found[11]) + int(found[12])) / _TICKS, int(peak) / 1024
 
 
-def _name(number: int) -> str:
-    return f"model-{number:05}"
+async def until_quiet(program: Program) -> float:
+    """Wait until a program is idle, and return the seconds until then."""
+    started = busy = time.monotonic()
+    before, _ = usage(program)
+    while time.monotonic() < min(busy + _QUIET_SECONDS, started + SECONDS):
+        await asyncio.sleep(0.5)
+        now, _ = usage(program)
+        if now - before > _QUIET_SHARE * 0.5:
+            busy = time.monotonic()
+        before = now
+    return busy - started

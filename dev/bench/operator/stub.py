@@ -3,8 +3,7 @@
     python -m dev.bench.operator.stub ADDRESS
 
 Messages stay as they are on the wire: a CreatePipelineRequest becomes a PipelineInfo by giving its fields other
-numbers. Each version of a pipeline has one job, which waits for a worker. `/bench/Stats` has the counts, and when each
-pipeline was last written.
+numbers. Each version of a pipeline has one job, which waits for a worker. `/bench/Stats` has the counts.
 """
 
 from __future__ import annotations
@@ -54,8 +53,6 @@ class Stub:
     calls: Counter[str] = default(default_factory=Counter)
     pipelines: dict[bytes, Pipeline] = default(default_factory=dict)
     """By the message that names them."""
-    written: dict[str, float] = default(default_factory=dict)
-    """Monotonic seconds, by pipeline."""
     _transactions: dict[str, list[bytes]] = default(default_factory=dict)
     _lock: threading.Lock = default(default_factory=threading.Lock)
     _commit: str = default(default_factory=lambda: uuid.uuid4().hex)
@@ -90,7 +87,6 @@ class Stub:
         now = field(1, int(time.time()))
         message = head + field(12, details + field(5, now))
         self.pipelines[key] = Pipeline(message, version, first(first(first(request, 12), 1), 2))
-        self.written[first(key, 1).decode()] = time.monotonic()
 
     # --- lists
 
@@ -149,7 +145,7 @@ class Stub:
     # --- what only the bench asks
 
     def stats(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
-        return json.dumps({"calls": self.calls, "written": self.written}).encode()
+        return json.dumps(self.calls).encode()
 
 
 def _repo(name: bytes) -> bytes:
