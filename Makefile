@@ -60,7 +60,7 @@ check: env ## Check formatting, lint, types, layers, generated files and workflo
 	$(TRAINER)/bin/mypy trainer/src
 	PYTHONPATH=trainer/src $(OPERATOR)/bin/lint-imports --no-cache
 	$(OPERATOR)/bin/python -m dev.generate.api --check
-	$$($(PYTHON) -m dev.programs.actionlint)
+	$$($(PYTHON) -m dev.programs.built actionlint)
 	$(OPERATOR)/bin/zizmor --offline --quiet .github
 	$(OPERATOR)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(OPERATOR)/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml

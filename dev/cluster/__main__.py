@@ -23,7 +23,7 @@ from dev.cluster.runtime import OURS
 from dev.images.engine import EngineError
 from dev.paths import ROOT
 from dev.processes import StartError, end, is_alive, noted, raise_on_signals
-from dev.programs.binaries import find_or_build
+from dev.programs.built import find_or_build
 from dev.programs.debian import MissingProgramError
 from dev.programs.gobuild import BuildError
 

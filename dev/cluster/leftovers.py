@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dev.cluster.preflight import CGROUPS
 from dev.cluster.runtime import Runtime
-from dev.programs.binaries import find_or_build
+from dev.programs.built import find_or_build
 
 MOUNTS = Path("/proc/self/mountinfo")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from dev.cluster import network
 from dev.cluster.runtime import Runtime
 from dev.processes import Program
-from dev.programs import binaries
+from dev.programs import built
 from dev.stack import ControlPlane
 
 NAME = "node1"
@@ -37,7 +37,7 @@ class Node(ControlPlane):
         self._tokens = {name: secrets.token_hex(16) for name in (*GIVEN, "kubelet")}
         self.users |= {self._tokens[name]: f"{user},{name}" for name, user in GIVEN.items()}
         self.users[self._tokens["kubelet"]] = f"system:node:{NAME},kubelet,system:nodes"
-        node = binaries.node()
+        node = built.node()
         self.manager = self._program("manager", node / "kube-controller-manager", self._manager_options())
         self.scheduler = self._program(
             "scheduler", node / "kube-scheduler", ["--secure-port=0", "--leader-elect=false"]

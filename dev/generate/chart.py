@@ -15,8 +15,8 @@ import yaml
 
 from dev.generate import pages
 from dev.paths import ROOT
+from dev.programs.built import helm
 from dev.programs.gobuild import BuildError, say
-from dev.programs.helm import helm
 
 CHART = ROOT / "charts" / "scriptmodel-operator"
 SCHEMA = CHART / "values.schema.json"

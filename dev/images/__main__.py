@@ -1,7 +1,4 @@
-"""Build the images, write them as archives, and say how large they are.
-
-`make images` runs it. The archives lie in build/images.
-"""
+"""Build the images and write them as archives to build/images: `make images`."""
 
 import argparse
 import subprocess
@@ -11,7 +8,6 @@ import time
 from pathlib import Path
 
 from dev.images import s3
-from dev.images.archive import sizes
 from dev.images.base import debian_base, published
 from dev.images.engine import Engine, EngineError, find
 from dev.images.project import Image, image
@@ -24,11 +20,8 @@ DEBOOTSTRAP = "debootstrap"
 OCI = "org.opencontainers.image"
 
 
-def build(engine: Engine, wanted: Image, base: str, epoch: int | None = None) -> list[int]:
-    """Build one image and write its archive; return the bytes of its layers, unpacked.
-
-    All of its files have the time `epoch` if that is given.
-    """
+def build(engine: Engine, wanted: Image, base: str, epoch: int | None = None) -> None:
+    """Build one image and write its archive. All of its files have the time `epoch` if that is given."""
     # As options, because buildah 1.28 takes a LABEL with an argument from its cache for any value of the argument.
     labels = {f"{OCI}.version": wanted.version, f"{OCI}.revision": revision()}
     arguments = {} if wanted.part == "s3" else _arguments(engine, wanted, base)
@@ -42,7 +35,6 @@ def build(engine: Engine, wanted: Image, base: str, epoch: int | None = None) ->
             wanted.tag, dockerfile, context=context, arguments=arguments, labels=labels, secrets=given, epoch=epoch
         )
     engine.save(wanted.tag, wanted.archive)
-    return sizes(wanted.archive)
 
 
 def _arguments(engine: Engine, wanted: Image, base: str) -> dict[str, str]:
@@ -68,14 +60,6 @@ def revision() -> str:
     return said.stdout.strip() or "unknown"
 
 
-def report(wanted: Image, layers: list[int], seconds: float) -> str:
-    """Return a summary of an image for the user."""
-    each = " + ".join(f"{size / 1e6:.0f}" for size in layers if size >= 1e5)
-    name = wanted.tag.removeprefix("docker.io/library/")
-    archive = wanted.archive.relative_to(ROOT)
-    return f"{name}  {sum(layers) / 1e6:.0f} MB unpacked ({each}), {seconds:.0f} s\n  image  {archive}"
-
-
 def main() -> int:
     """Build what the command line names."""
     parser = argparse.ArgumentParser(prog="python3 -m dev.images", description=__doc__)
@@ -91,12 +75,12 @@ def main() -> int:
     args = parser.parse_args()
     try:
         engine = find()
-        print(f"images: {engine.name}", file=sys.stderr, flush=True)
         for part in args.parts or PARTS:
             started = time.monotonic()
             wanted = image(part, args.variant if part == "trainer" else "", args.version)
-            layers = build(engine, wanted, args.base)
-            print(report(wanted, layers, time.monotonic() - started), flush=True)
+            build(engine, wanted, args.base)
+            seconds = time.monotonic() - started
+            print(f"{wanted.tag.rpartition('/')[2]}  {wanted.archive.relative_to(ROOT)}, {seconds:.0f} s", flush=True)
     except (EngineError, MissingProgramError) as error:
         hint = "" if args.base else f"\nimages: without a registry, try `make images BASE={DEBOOTSTRAP}`"
         print(f"images: {error}{hint}", file=sys.stderr)

@@ -15,16 +15,6 @@ def configuration(archive: Path) -> str:
         return str(_manifest(outer)["Config"])
 
 
-def sizes(archive: Path) -> list[int]:
-    """Return the bytes of each layer of an image, unpacked, the lowest first."""
-    found = []
-    with tarfile.open(archive) as outer:
-        for name in _manifest(outer)["Layers"]:
-            with tarfile.open(fileobj=_file(outer, name), mode="r:*") as layer:
-                found.append(sum(member.size for member in layer))
-    return found
-
-
 _OVERLAY = "SCHILY.xattr.user.overlay."
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from dev.images.engine import Engine, EngineError
 from dev.paths import ROOT
 from dev.programs import debian
-from dev.programs.release import program
+from dev.programs.built import release as program
 
 SUITE = "bookworm"
 INCLUDE = ("ca-certificates", "python3-venv")

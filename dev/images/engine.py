@@ -1,30 +1,26 @@
-"""The program that builds images: docker, podman or buildah, the first that works."""
+"""buildah, which builds images without a service and without cgroups, in a store of its own."""
 
 import os
-import shutil
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from dev.paths import ROOT, cache
 from dev.programs import debian
 
-NAMES = ("docker", "podman", "buildah")
-
 
 class EngineError(Exception):
-    """No engine works, or one failed; the message names it and has its output."""
+    """buildah does not work, or failed; the message has its output."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One of the three, with what each of its calls needs."""
+    """buildah with a store below ~/.cache, so that nothing else on the machine changes."""
 
-    name: str
-    program: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict)
+    driver: str
 
     def build(  # what a build depends on
         self,
@@ -44,90 +40,49 @@ class Engine:
         options = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
         options += [f"--label={name}={value}" for name, value in (labels or {}).items()]
         options += [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
-        if self.name == "buildah":
-            options += ["--layers", "--pull=missing" if self._version() >= (1, 29) else "--pull=false"]
+        version = re.findall(r"\d+", self._ask(["--version"]).stdout)
+        options += ["--layers", "--pull=missing" if [int(part) for part in version[:2]] >= [1, 29] else "--pull=false"]
         if epoch is not None:
             options += [f"--timestamp={epoch}", "--no-cache"]
-        verb = "bud" if self.name == "buildah" else "build"
-        self._run([verb, f"--file={dockerfile}", f"--tag={tag}", *options, str(context)])
+        self._run(["bud", f"--file={dockerfile}", f"--tag={tag}", *options, str(context)])
 
     def save(self, tag: str, archive: Path) -> None:
-        """Write an image as a docker-archive, the one format that all three write.
-
-        What reads an archive meanwhile, such as `make cluster`, has the one before.
-        """
+        """Write an image as a docker-archive. What reads one meanwhile, such as `make cluster`, has the one before."""
         archive.parent.mkdir(parents=True, exist_ok=True)
         part = archive.with_suffix(".part")
-        part.unlink(missing_ok=True)  # podman and buildah do not overwrite
-        commands = {
-            "docker": ["save", f"--output={part}", tag],
-            "podman": ["save", "--format=docker-archive", f"--output={part}", tag],
-            "buildah": ["push", "--quiet", tag, f"docker-archive:{part}:{tag}"],
-        }
-        self._run(commands[self.name])
+        part.unlink(missing_ok=True)  # buildah does not overwrite
+        self._run(["push", "--quiet", tag, f"docker-archive:{part}:{tag}"])
         part.replace(archive)
 
     def has(self, tag: str) -> bool:
-        """Return whether the image is in this engine's store."""
-        verb = ["inspect", "--type=image"] if self.name == "buildah" else ["image", "inspect"]
-        return self._ask([*verb, tag]).returncode == 0
+        """Return whether the image is in the store."""
+        return self._ask(["inspect", "--type=image", tag]).returncode == 0
 
     def works(self) -> str:
         """Return why it does not work; empty if it does."""
-        verb = ["version"] if self.name == "docker" else ["info"]
-        try:
-            done = self._ask(verb)
-        except OSError as error:
-            return str(error)
+        done = self._ask(["info"])
         return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no message"])[-1]
 
-    def _version(self) -> tuple[int, ...]:
-        words = self._ask(["--version"]).stdout.split()
-        return tuple(int(number) for number in words[2].split(".")[:2])
+    def _command(self, words: Sequence[str]) -> list[str]:
+        store = cache() / "images"
+        places = (f"--root={store / 'storage'}", f"--runroot={store / 'run'}")
+        return ["buildah", f"--storage-driver={self.driver}", *places, *words]
 
-    def _ask(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*self.program, *command], env={**os.environ, **self.env}, capture_output=True, text=True, check=False
-        )
+    def _ask(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self._command(words), capture_output=True, text=True, check=False)
 
-    def _run(self, command: Sequence[str]) -> None:
-        whole = [*self.program, *command]
-        done = subprocess.run(whole, env={**os.environ, **self.env}, stdout=sys.stderr, check=False)
+    def _run(self, words: Sequence[str]) -> None:
+        env = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
+        done = subprocess.run(self._command(words), env=env, stdout=sys.stderr, check=False)
         if done.returncode:
-            raise EngineError(f"`{self.name} {command[0]}` ended with status {done.returncode}; its messages are above")
+            raise EngineError(f"`buildah {words[0]}` ended with status {done.returncode}; its messages are above")
 
 
-def find(names: Sequence[str] = NAMES) -> Engine:
-    """Return the first of these engines that works; as root on Debian buildah is installed if none does."""
-    reasons = []
-    for name in names:
-        if shutil.which(name) is None:
-            reasons.append(f"{name}: not on PATH")
-            continue
-        engine = _engine(name)
-        reason = engine.works()
-        if not reason:
-            return engine
-        reasons.append(f"{name}: {reason}")
-    try:
-        debian.need({"buildah": "buildah", "fuse-overlayfs": "fuse-overlayfs"})
-    except debian.MissingProgramError as error:
-        raise EngineError("no engine that builds images works\n  " + "\n  ".join([*reasons, str(error)])) from error
-    engine = _engine("buildah")
-    if reason := engine.works():
-        raise EngineError(f"buildah was installed and does not work: {reason}")
-    return engine
-
-
-def _engine(name: str) -> Engine:
-    if name != "buildah":
-        return Engine(name, (name,), {"DOCKER_BUILDKIT": "1"})
-    # It needs neither a service nor cgroups; it has a store of its own, so that nothing else on the machine changes.
-    store = cache() / "images"
-    places = (f"--root={store / 'storage'}", f"--runroot={store / 'run'}")
-    isolated = {"BUILDAH_ISOLATION": "chroot"}
+def find() -> Engine:
+    """Return buildah, which is installed first as root on Debian. Raises EngineError or MissingProgramError."""
+    debian.need({"buildah": "buildah"})
     for driver in ("overlay", "vfs"):
-        engine = Engine(name, (name, f"--storage-driver={driver}", *places), isolated)
-        if not engine.works():
+        engine = Engine(driver)
+        if not (reason := engine.works()):
             return engine
-    return engine
+    raise EngineError(f"buildah does not work: {reason}")

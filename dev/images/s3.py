@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
+from dev.programs.built import VERSITYGW, versitygw
 from dev.programs.gobuild import linked_modules
-from dev.programs.s3 import VERSITYGW, versitygw
 
 LICENCES = ("LICEN[CS]E*", "NOTICE*", "COPYING*")
 

@@ -6,9 +6,8 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,16 +137,6 @@ def locked_go() -> str:
         subprocess.run([*install, "--require-hashes", "-r", str(GO_LOCK)], check=True)
         (home / "complete").touch()
     return str(go)
-
-
-def print_found(what: str, find: Callable[[], Path]) -> int:
-    """Print the path that `find` returns; 1 if what it is to find cannot be had."""
-    try:
-        print(find())
-    except (BuildError, OSError, subprocess.CalledProcessError) as error:
-        say(f"{what}: {error}")
-        return 1
-    return 0
 
 
 def say(text: str) -> None:

@@ -21,8 +21,8 @@ from dev.images.__main__ import build
 from dev.images.archive import settle
 from dev.images.engine import Engine, find
 from dev.images.project import Image, image
-from dev.programs.helm import helm
-from dev.programs.release import program
+from dev.programs.built import helm
+from dev.programs.built import release as program
 from dev.release.source import HOME, ReleaseError, Source
 
 KINDS = {
@@ -60,7 +60,7 @@ class Built:
 
 def write(dist: Path, made: Source, kinds: list[str], base: str) -> dict[str, str]:
     """Write a layout of each kind, its SBOM and its OpenVEX, and the digests; return those by repository and tag."""
-    engine, found = find(("podman", "buildah")), dict[str, str]()  # docker leaves the times of the build in an image
+    engine, found = find(), dict[str, str]()
     papers = dist / "sbom"
     papers.mkdir(parents=True)
     with registry() as host:
@@ -93,9 +93,8 @@ def _index(engine: Engine, host: str, folder: Path, made: Source, kind: str, bas
     digests = []
     for architecture in architectures:
         wanted = image(part, variant, made.version, architecture)
-        layers = build(engine, wanted, base, made.epoch)
+        build(engine, wanted, base, made.epoch)
         settle(wanted.archive)
-        print(f"release: {kind} {architecture}: {sum(layers) / 1e6:.0f} MB unpacked", flush=True)
         reference = f"{host}/{name}:{tag}-{architecture}"
         run([tool("crane"), "push", str(wanted.archive), reference])
         platform = ["--set-platform", f"linux/{architecture}", "--tag", reference]
@@ -200,7 +199,7 @@ def _await(host: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def tool(name: str) -> str:
-    """Return the path of a program of dev/programs/release."""
+    """Return the path of a program that makes a release."""
     return str(program(name))
 
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from dev.processes import Program, StartError, free_port
-from dev.programs.binaries import find_or_build
+from dev.programs.built import find_or_build
 from dev.stack.apiserver import ApiServer
 from dev.stack.definitions import wait_until_served
 

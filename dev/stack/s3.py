@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from dev.processes import Program, free_port
-from dev.programs.s3 import versitygw
+from dev.programs.built import versitygw
 
 HEALTH = "/health"
 

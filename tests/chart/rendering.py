@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from dev.generate.chart import CHART, NAMESPACE
-from dev.programs.helm import helm
+from dev.programs.built import helm
 
 Object = dict[str, Any]
 Values = Mapping[str, Any]

@@ -10,7 +10,7 @@ import yaml
 
 from dev.generate.chart import CHART
 from dev.paths import ROOT
-from dev.programs.helm import promql
+from dev.programs.built import promql
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.metrics import Metrics

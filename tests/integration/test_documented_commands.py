@@ -19,7 +19,7 @@ import pytest
 
 from dev.paths import OPERATOR_ENV, ROOT, TRAINER_ENV
 from dev.plays import plays
-from dev.programs.helm import helm
+from dev.programs.built import helm
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from tests.integration.cluster import QUICK_TRAINER, Cluster, manifest
 

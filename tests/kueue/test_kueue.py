@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from dev.processes import Program, free_port
-from dev.programs import kueue as program
+from dev.programs import built as program
 from tests.integration.cluster import condition, is_ready
 from tests.integration.texts import play
 from tests.node.release import Release
@@ -33,7 +33,7 @@ TEAM = "team-of-kueue"
 
 def definitions(port: int, certificate: bytes) -> Iterator[Object]:
     """Yield the definitions and webhooks of Kueue, whose server is a process of this machine."""
-    folder, ca = program.sources() / "config" / "components", base64.b64encode(certificate).decode()
+    folder, ca = program.kueue_sources() / "config" / "components", base64.b64encode(certificate).decode()
     for path in sorted((folder / "crd" / "bases").glob("*.yaml")):
         definition = yaml.safe_load(path.read_text())
         if (folder / "crd" / "patches" / f"webhook_in_{definition['spec']['names']['plural']}.yaml").exists():

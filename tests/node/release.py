@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dev.paths import ROOT
-from dev.programs.helm import helm
+from dev.programs.built import helm
 from tests.node.running import CommandFailedError, Object, Running, run
 
 CHART = ROOT / "charts" / "scriptmodel-operator"

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dev.paths import OPERATOR_ENV
-from dev.programs.binaries import find_or_build
+from dev.programs.built import find_or_build
 from tests.integration.cluster import Cluster, is_ready
 
 Object = dict[str, Any]

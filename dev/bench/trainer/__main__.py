@@ -3,7 +3,7 @@
 Each figure and its reference are measured interleaved, in one run: on a busy machine only the ratios are valid.
 
     python -m dev.bench.trainer [--presets small medium] [--threads 1]
-    python -m dev.bench.trainer record NAME --out FOLDER    # repeats a figure of docs/results, see its --help
+    python -m dev.bench.trainer record input.txt FOLDER    # repeats the figure of docs/results/characters.md
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dev.processes import free_port
-from dev.programs import binaries, envtest
+from dev.programs import built, envtest
 from tests.unit.dev.programs import programs_in
 from tests.web import Answer, WebServer, content, status
 
@@ -24,18 +24,18 @@ def _no_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(envtest, "RELEASES", f"http://127.0.0.1:{free_port()}")
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
-    monkeypatch.setattr(binaries, "build", lambda *_args: Path("built"))
+    monkeypatch.setattr(built, "build", lambda *_args: Path("built"))
 
 
 def test_the_folder_in_kubebuilder_assets_has_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assets = programs_in(tmp_path / "assets", *binaries.PROGRAMS)
-    monkeypatch.setenv("PATH", str(programs_in(tmp_path / "path", *binaries.PROGRAMS)))
+    assets = programs_in(tmp_path / "assets", *built.PROGRAMS)
+    monkeypatch.setenv("PATH", str(programs_in(tmp_path / "path", *built.PROGRAMS)))
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
-    assert binaries.find_or_build() == assets
+    assert built.find_or_build() == assets
 
 
 def test_the_version_that_is_built_is_the_one_of_the_go_module_and_downloads_are_of_its_minor() -> None:
-    assert binaries.CONTROL_PLANE.version.startswith("v1.34.")
+    assert built.CONTROL_PLANE.version.startswith("v1.34.")
     assert envtest.VERSION.startswith("v1.34.")
 
 
@@ -43,7 +43,7 @@ def archive() -> bytes:
     """Return an archive with the folders of controller-tools' own."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name in (*binaries.PROGRAMS, "LICENSE"):
+        for name in (*built.PROGRAMS, "LICENSE"):
             member = tarfile.TarInfo(f"controller-tools/envtest/{name}")
             member.size = len(name)
             tar.addfile(member, io.BytesIO(name.encode()))
@@ -65,18 +65,18 @@ def test_the_published_archive_is_downloaded_once(
     releases: Callable[[Answer], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     releases(content(archive()))
-    folder = binaries.find_or_build()
-    assert {each.name: each.read_text() for each in folder.iterdir()} == {name: name for name in binaries.PROGRAMS}
+    folder = built.find_or_build()
+    assert {each.name: each.read_text() for each in folder.iterdir()} == {name: name for name in built.PROGRAMS}
     assert all(os.access(each, os.X_OK) for each in folder.iterdir())
-    assert binaries.find_or_build() == folder
+    assert built.find_or_build() == folder
     assert capsys.readouterr().err.count("downloading") == 1
     assert [each.name for each in folder.parent.iterdir()] == ["a"], "nothing else is left"
 
 
 def test_other_bytes_than_the_published_ones_are_an_error(releases: Callable[[Answer], None]) -> None:
     releases(content(b"another archive"))
-    with pytest.raises(binaries.BuildError, match="not the published"):
-        binaries.find_or_build()
+    with pytest.raises(built.BuildError, match="not the published"):
+        built.find_or_build()
 
 
 @pytest.mark.parametrize(
@@ -99,5 +99,5 @@ def test_without_the_archive_the_programs_are_built(
     if "timed out" in reason:
         monkeypatch.setattr(envtest, "ANSWER_SECONDS", 0.3)
     releases(answer)
-    assert binaries.find_or_build() == Path("built")
+    assert built.find_or_build() == Path("built")
     assert re.search(rf"cannot download .*{reason}", capsys.readouterr().err)

@@ -1,4 +1,4 @@
-"""The image build on the host: choice of the engine, secrets, and the lowest layer."""
+"""The image build on the host: secrets, and the lowest layer."""
 
 import re
 from contextlib import nullcontext
@@ -8,7 +8,7 @@ import pytest
 
 from dev.images import base, engine, root, sources
 from dev.paths import ROOT
-from dev.programs import binaries, debian
+from dev.programs import built, debian
 
 LOCKS = ROOT / "dev" / "requirements"
 
@@ -56,9 +56,10 @@ def test_uvs_index_is_used_where_pip_names_none(monkeypatch: pytest.MonkeyPatch)
 def test_an_archive_is_replaced_once_it_is_whole(path: Path, tmp_path: Path, status: int, content: str) -> None:
     archive = tmp_path / "image.tar"
     archive.write_text("old")
-    program(path, "docker", f'printf new >"${{2#--output=}}"; [ "$(/bin/cat {archive})" = old ] && exit {status}')
-    with nullcontext() if status == 0 else pytest.raises(engine.EngineError, match="`docker save` ended with status 1"):
-        engine.Engine("docker", ("docker",)).save("image:1", archive)
+    script = f'printf new >{tmp_path}/image.part; [ "$(/bin/cat {archive})" = old ] && exit {status}'
+    program(path, "buildah", script)
+    with nullcontext() if status == 0 else pytest.raises(engine.EngineError, match="`buildah push` ended with status"):
+        engine.Engine("overlay").save("image:1", archive)
     assert archive.read_text() == content
 
 
@@ -150,4 +151,4 @@ def test_an_image_holds_the_versions_that_were_tested(runtime: str, tested: str)
 
 
 def test_the_node_is_of_the_control_planes_version() -> None:
-    assert binaries.NODE.version == binaries.CONTROL_PLANE.version
+    assert built.NODE.version == built.CONTROL_PLANE.version
