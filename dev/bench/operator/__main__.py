@@ -1,4 +1,4 @@
-"""Compares the operator with a plain loop that makes the same two writes and the same four calls for a new object.
+"""Compares the operator with a plain loop that makes the same two writes for a new object, and nothing else.
 
     python -m dev.bench.operator [--objects 1000] [--changes 100]
 

@@ -1,9 +1,9 @@
 """The plain loop: only list, watch and patch with aiohttp. It shows the speed that the API server allows.
 
-    python -m dev.bench.operator.plain KUBECONFIG NAMESPACE PACHD
+    python -m dev.bench.operator.plain KUBECONFIG NAMESPACE
 
-Each object gets a finalizer, its two pipelines and then a status of the operator's size; a changed spec gets a new
-status. It keeps only a queue, checks nothing and retries nothing.
+Each object gets a finalizer and then a status of the operator's size; a changed spec gets a new status. It keeps only a
+queue, checks nothing and retries nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any
 import aiohttp
 
 from dev.bench.operator.objects import FINALIZER, path, pending, status_of
-from dev.bench.operator.pipelines import Pachd
 
 WORKERS = 16
 
@@ -37,11 +36,11 @@ class Queue:
             self.objects.put_nowait(found)
 
 
-async def main(kubeconfig: Path, namespace: str, pachd: str) -> None:
+async def main(kubeconfig: Path, namespace: str) -> None:
     config = json.loads(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     context = ssl.create_default_context(cafile=cluster["certificate-authority"])
-    queue, pipelines = Queue(), Pachd(pachd)
+    queue = Queue()
     async with (
         aiohttp.ClientSession(
             cluster["server"],
@@ -52,7 +51,7 @@ async def main(kubeconfig: Path, namespace: str, pachd: str) -> None:
         asyncio.TaskGroup() as group,
     ):
         for _ in range(WORKERS):
-            group.create_task(work(session, queue, pipelines))
+            group.create_task(work(session, queue))
         while True:
             await follow(session, path(namespace), queue)
 
@@ -71,15 +70,13 @@ async def follow(session: aiohttp.ClientSession, target: str, queue: Queue) -> N
                 queue.add(event["object"])
 
 
-async def work(session: aiohttp.ClientSession, queue: Queue, pipelines: Pachd) -> None:
+async def work(session: aiohttp.ClientSession, queue: Queue) -> None:
     while True:
         found = await queue.objects.get()
         metadata = found["metadata"]
         target = path(metadata["namespace"], metadata["name"])
         if not metadata.get("finalizers"):
             await patch(session, target, {"metadata": {"finalizers": [FINALIZER]}})
-        if not found.get("status"):
-            await pipelines.create(metadata["name"])
         await patch(session, f"{target}/status", {"status": status_of(metadata["generation"])})
 
 
@@ -100,4 +97,4 @@ async def lines(content: aiohttp.StreamReader) -> Any:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

@@ -49,12 +49,12 @@ def _ours(root: Path, kubeconfig: Path, pachd: str) -> Program:
     return Program(operator.name, operator.command, operator.log)  # which does not start by itself
 
 
-def _loop(root: Path, kubeconfig: Path, pachd: str) -> Program:
-    command = [sys.executable, "-m", "dev.bench.operator.plain", str(kubeconfig), NAMESPACE, pachd]
+def _loop(root: Path, kubeconfig: Path, _pachd: str) -> Program:
+    command = [sys.executable, "-m", "dev.bench.operator.plain", str(kubeconfig), NAMESPACE]
     return Program("loop", command, root / "loop.log")
 
 
-CONTENDERS = (Contender("operator", _ours, 2), Contender("loop with pipelines", _loop, 0))
+CONTENDERS = (Contender("operator", _ours, 2), Contender("plain loop", _loop, 0))
 
 
 @dataclass
