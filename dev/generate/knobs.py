@@ -1,4 +1,4 @@
-"""The tables of docs/reference/options.md: flags, settings and presets of the trainer, from its parser and classes."""
+"""The tables of docs/reference/options.md: settings and presets of the trainer, from its classes."""
 
 import json
 import subprocess
@@ -12,25 +12,15 @@ from dev.paths import TRAINER_ENV
 from scriptmodel_operator.api.network import Overrides
 
 _PROGRAM = """
-import argparse, dataclasses, json
-from scriptmodel_trainer.cli.parser import parser
+import dataclasses, json
 from scriptmodel_trainer.model.presets import KEYS, PRESETS, Preset
-sub = next(each for each in parser()._actions if isinstance(each, argparse._SubParsersAction))
-flags = {
-    name: {
-        (action.option_strings or [action.metavar])[-1]: [action.metavar or action.choices, action.help]
-        for action in command._actions
-        if action.dest != "help"
-    }
-    for name, command in sub.choices.items()
-}
 settings = {
     field.name: [field.default, field.metadata.get("limits") or field.metadata.get("choices")]
     for field in dataclasses.fields(Preset)
     if field.name in KEYS
 }
 presets = {name: [preset.parameter_count(10_000), preset.epochs] for name, preset in PRESETS.items()}
-print(json.dumps([flags, settings, presets]))
+print(json.dumps([settings, presets]))
 """
 
 SETTINGS = {
@@ -45,8 +35,6 @@ SETTINGS = {
     "patience": ("Epochs without improvement that end training; 0: none", "ends nothing"),
 }
 """What a setting means, and what it did on eight plays (docs/results/presets.md)."""
-ALIKE = {"trial": "train", "generate": "write", "ui": "serve"}
-"""Commands that have the options of another one; their tables have the others."""
 PRESETS = {
     "auto": "network and settings for the corpus and the minutes: the default",
     "demo": "one small layer, for a script in minutes",
@@ -61,22 +49,9 @@ PRESETS = {
 def filled(page: str) -> str:
     """Return `page` with each table as the trainer is now. Raises SystemExit for a setting without a meaning."""
     done = subprocess.run([TRAINER_ENV / "bin/python", "-c", _PROGRAM], capture_output=True, text=True, check=True)
-    flags, settings, presets = json.loads(done.stdout)
-    shared = {name: flags[ALIKE[name]] if name in ALIKE else {} for name in flags}
-    tables = {name: _flags(found, shared[name]) for name, found in flags.items()}
-    tables |= {"settings": _settings(settings), "presets": _presets(presets)}
+    settings, presets = json.loads(done.stdout)
+    tables = {"settings": _settings(settings), "presets": _presets(presets)}
     return pages.filled(page, tables.__getitem__)
-
-
-def _flags(found: dict[str, list[Any]], shared: dict[str, list[Any]]) -> str:
-    rows = []
-    for name, (metavar, text) in found.items():
-        if shared.get(name) == [metavar, text]:
-            continue
-        value = "\\|".join(metavar) if isinstance(metavar, list) else (metavar or "").replace("|", "\\|")
-        shown = name.replace("|", "\\|") if value == name.replace("|", "\\|") else f"{name} {value}".strip()
-        rows.append((f"`{shown}`", text.replace("|", "\\|")))
-    return pages.table(("option", "meaning"), rows)
 
 
 def _settings(found: dict[str, list[Any]]) -> str:
