@@ -211,6 +211,13 @@ def test_bad_input_ends_before_the_training(words: list[str], message: str, play
     assert not (tmp_path / "new").exists()
 
 
+def test_the_folder_of_an_earlier_run_is_not_read_as_plays(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "speeches.json").touch()
+    done = run_trainer(["write", tmp_path])
+    assert (done.returncode, f"name the plays, and --out {tmp_path}" in done.stderr) == (2, True), done.stderr
+
+
 @pytest.mark.usefixtures("compiled_once")
 def test_the_same_command_continues_a_training_that_was_stopped_on_a_slower_machine(
     plays: Path, tmp_path: Path

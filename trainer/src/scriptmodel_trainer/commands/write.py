@@ -15,7 +15,7 @@ from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, check,
 from scriptmodel_trainer.commands.next_lines import Quoted, cento, check_lines, next_lines, quoted_of
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.corpus import reading
-from scriptmodel_trainer.corpus.speeches import Speech, speeches_beside, speeches_of
+from scriptmodel_trainer.corpus.speeches import SPEECHES, Speech, speeches_beside, speeches_of
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, printable, program_name
 from scriptmodel_trainer.generation.requests import Request
@@ -77,6 +77,8 @@ class WriteOptions:
 
 def folder_for(plays: Sequence[Path], out: Path | None) -> Path:
     """Return the folder for the model and its scripts: `out`, else one that is named after the plays."""
+    if made := next((path for path in plays if (path / MODEL).is_dir() and (path / SPEECHES).exists()), None):
+        raise BadInputError(f"{made} has a model and its scripts, no plays", f"name the plays, and --out {made}")
     if out is None:
         return Path(f"{plays[0].resolve().stem or 'plays'}-written")
     if out.suffix.lower() in (*SUFFIXES.values(), ".pdf"):
