@@ -189,7 +189,7 @@ async def test_the_pages_show_script_and_log(team: Team, control_plane: ControlP
     reads = Reads(session, KubeClient(session.login, UNLIMITED), session.where())
     model = f"/models/{team.alice.namespace}/thrones"
     async with entered(reads, Api([])) as browser:
-        await browser.page(model, "perplexity 12.5 on the test split")
+        await browser.page(model, "perplexity 12.5 on the test split", "Log of train", "Log of generate")
     await asyncio.to_thread(session.close)
 
 
@@ -215,8 +215,7 @@ def test_a_missing_right_is_named(team: Team, words: list[str], right: str) -> N
     assert ran.returncode == 1
     assert f'cannot list resource "{right}"' in ran.stderr or f'cannot get resource "{right}"' in ran.stderr
     if right == "configmaps":
-        account = f"{team.cluster.namespace}:stranger"
-        granted = f"rolebinding {ROLE}-stranger --clusterrole={ROLE} --serviceaccount={account}`"
+        granted = f"rolebinding {ROLE}-YOU --clusterrole={ROLE} --user=YOU`"
         assert f"kubectl -n {team.cluster.namespace} create {granted}" in ran.stderr
 
 

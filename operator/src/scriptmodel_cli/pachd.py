@@ -101,12 +101,10 @@ class PachdAccess:
         return PachdAddress(published.pachd, self._token_file, authorities, self._tunnel(published))
 
     def hint(self) -> str:
-        """Return why pachd does not answer, if known, and what to check."""
+        """Return what to check where pachd does not answer."""
         if self._given or self._published is None:
             return f"is pachd running, and is {self._given} (--pachd) its address?"
         source = f"{self._published.pachd} (ConfigMap {NAMESPACE}/{self._published.name})"
-        if self._port_forward and (cause := self._port_forward.cause()):
-            return f"the port-forward failed: {cause}; check that pachd runs at {source}"
         return f"is pachd running at {source}?"
 
     def close(self) -> None:
@@ -183,8 +181,10 @@ def _how_to_be_granted(published: PublicConfig) -> str:
         return (
             "ask an administrator to set rbac.portForward.create and rbac.portForward.subjects in the operator's chart"
         )
-    role, namespace = published.port_forward_role, published.service.namespace
-    return (
-        f"ask an administrator for `kubectl -n {namespace} create rolebinding {role}-YOU --role={role} --user=YOU`, "
-        "or to add you to rbac.portForward.subjects in the operator's chart"
-    )
+    granted = grant(published.service.namespace, "role", published.port_forward_role)
+    return f"{granted}, or to add you to rbac.portForward.subjects in the operator's chart"
+
+
+def grant(namespace: str, kind: str, role: str) -> str:
+    """Return what to do where a right in a namespace is missing that a Role or a ClusterRole has."""
+    return f"ask an administrator for `kubectl -n {namespace} create rolebinding {role}-YOU --{kind}={role} --user=YOU`"

@@ -28,13 +28,13 @@ class PortForward:
             raise click.ClickException("kubectl, which forwards the port, is not on PATH: install it")
         self.address = ""
         """HOST:PORT on this machine."""
-        self.problem = ""
-        """The last error that kubectl printed since it forwards the port."""
+        self._problem = ""
+        """The last error that kubectl printed."""
         self._command = [kubectl, *([f"--kubeconfig={kubeconfig}"] if kubeconfig else [])]
         self._command += ["port-forward", f"--namespace={service.namespace}", f"service/{service.name}"]
         self._command += ["--address=127.0.0.1", f"--pod-running-timeout={_START_SECONDS}s"]
         self._port = service.port
-        self._ready, self._closed, self._failed = threading.Event(), threading.Event(), threading.Event()
+        self._ready, self._closed = threading.Event(), threading.Event()
         with suppress(ValueError):  # in a thread, as of a completion, no signal can be handled
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends kubectl too
         self._process = self._start()
@@ -43,12 +43,7 @@ class PortForward:
         self._ready.wait(_START_SECONDS + 5)
         if not self.address:
             self.close()
-            raise click.ClickException(self.problem or f"kubectl gave no answer within {_START_SECONDS} s")
-
-    def cause(self) -> str:
-        """Return why a call just failed, which kubectl prints a moment later; empty if it prints nothing."""
-        self._failed.wait(_PAUSE_SECONDS)
-        return self.problem
+            raise click.ClickException(self._problem or f"kubectl gave no answer within {_START_SECONDS} s")
 
     def close(self) -> None:
         self._closed.set()
@@ -71,12 +66,10 @@ class PortForward:
             with self._process as process:
                 for line in process.stdout or ():
                     if found := _FORWARDING.match(line):
-                        self.address, self.problem = found[1], ""
-                        self._failed.clear()
+                        self.address = found[1]
                         self._ready.set()
                     elif line.strip() and not line.startswith(_HANDLING):
-                        self.problem = " ".join(line.split())
-                        self._failed.set()
+                        self._problem = " ".join(line.split())
             if not self.address or self._closed.wait(_PAUSE_SECONDS):
                 self._ready.set()
                 return

@@ -101,24 +101,17 @@ class Progress:
 
     def __init__(self, files: Sequence[CorpusFile]) -> None:
         self._files, self._total = files, sum(file.size for file in files)
-        self._live, self._drawn, self._done, self._sends = Live(err=True), 0.0, 0, False
+        self._live, self._drawn, self._done = Live(err=True), 0.0, 0
 
     def uploads(self) -> Iterator[Upload]:
         """Yield the files to upload, and show how much of them was read."""
         for number, file in enumerate(self._files, start=1):
             yield file.path, self._counted(file, f"file {number} of {len(self._files)}")
 
-    def sent(self, size: int) -> None:
-        """Show what was sent in place of what was read, as an engine reports that reads files ahead."""
-        if not self._sends:
-            self._sends, self._done = True, 0
-        self._show(size, "", "")
-
     def _counted(self, file: CorpusFile, count: str) -> Iterator[bytes]:
         for piece in file.pieces():
             yield piece
-            if not self._sends:
-                self._show(len(piece), count, file.path)
+            self._show(len(piece), count, file.path)
 
     def _show(self, size: int, count: str, path: str) -> None:
         self._done += size

@@ -41,13 +41,8 @@ def _only_the_operator(*_arguments: object, **_named: object) -> NoReturn:
 class RequestedBucket:
     """Implements `Bucket`, but for what people may not do. Thread-safe."""
 
-    def __init__(
-        self, cluster: Cluster, transfer: Transfer, namespace: str, sent: Callable[[int], None] = lambda _bytes: None
-    ) -> None:
-        """Requests are made in `namespace`, but for data of another one, where people may have other rights.
-
-        `sent` receives how many bytes of packs were sent, each time.
-        """
+    def __init__(self, cluster: Cluster, transfer: Transfer, namespace: str) -> None:
+        """Requests are made in `namespace`, but for data of another one, where people may have other rights."""
         self._cluster = cluster
         self._transfer = transfer
         self._namespace = namespace
@@ -56,7 +51,6 @@ class RequestedBucket:
         """The URL of each key, and when it is to be renewed, in monotonic seconds."""
         self._asked: dict[str, tuple[str, str]] = {}
         """The namespace and the request that had the URL of each key as its answer."""
-        self._sent = sent
 
     def get(self, key: str, limit: int) -> bytes:
         return self._read(key, lambda url: self._transfer.get(url, f"reading {key}", limit))
@@ -80,8 +74,7 @@ class RequestedBucket:
                 file.write(piece)
             if key not in self._urls:
                 raise RefusedError("pushing", f"more than {MOST_PACKS} packs of 256 MiB: push a part at a time")
-            sent = self._sent if "/pack-" in key else lambda _bytes: None
-            self._transfer.put(self._urls[key][0], f"writing {key}", file, file.tell(), sent)
+            self._transfer.put(self._urls[key][0], f"writing {key}", file)
 
     def create(self, key: str, data: bytes, limit: int) -> bytes:  # noqa: ARG002 - the operator has created it
         return self.get(key, limit)
@@ -93,7 +86,6 @@ class RequestedBucket:
         """Request to write; the URLs of the answer are used by `put`."""
         with self._request(namespace, json.dumps(request), writes=True) as answered:
             self._urls |= {key: (url, float("inf")) for key, url in answered.urls.items()}
-            self._sent(0)
             yield answered
 
     def finish(self, answered: Answered, manifest_id: str) -> str:

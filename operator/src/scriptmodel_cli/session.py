@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import note
-from scriptmodel_cli.pachd import LOG_IN, PachdAccess
+from scriptmodel_cli.pachd import LOG_IN, PachdAccess, grant
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, JOBS, engine_of
 from scriptmodel_operator.api.names import DEFAULT_PROJECT
-from scriptmodel_operator.engine.errors import EngineError, UnavailableError
+from scriptmodel_operator.engine.errors import AccessError, EngineError, UnavailableError
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError, KubeUnavailableError
 from scriptmodel_operator.leadership import UNLIMITED
@@ -36,6 +38,7 @@ NOT_SERVED = (
     "the API server does not know ScriptModels: check that this is the right cluster, or install the CRD with "
     "`kubectl apply -f manifests/crd.yaml`"
 )
+_FORBIDDEN = re.compile(r'User ".*" cannot .* in the namespace "([a-z0-9-]+)"')
 _NO_ANSWER = "is the cluster running, and is this its kubeconfig (--kubeconfig)?"
 
 
@@ -82,17 +85,14 @@ class Session:
     pachd: str = ""
     pachd_token_file: Path | None = None
     pachd_ca_file: Path | None = None
-    _runner: asyncio.Runner | None = field(default=None, init=False)
     _reached: bool = field(default=False, init=False)
     """Whether the API server has answered at all, even if it is busy."""
 
     def call(self, request: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T:
         """Send a request. Raises ServerUnavailableError without an answer, ClickException if no retry would help."""
         client = self._client
-        if self._runner is None:
-            self._runner = asyncio.Runner()
         try:
-            answer = self._runner.run(_answer(request(client), seconds))
+            answer = self._run(_answer(request(client), seconds))
         except TimeoutError as error:
             raise ServerUnavailableError("the API server did not answer in time") from error
         except KubeUnavailableError as error:
@@ -171,43 +171,47 @@ class Session:
             return []
 
     @contextmanager
-    def engine(
-        self, purpose: str, sent: Callable[[int], None] = lambda _bytes: None, namespaces: Sequence[str] | None = None
-    ) -> Iterator[Engine]:
+    def engine(self, purpose: str, namespaces: Sequence[str] | None = None) -> Iterator[Engine]:
         """Connect to the engine: Pachyderm at the address of the options, else the one that the operator publishes.
 
-        `sent` receives how much was sent of an upload, from an engine that reads files before it sends them.
         `namespaces` are those that are listed where projects are namespaces: by default the one of the command, none
         for all.
         """
-        if self._pachd.uses_jobs:
-            from scriptmodel_cli.personal import personal_gateway  # noqa: PLC0415 - not every command needs it
+        try:
+            with closing(self._jobs(namespaces) if self._pachd.uses_jobs else self._pachyderm(purpose)) as gateway:
+                yield gateway
+        except UnavailableError as error:
+            raise click.ClickException(
+                f"{error}{'' if self._pachd.uses_jobs else f': {self._pachd.hint()}'}"
+            ) from error
+        except AccessError as error:
+            where = _FORBIDDEN.search(error.detail)
+            advice = f"; {grant(where[1], 'clusterrole', self._pachd.people_role)}" if where else ""
+            raise click.ClickException(f"{error}{advice}") from error
+        except EngineError as error:
+            raise click.ClickException(str(error)) from error
 
-            try:
-                listed = [self.where()] if namespaces is None else namespaces
-                with personal_gateway(self.login, self.where(), self._pachd, sent, listed) as personal:
-                    yield personal
-            except EngineError as error:
-                raise click.ClickException(str(error)) from error
-            return
+    def _jobs(self, namespaces: Sequence[str] | None) -> Engine:
+        from scriptmodel_cli.personal import PersonalGateway  # noqa: PLC0415 - not every command needs it
+        from scriptmodel_cli.requested import RequestedBucket  # noqa: PLC0415 - likewise
+        from scriptmodel_cli.transfer import Transfer  # noqa: PLC0415 - likewise
+        from scriptmodel_operator.kube.cluster import KubeCluster  # noqa: PLC0415 - likewise
+
+        cluster = KubeCluster(self._client, self._loop)
+        bucket = RequestedBucket(cluster, Transfer(self._pachd.s3_tunnel), self.where())
+        return PersonalGateway(cluster, bucket, [self.where()] if namespaces is None else namespaces)
+
+    def _pachyderm(self, purpose: str) -> Engine:
         from scriptmodel_operator.pachyderm.adapter import PachydermGateway  # noqa: PLC0415 - see above
 
         try:
             address = self._pachd.address(purpose)
             address.token()
-            gateway = PachydermGateway(address, UNLIMITED)
+            return PachydermGateway(address, UNLIMITED)
         except ValueError as error:
             raise InputError(str(error)) from error
         except OSError as error:
             raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
-        try:
-            yield gateway
-        except UnavailableError as error:
-            raise click.ClickException(f"{error}: {self._pachd.hint()}") from error
-        except EngineError as error:
-            raise click.ClickException(str(error)) from error
-        finally:
-            gateway.close()
 
     def project(self, name: str) -> str:
         """Return the project that a name means: where projects are namespaces, `default` is that of the command."""
@@ -226,10 +230,20 @@ class Session:
 
     def close(self) -> None:
         self._pachd.close()
-        if self._runner is not None:
-            self._runner.run(self._client.close())
-            self._runner.close()
-            self._runner = None
+        if "_loop" in self.__dict__:
+            self._run(self._client.close())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            del self._loop
+
+    def _run(self, answer: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of all requests, in a thread of its own, so that all threads of a command can make them."""
+        loop = asyncio.new_event_loop()
+        Thread(target=loop.run_forever, name="kubernetes", daemon=True).start()
+        return loop
 
     @cached_property
     def _pachd(self) -> PachdAccess:

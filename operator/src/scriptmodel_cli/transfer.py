@@ -68,24 +68,13 @@ class Transfer:
             raise RefusedError(what, f"{len(found)} bytes came, not {length}")
         return found
 
-    def put(self, url: str, what: str, file: BinaryIO, size: int, sent: Callable[[int], None]) -> None:
-        """Store the first `size` bytes of a file; `sent` receives how many more were sent, negative for a retry."""
-        done = 0
-
-        def pieces() -> Iterator[bytes]:
-            nonlocal done
-            while piece := file.read(_PIECE_BYTES):
-                yield piece
-                done += len(piece)
-                sent(len(piece))
+    def put(self, url: str, what: str, file: BinaryIO) -> None:
+        """Store a file of which the position is its end."""
+        headers = {**PUT_HEADERS, "Content-Length": str(file.tell()), "Content-Type": "application/octet-stream"}
 
         def once() -> None:
-            nonlocal done
-            sent(-done)
-            done = 0
             file.seek(0)
-            headers = {**PUT_HEADERS, "Content-Length": str(size), "Content-Type": "application/octet-stream"}
-            self._send(url, what, 0, headers, pieces())
+            self._send(url, what, 0, headers, iter(lambda: file.read(_PIECE_BYTES), b""))
 
         _retried(once)
 

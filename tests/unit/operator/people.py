@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -130,10 +130,9 @@ class FakeTransfer(Transfer):
     def get_range(self, url: str, _what: str, start: int, length: int) -> bytes:
         return self._bucket.get_range(_key(url, "GET"), start, length)
 
-    def put(self, url: str, _what: str, file: BinaryIO, size: int, sent: Callable[[int], None]) -> None:
+    def put(self, url: str, _what: str, file: BinaryIO) -> None:
         file.seek(0)
-        self._bucket.put(_key(url, "PUT"), file.read(size))
-        sent(size)
+        self._bucket.put(_key(url, "PUT"), file.read())
 
 
 def _key(url: str, method: str) -> str:
@@ -155,8 +154,8 @@ def answering() -> People:
     return people
 
 
-def bucket_of(people: People, sent: Callable[[int], None] = lambda _bytes: None) -> RequestedBucket:
-    return RequestedBucket(people.cluster, FakeTransfer(people.bucket), "ml", sent)
+def bucket_of(people: People) -> RequestedBucket:
+    return RequestedBucket(people.cluster, FakeTransfer(people.bucket), "ml")
 
 
 def left(people: People) -> list[Any]:

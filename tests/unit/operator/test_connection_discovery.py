@@ -249,8 +249,7 @@ def test_a_pod_that_does_not_listen_is_reported_in_a_line(server: Cluster, run: 
     kubectl.leads_to(f"127.0.0.1:{free_port()}")
     server.config_maps = [config_map(SERVICE)]
     message = refusal(run())
-    assert 'the port-forward failed: E1128 portforward.go:424] "Unhandled Error" err="connection refused"' in message
-    assert message.endswith(f"check that pachd runs at {SERVICE} (ConfigMap kube-public/one)")
+    assert message.endswith(f"is pachd running at {SERVICE} (ConfigMap kube-public/one)?")
 
 
 def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(

@@ -1,13 +1,15 @@
 """The engine with the rights of a person: uploads become versions by requests, and a missing right is named."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+import click
 import pytest
 
-from scriptmodel_cli.personal import PersonalCluster, PersonalGateway
-from scriptmodel_operator.engine.errors import AccessError, EngineError, RefusedError
+from scriptmodel_cli.pachd import PachdAccess
+from scriptmodel_cli.personal import PersonalGateway
+from scriptmodel_cli.session import Session
+from scriptmodel_operator.engine.errors import AccessError, RefusedError
 from scriptmodel_operator.engine.values import EVERYTHING, BranchRef, RepoRef, Upload
-from tests.unit.operator.fake_cluster import FakeCluster
 from tests.unit.operator.people import PLAYS, People, answering, bucket_of, left
 
 BRANCH = BranchRef(RepoRef("ml", "plays"), "master")
@@ -76,29 +78,23 @@ def test_the_engine_is_that_of_the_operator(people: People) -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "granted"),
+    ("detail", "advice"),
     [
-        ("alice@example.com", "people-alice@example.com --clusterrole=people --user=alice@example.com"),
-        ("system:serviceaccount:ml:bot", "people-bot --clusterrole=people --serviceaccount=ml:bot"),
+        (
+            'configmaps is forbidden: User "u" cannot create resource "configmaps" in the namespace "ml"',
+            "; ask an administrator for `kubectl -n ml create rolebinding edit-YOU --clusterrole=edit --user=YOU`",
+        ),
+        ('configmaps "x" is forbidden: exceeded quota: few, used: configmaps=1', ""),
     ],
 )
-def test_a_missing_right_is_named_with_the_command_that_grants_it(user: str, granted: str) -> None:
-    text = f'configmaps is forbidden: User "{user}" cannot create resource "configmaps"'
-    cluster = FakeCluster(fault=refusing(AccessError("creating a request", text, "403", denied=True)))
-    with pytest.raises(AccessError) as refused:
-        PersonalCluster(cluster, "people").request("GET", "/api/v1/namespaces/ml/configmaps", "creating a request")
-    assert str(refused.value).startswith(f"creating a request: {text}; ask an administrator of the namespace for ")
-    assert str(refused.value).endswith(f"`kubectl -n ml create rolebinding {granted}`")
-
-
-def test_a_quota_is_no_missing_right() -> None:
-    error = AccessError("creating a request", "exceeded quota: few, used: configmaps=1", "403", denied=True)
-    with pytest.raises(AccessError) as refused:
-        PersonalCluster(FakeCluster(fault=refusing(error)), "people").request(
-            "GET", "/api/v1/namespaces/ml/configmaps", "creating a request"
-        )
-    assert refused.value is error
-
-
-def refusing(error: EngineError) -> Callable[[str, bool], EngineError]:
-    return lambda _call, _after: error
+def test_a_missing_right_is_named_with_the_command_that_grants_it(
+    detail: str, advice: str, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session()
+    monkeypatch.setattr(Session, "_jobs", lambda *_: gateway_of(people))
+    monkeypatch.setattr(PachdAccess, "uses_jobs", True)
+    monkeypatch.setattr(PachdAccess, "_published", None)
+    people.cluster.fault = lambda _call, _after: AccessError("creating a request", detail, "403", denied=True)
+    with pytest.raises(click.ClickException) as refused, session.engine("the repo") as gateway:
+        gateway.list_repos(["ml"])
+    assert refused.value.message == f"creating a request: {detail}{advice}"

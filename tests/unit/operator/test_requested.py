@@ -135,16 +135,6 @@ def test_an_upload_that_is_interrupted_leaves_nothing(people: People) -> None:
     assert left(people) == []
 
 
-def test_what_is_sent_is_counted(people: People) -> None:
-    people.repo()
-    sent: list[int] = []
-    bucket = bucket_of(people, sent.append)
-    with bucket.writing("ml", WRITE) as answered:
-        bucket.put(f"v1/ml/uploads/{answered.uid}/pack-0000", [b"HAM", b"LET"])
-        bucket.put(f"v1/ml/uploads/{answered.uid}/manifest.json", b"{}")
-    assert sent == [0, 6]
-
-
 def test_an_upload_of_too_many_packs_says_what_to_do(people: People) -> None:
     people.repo()
     bucket = bucket_of(people)

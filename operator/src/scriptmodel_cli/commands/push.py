@@ -57,11 +57,10 @@ def push(
     target = _target(session.project(project), repo, branch)
     files = corpus_of(paths)
     namespace = _reader(session) if create else ""
-    progress = Progress(files)
-    with session.engine("the repo to push to", progress.sent, [target.repo.project]) as gateway:
+    with session.engine("the repo to push to", [target.repo.project]) as gateway:
         readers = ensure_repo(gateway, target, create_for=namespace)
         before = newest(gateway, target)
-        commit = push_files(gateway, target, progress, replace=replace)
+        commit = push_files(gateway, target, Progress(files), replace=replace)
     size, new = sum(file.size for file in files), commit.id != before
     if output != "text":
         found = {"repo": str(target.repo), "branch": branch, "commit": commit.id, "new": new}
