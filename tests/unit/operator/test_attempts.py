@@ -147,6 +147,11 @@ def test_a_job_with_labels_of_somebody_else_is_no_attempt(world: World) -> None:
     for label, value in (("scriptmodel.dev/run", "../../other"), ("scriptmodel.dev/attempt", "x")):
         world.cluster.set("jobs", "drama", NAME, metadata={"labels": {**labels, label: value}})
         assert world.attempts.listed("drama") == []
+    for label in ("run", "attempt"):
+        kept = {name: value for name, value in labels.items() if name != f"scriptmodel.dev/{label}"}
+        world.cluster.objects["jobs", "drama", NAME]["metadata"]["labels"] = kept
+        assert world.attempts.listed("drama") == []
+        assert world.attempts.found("drama", NAME) is None
 
 
 def test_the_events_of_jobs_without_pods_are_read_once_for_all(world: World) -> None:

@@ -172,6 +172,21 @@ def test_an_interrupted_stream_is_reopened_and_keeps_what_was_read() -> None:
     follower.close()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_log_whose_reader_fails_unexpectedly_is_followed_again() -> None:
+    def source(_job: JobRef, _follow: bool) -> OpenLog:
+        tries.append(1)
+        if len(tries) == 1:
+            raise RuntimeError("a defect")
+        return log
+
+    pachyderm, tries, log = FakePachyderm(), list[int](), OpenLog(["one"])
+    pachyderm.log_source = source
+    follower = LogFollower(pachyderm)
+    eventually(lambda: follower.running(JOB).lines == 1)
+    follower.close()
+
+
 def test_hundreds_of_logs_are_each_read_once_however_often_their_jobs_are_reconciled() -> None:
     pachyderm, opened = FakePachyderm(), Counter[JobRef]()
 

@@ -304,4 +304,5 @@ def _job_of(pod: Mapping[str, Any]) -> str:
 def _valid(job: Mapping[str, Any]) -> bool:
     """Return whether the labels that name a run are as the operator wrote them: others may write Jobs, too."""
     labels = job["metadata"]["labels"]
-    return bool(_HASH.fullmatch(labels[RUN]) and _NUMBER.fullmatch(labels[ATTEMPT]))
+    written = _HASH.fullmatch(labels.get(RUN, "")) and _NUMBER.fullmatch(labels.get(ATTEMPT, ""))
+    return bool(written and labels.get(PIPELINE))

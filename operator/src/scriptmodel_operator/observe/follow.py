@@ -69,7 +69,7 @@ class LogFollower:
             following = _Following()
             self._active[job] = following
             name = f"log-{job.pipeline.name}"
-            threading.Thread(target=self._follow, args=(job, following), name=name, daemon=True).start()
+            threading.Thread(target=self._follow_until_left, args=(job, following), name=name, daemon=True).start()
             return known
 
     def ended(self, job: JobRef) -> LogDigest:
@@ -130,6 +130,15 @@ class LogFollower:
             while len(self._digests) > _CACHED:
                 self._digests.popitem(last=False)
             return known
+
+    def _follow_until_left(self, job: JobRef, following: _Following) -> None:
+        """Follow a log. If an unexpected error ends that, the next one who asks for its digest follows it again."""
+        try:
+            self._follow(job, following)
+        finally:
+            with self._lock:
+                if self._active.get(job) is following:
+                    del self._active[job]
 
     def _follow(self, job: JobRef, following: _Following) -> None:
         wait = _RECONNECT_SECONDS
