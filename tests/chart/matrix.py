@@ -79,7 +79,6 @@ CHANGES: dict[str, Any] = {
     "rbac.create": False,
     "rbac.aggregateView": False,
     "rbac.aggregateEdit": True,
-    "rbac.workerPods.list": True,
     "serviceAccount.create": False,
     "serviceAccount.name": "theirs",
     "serviceAccount.annotations": {"example.com/role": "reader"},

@@ -339,23 +339,6 @@ def test_no_role_may_read_a_secret(name: str) -> None:
     assert all(set(rule["verbs"]) <= {"create", "update", "patch", "delete"} for rule in rules)
 
 
-def test_the_operator_may_list_pods_on_request_in_the_namespace_of_pachd() -> None:
-    assert "pods" not in str([each for each in objects() if each["kind"].endswith("Role")])
-    listing = {"rbac": {"workerPods": {"list": True}}}
-    found = objects({**listing, "pachd": {"address": "pachd.ml.svc:1"}})
-    role = only("Role", found, "scriptmodel-operator-worker-pods")
-    assert (role["metadata"]["namespace"], role["rules"]) == (
-        "ml",
-        [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}],
-    )
-    assert only("RoleBinding", found, "scriptmodel-operator-worker-pods")["subjects"][0]["namespace"] == NAMESPACE
-    args = only("Deployment", found, "scriptmodel-operator")["spec"]["template"]["spec"]["containers"][0]["args"]
-    assert "--worker-namespace=ml" in args
-    for rbac in ({}, {"create": False}):
-        outside = {"rbac": {**listing["rbac"], **rbac}, "pachd": {"address": "10.0.0.1:30650"}}
-        assert "NAME.NAMESPACE.svc:PORT" in refusal(outside)
-
-
 def test_a_claim_reaches_the_operator() -> None:
     claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints"}}}
     assert "--checkpoint-claim=checkpoints" in operator_container(claimed)["args"]

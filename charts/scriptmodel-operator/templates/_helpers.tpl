@@ -270,12 +270,3 @@ priorityClassName: {{ . | quote }}
 {{- include "scriptmodel-operator.pachdNamespace" . }}
 {{- end }}
 {{- end }}
-
-{{/* Where the pods of workers run: the namespace of pachd; refuses an address without one. */}}
-{{- define "scriptmodel-operator.workerNamespace" -}}
-{{- with include "scriptmodel-operator.pachdNamespace" . }}
-{{- . }}
-{{- else }}
-{{- fail "rbac.workerPods.list needs pachd's address as NAME.NAMESPACE.svc:PORT, in publicConfig.address or pachd.address" }}
-{{- end }}
-{{- end }}

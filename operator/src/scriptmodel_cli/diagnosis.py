@@ -38,7 +38,6 @@ NEXT: Mapping[str, str] = {
     ),
     Reason.GENERATED: "scriptmodel script {name} -n {namespace}",
     Reason.WAITING_FOR_WORKER: "check the pods: kubectl get pods -A -l suite=pachyderm,pipelineName={pipeline}",
-    Reason.WAITING_FOR_QUOTA: "check the pods: kubectl describe pods -A -l suite=pachyderm,pipelineName={pipeline}",
     Reason.CORPUS_NOT_FOUND: _PUSH + " --create -n {namespace}",
     Reason.CORPUS_BRANCH_NOT_FOUND: _PUSH,
     Reason.CORPUS_EMPTY: _PUSH,

@@ -21,7 +21,6 @@ from scriptmodel_operator.controller.queue import WorkQueue, arrived, deleted
 from scriptmodel_operator.controller.reconciler import Reconciler
 from scriptmodel_operator.controller.reporter import Reporter
 from scriptmodel_operator.controller.ticker import Ticker
-from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
@@ -302,9 +301,8 @@ def compose(
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     events = EventRecorder(kube, metrics.events_left_out.inc)
     downloads = Downloads(gateway, config.download_timeout, queue.add)
-    pods = WorkerPods(kube, config.worker_namespace)
     engines = RecordedEngines(gateway, calls, store, JOBS if config.storage else "")
-    observing = Observing(config, cluster, kube, engines, snapshots, ticker, observer, downloads, pods)
+    observing = Observing(config, cluster, kube, engines, snapshots, ticker, observer, downloads)
     reporter = Reporter(kube, store, queue, events, engines)
     reconciler = Reconciler(config, store, engines, observing, reporter, downloads, metrics)
     return Parts(reconciler, snapshots, ticker, observer, events, downloads)

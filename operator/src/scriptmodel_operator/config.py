@@ -37,8 +37,6 @@ class OperatorConfig:
     """Number of objects that are reconciled at a time; most of them wait for a shared poll of the engine."""
     cluster_id: Annotated[str, Option("--cluster-id")] = ""
     """Distinguish clusters that share a pachd. [default: the uid of the namespace kube-system]"""
-    worker_namespace: Annotated[str, Option("--worker-namespace", "NS")] = ""
-    """Namespace of Pachyderm's pods, to list those that wait in a queue. [default: infer it from the job]"""
     run_cpu: Annotated[str, Option("--run-cpu", "QUANTITY")] = ""
     """CPU that the Job of a run requests where its ScriptModel sets none, such as 500m. [default: none]"""
     run_memory: Annotated[str, Option("--run-memory", "QUANTITY")] = ""

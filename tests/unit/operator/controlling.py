@@ -34,8 +34,6 @@ class FakeKube(UnexpectedKube):
     writes: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     """The reason of each event."""
-    pods: list[dict[str, Any]] = field(default_factory=list)
-    listed: list[str] = field(default_factory=list)
     """Namespace and selector of each list of pods."""
     refuses_events: bool = False
     fault: Callable[[str], bool] = lambda _what: False
@@ -61,12 +59,6 @@ class FakeKube(UnexpectedKube):
         check_status(status, self.raw["metadata"]["generation"])
         self.raw = {**self.raw, "status": status}
         return self._changed()
-
-    async def list_pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
-        self.listed.append(f"{namespace} {selector}")
-        if self.fault("pods"):
-            raise KubeForbiddenError("listing pods", 403, "injected")
-        return self.pods
 
     async def get_config_map(self, _namespace: str, _name: str) -> dict[str, Any]:
         return {"data": {"hamlet.txt": "HAMLET: To be or not to be."}}

@@ -10,9 +10,6 @@ class UnexpectedKube:
     async def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
         raise AssertionError(f"unexpected: reading ConfigMap {namespace}/{name}")
 
-    async def list_pods(self, namespace: str, _selector: str) -> list[dict[str, Any]]:
-        raise AssertionError(f"unexpected: listing pods in {namespace}")
-
     async def is_ending(self, namespace: str) -> bool:
         raise AssertionError(f"unexpected: reading namespace {namespace}")
 

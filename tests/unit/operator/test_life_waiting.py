@@ -7,7 +7,6 @@ import pytest
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.engine.values import BranchRef, JobState, PipelineState, RepoRef
-from scriptmodel_operator.observe.view import QueueView
 from scriptmodel_operator.reconcile.state import Blocked
 from tests.unit.operator.world import PLAYS, World, scriptmodel, started_world, trained_world
 
@@ -257,14 +256,16 @@ def test_a_train_pipeline_that_vanished_under_generate_is_created_and_tied_to_it
 
 def test_a_deadline_counts_from_the_release_of_the_pods_by_their_queue() -> None:
     world = World(model=scriptmodel({"training": {**HURRIED["training"], "queueName": "gpus"}}))
-    world.queue = QueueView("gpus", gated=True)
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
     world.written()
+    (job,) = (each for each in world.pachyderm.jobs.values() if each.ref.pipeline == world.train)
+    world.pachyderm.jobs[job.ref] = replace(job, queued=True)
     world.pachyderm.advance(3600)
     world.reconcile()
     assert (world.ready, world.written()) == (("False", "WaitingForQuota"), [])
-    world.queue = QueueView("gpus", gated=False, released=world.pachyderm.now)
+    assert "waits for quota in queue gpus" in world.condition("Trained")["message"]
+    world.pachyderm.jobs[job.ref] = replace(job, released=world.pachyderm.now)
     world.pachyderm.advance(59)
     world.reconcile()
     assert (world.ready, world.written()) == (("False", "WaitingForWorker"), [])

@@ -62,8 +62,9 @@ def unreadable(pachyderm: FakePachyderm) -> None:
         (BASE, "may not read repo default/theirs"),
         (OTHER_PROJECT, "may not read repo drama/plays"),
         ({"pachyderm": {"project": "drama"}}, "may not use Pachyderm project 'drama'"),
+        ({"training": {"queueName": "gpus"}}, "leave it out, or have the operator run with --allow-queue gpus"),
     ],
-    ids=["corpus", "base model", "corpus of another project", "project"],
+    ids=["corpus", "base model", "corpus of another project", "project", "queue"],
 )
 @pytest.mark.parametrize(
     "policy",

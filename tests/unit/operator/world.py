@@ -17,7 +17,7 @@ from scriptmodel_operator.engine.values import BranchRef, PipelineApply, Pipelin
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
-from scriptmodel_operator.observe.view import ModelView, QueueView
+from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.state import ModelState, Planned
@@ -62,8 +62,6 @@ class World:
     continued: str | Problem = ""
     find: Callable[[Key], ScriptModel | None] = lambda _key: None
     """Returns another object."""
-    queue: QueueView | None = None
-    """What the pods of a waiting job with a queue say; None where they are not listed."""
 
     def __post_init__(self) -> None:
         self.observer = Observer(self.pachyderm, self.cluster, find=self.find)
@@ -115,8 +113,6 @@ class World:
         """Return the state and the view."""
         snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
         view = self.observer.view(self.model, snapshot)
-        if self.queue and view.train and view.train.queue:
-            view = replace(view, train=replace(view.train, queue=self.queue))
         mark = view.train.mark if view.train else None
         owner = self.model.owner(self.cluster)
         given = Given(self.model, self.source, self.continued)

@@ -68,9 +68,6 @@ class Objects:
             raise KubeNotFoundError(f"reading ConfigMap {namespace}/{name}", 404, _NOT_HERE)
         return self._config_maps[name]
 
-    async def list_pods(self, _namespace: str, _selector: str) -> list[Object]:
-        return []
-
     async def is_ending(self, _namespace: str) -> bool:
         return False
 

@@ -38,7 +38,7 @@ class Reason(StrEnum):
     )
     WAITING_FOR_QUOTA = (
         "WaitingForQuota",
-        "The train pods wait for quota in the queue of spec.training.queueName; pendingDeadline does not count it.",
+        "The train Job waits for quota in the queue of spec.training.queueName; pendingDeadline does not count it.",
     )
     TRAINING = "Training", "The train job is running."
     WORKER_ERROR = (

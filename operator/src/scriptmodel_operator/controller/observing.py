@@ -11,7 +11,6 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.engines import RecordedEngines
 from scriptmodel_operator.controller.ticker import Ticker
-from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.policy import read_refusal, refusal
 from scriptmodel_operator.engine.errors import EngineError
@@ -38,7 +37,6 @@ class Observing:
     ticker: Ticker
     observer: Observer
     downloads: Downloads
-    pods: WorkerPods
     _acted: dict[Key, float] = field(default_factory=dict, init=False)
     """When actions were last carried out for an object (monotonic seconds)."""
 
@@ -89,7 +87,7 @@ class Observing:
         if refused is not None:
             owned = await calls.run(self.observer.owned, model, snapshot)
             return snapshot, stop(model, owned) or refuse(model, owned, refused)
-        view = await self.pods.observed(await calls.run(self.observer.view, model, snapshot))
+        view = await calls.run(self.observer.view, model, snapshot)
         mark = view.train.mark if view.train else None
         image, volume = self.config.trainer_image, self.config.checkpoint_claim
         pipelines = desired(model, view.refs, owner, mark, image=image, claim=volume, continued=given.text)

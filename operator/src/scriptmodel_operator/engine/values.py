@@ -244,8 +244,8 @@ class JobInfo:
     data_total: int = 0
     data_processed: int = 0
     data_skipped: int = 0
-    queued: bool | None = None
-    """Whether it waits for quota in a queue; None if the engine does not know."""
+    queued: bool = False
+    """Whether the engine knows that it waits for quota in a queue."""
     released: datetime | None = None
     """When it was first observed to wait for quota no longer."""
 

@@ -105,11 +105,6 @@ class KubeClient:
         path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
         return await self.request("GET", path, f"reading ConfigMap {namespace}/{name}")
 
-    async def list_pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
-        path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector, safe='')}"
-        found = await self.request("GET", path, f"listing pods in {namespace}")
-        return list(found.get("items", []))
-
     async def list_scriptmodels(self, namespace: str | None) -> list[dict[str, Any]]:
         found = await self.request("GET", _list_path(namespace), "listing ScriptModels")
         return list(found.get("items", []))

@@ -16,9 +16,6 @@ class KubeGateway(Protocol):
     async def get_config_map(self, namespace: str, name: str, /) -> dict[str, Any]:
         """Return a ConfigMap. Raises KubeNotFoundError or KubeForbiddenError."""
 
-    async def list_pods(self, namespace: str, selector: str, /) -> list[dict[str, Any]]:
-        """Return the pods of a namespace that a label selector matches. Raises KubeForbiddenError."""
-
     async def is_ending(self, namespace: str, /) -> bool:
         """Return whether a namespace is being deleted; False if that may not be read."""
 

@@ -9,7 +9,6 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.command_lines import SELECT_INPUT
-from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
@@ -39,7 +38,6 @@ from scriptmodel_operator.observe.view import (
     ModelView,
     OwnedRepo,
     PipelineView,
-    QueueView,
     ReposView,
     ScriptsView,
 )
@@ -116,7 +114,6 @@ class Observer:
         writer = generate.newest if generate and _is_trained(maker) else None
         observed = replace(
             found,
-            train=replace(train, queue=_queue(train)) if train else None,
             corpus=self._corpus(refs.corpus, reader, owned, snapshot),
             owned=replace(
                 found.owned,
@@ -297,11 +294,3 @@ def _is_older(repo: RepoInfo | None, train: PipelineInfo, now: datetime) -> bool
 
 def _is_trained(maker: PipelineView | None) -> bool:
     return maker is not None and maker.newest is not None and maker.newest.state is JobState.SUCCESS
-
-
-def _queue(train: PipelineView) -> QueueView | None:
-    """Return the queue of a train job that no worker has taken, as far as the engine knows."""
-    name = dict(train.info.spec.pods.labels).get(QUEUE_LABEL, "")
-    if not name or train.newest is None or not train.newest.state.waiting or train.running:
-        return None
-    return QueueView(name, bool(train.newest.queued), train.newest.released)

@@ -25,17 +25,6 @@ from scriptmodel_operator.observe.trainer_files import ModelMetrics
 
 
 @dataclass(frozen=True, slots=True)
-class QueueView:
-    """The queue in which the pods of a train job may wait for quota, while no worker has taken the job."""
-
-    name: str
-    gated: bool = False
-    """Whether a pod has scheduling gates, as far as the operator may list pods."""
-    released: datetime | None = None
-    """When pods without gates were first observed."""
-
-
-@dataclass(frozen=True, slots=True)
 class PipelineView:
     """An existing pipeline, its ownership, and its jobs of all versions, newest first."""
 
@@ -47,8 +36,6 @@ class PipelineView:
     """Whether its jobs are listed in the shared snapshot, so that a change of them requeues the object."""
     lost: JobInfo | None = None
     """The newest job of the current version, if somebody deleted its commit; then it is not among `jobs`."""
-    queue: QueueView | None = None
-    """Observed only while the newest job of a train pipeline waits for a worker."""
 
     @property
     def current(self) -> tuple[JobInfo, ...]:
@@ -300,8 +287,9 @@ class ModelView:
 
     @property
     def waits_for_quota(self) -> bool:
-        """Whether the train job waits for quota."""
-        return self.train is not None and self.train.queue is not None and self.train.queue.gated
+        """Whether a queue holds the newest train job back. Pachyderm does not know that of its pods."""
+        newest = self.train.newest if self.train and not self.train.running else None
+        return newest is not None and newest.queued and newest.state.waiting
 
     @property
     def repeats(self) -> bool:

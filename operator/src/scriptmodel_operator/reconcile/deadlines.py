@@ -106,10 +106,10 @@ def _training_waits_since(view: ModelView) -> datetime | None:
     train, commits = view.train, view.models.reported
     if train is None or train.newest is None or not train.newest.state.waiting:
         return None
-    corpus, released = commits.corpus_info if commits else None, train.queue.released if train.queue else None
+    corpus = commits.corpus_info if commits else None
     if train.running or (corpus and not corpus.finished) or view.waits_for_quota:
         return None
-    return _latest(_waits_since(train, train.newest), corpus.finished_at if corpus else None, released)
+    return _latest(_waits_since(train, train.newest), corpus.finished_at if corpus else None, train.newest.released)
 
 
 def _waits_for_worker_since(

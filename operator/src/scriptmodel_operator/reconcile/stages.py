@@ -7,6 +7,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
 from scriptmodel_operator.desired.command_lines import SCRIPT_PATH
+from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.engine.values import JobInfo, JobState, PipelineState
 from scriptmodel_operator.observe.progress import Failure, LogDigest, Progress
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
@@ -148,10 +149,11 @@ def _repeated(log: LogDigest | None, message: str) -> Condition | None:
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Condition:
     if view.models.reported and view.models.reported.corpus_open:
         return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.models.reported))
-    if train.queue and view.waits_for_quota:
+    if view.waits_for_quota:
+        queue = dict(train.info.spec.pods.labels).get(QUEUE_LABEL, "")
         return Condition(
             Reason.WAITING_FOR_QUOTA,
-            f"the train job waits for quota in queue {train.queue.name} (job {short_id(job.ref.id)})",
+            f"the train job waits for quota in queue {queue} (job {short_id(job.ref.id)})",
         )
     if train.info.state is PipelineState.CRASHING:
         return _cannot_start(train)
