@@ -6,7 +6,6 @@ from pydantic.alias_generators import to_camel
 
 from scriptmodel_cli.changes import Change, FieldChange
 from scriptmodel_operator.act.actions import ReplaceFiles
-from scriptmodel_operator.observe.search import SearchView
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.state import ModelState
 from scriptmodel_operator.search.trials import Plan, RunInput
@@ -16,12 +15,12 @@ _MOST_SHOWN = 20
 
 def changes_of_trials(state: ModelState, view: ModelView) -> Iterator[Change]:
     """Yield what an object in that state changes of its trials."""
-    if not isinstance(view.runs, SearchView):
+    if view.search is None:
         return
     again = any(each.ref == view.refs.train and each.apply.reprocess for each in state.difference.now)
     now = any(isinstance(action, ReplaceFiles) and action.branch == view.refs.trials for action in state.actions)
     why = "" if now or view.train is None or view.train.running is None else "once the running job has ended"
-    yield from trial_changes(view.runs.plan, view.runs.present, again=again, why=why)
+    yield from trial_changes(view.search.plan, view.search.present, again=again, why=why)
 
 
 def trial_changes(plan: Plan, present: Mapping[str, RunInput], *, again: bool, why: str = "") -> Iterator[Change]:

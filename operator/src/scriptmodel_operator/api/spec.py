@@ -15,7 +15,7 @@ from scriptmodel_operator.api.fields import (
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.names import MAX_PROJECT_NAME
 from scriptmodel_operator.api.network import Model
-from scriptmodel_operator.api.training import ManyRuns, Training
+from scriptmodel_operator.api.training import Training
 from scriptmodel_operator.search.declared import SEARCH_RULES, Search
 
 _UNCHANGED = (
@@ -59,8 +59,3 @@ class ScriptModelSpec(ApiModel):
     """Delete removes pipelines and their repos, Retain keeps the repos, Orphan keeps everything."""
     suspend: bool = False
     """Stops all pipelines; a running job is killed. Later it resumes from a claim, else from its first epoch."""
-
-    @property
-    def runs(self) -> ManyRuns | None:
-        """What makes training many runs; None if it is one."""
-        return next((part for _name, part in self if isinstance(part, ManyRuns)), None)

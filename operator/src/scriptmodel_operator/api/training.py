@@ -136,15 +136,6 @@ class Checkpoints(ApiModel):
     operator's default, if it has one."""
 
 
-class ManyRuns(ApiModel):
-    """A part of the spec that makes training many runs, one of which gives the model. It is declared by a feature."""
-
-    @property
-    def workers(self) -> int:
-        """Number of runs at the same time."""
-        return 1
-
-
 class Training(ApiModel):
     """Where and how the training job runs."""
 

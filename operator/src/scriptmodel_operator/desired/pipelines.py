@@ -119,8 +119,8 @@ def _train(
 ) -> DesiredPipeline:
     training = model.spec.training
     where = specified(training, exclude={"image", *_DECIDE_THE_MODEL, *OPERATORS_OWN})
-    runs = model.spec.runs
-    parallel = {"parallel": runs.workers} if runs else {}
+    search = model.spec.search
+    parallel = {"parallel": search.parallel_trials} if search else {}
     whole = digest({"compute": compute, "branch": str(refs.corpus), "training": where, **parallel})
     spec = PipelineSpec(
         ref=refs.train,
@@ -133,9 +133,9 @@ def _train(
             many=refs.selects,
         ),
         input=PipelineInput(
-            command_lines.CORPUS_INPUT, refs.corpus, WHOLE_REPO, base=refs.base, trials=refs.trials if runs else None
+            command_lines.CORPUS_INPUT, refs.corpus, WHOLE_REPO, base=refs.base, trials=refs.trials if search else None
         ),
-        datums=_datums(training, workers=runs.workers if runs else 1, per_task=1 if runs else 0),
+        datums=_datums(training, workers=search.parallel_trials if search else 1, per_task=1 if search else 0),
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
         pods=_pods(

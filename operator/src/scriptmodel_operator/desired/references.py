@@ -61,5 +61,5 @@ def references(model: ScriptModel) -> References:
         own_base=RepoRef(project, names["base"]),
         own_trials=RepoRef(project, names["trials"]),
         corpus=corpus,
-        selects=model.spec.runs is not None,
+        selects=model.spec.search is not None,
     )

@@ -145,9 +145,9 @@ class Observer:
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
         observed = replace(observed, refs=refs, base=base)
-        runs = search_view(made, model, observed)
-        selected = (runs.selection if runs else ()) or (select.selection if select else ())
-        return replace(observed, runs=runs, refs=replace(refs, selection=selected))
+        search = search_view(made, model, observed)
+        selected = (search.selection if search else ()) or (select.selection if select else ())
+        return replace(observed, search=search, refs=replace(refs, selection=selected))
 
     def _trained_for(self, model: ScriptModel, found: ModelView, made: ModelCommits | None) -> int:
         """Return the generation that set up the training of a model; 0 if it is unknown, or in the status."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from scriptmodel_operator.api.conditions import Condition
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.command_lines import SELECT
@@ -22,6 +21,7 @@ from scriptmodel_operator.engine.values import (
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Script
 from scriptmodel_operator.observe.trainer_files import ModelMetrics
+from scriptmodel_operator.search.trials import Plan, RunInput, RunResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,22 +174,23 @@ class WrittenScript:
         return self.script is not None and not self.script.blank
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunsView:
-    """The runs of a training, as a search plans and observes them. Texts are parts of messages."""
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """A search: the runs in its repo, their results, and the plan that follows from both."""
 
+    plan: Plan
+    results: Mapping[str, RunResult]
+    """The results of the newest job for the current spec and corpus, by the folder of the run."""
+    present: Mapping[str, RunInput] = field(default_factory=dict)
+    """The runs in the newest commit of the repo, by folder."""
     newest: ModelCommits | None = None
     """The commits of the newest train job."""
+    in_progress: bool = False
+    """Whether that job is training the runs in the repo."""
     commit: str = ""
-    """The commit of train's output that has results of the current spec and corpus; empty before the first."""
+    """The commit of train's output that has the results; empty before the first."""
     selection: tuple[str, ...] = ()
     """The words that make select copy the best model; empty until it is known."""
-    unfinished: Condition | None = None
-    """How far training is after a job that succeeded; None if its best model is selected next."""
-    starting: str
-    """What is said while runs are put into the repo that training reads."""
-    winner: str = ""
-    """Which run is the best; empty before that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,7 @@ class ModelView:
     corpus: CorpusView | None = None
     owned: ReposView = ReposView()
     base: BaseView = NO_BASE
-    runs: RunsView | None = None
+    search: SearchView | None = None
     logs: LogsView = LogsView()
     models: ModelsView = ModelsView()
     scripts: ScriptsView = ScriptsView()

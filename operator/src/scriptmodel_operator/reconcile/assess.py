@@ -17,9 +17,8 @@ from scriptmodel_operator.reconcile.chosen import Chosen, choose
 from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos, unused_select
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import difference
-from scriptmodel_operator.reconcile.search import runs_to_put
+from scriptmodel_operator.reconcile.search import STARTING, SearchProgress, runs_to_put, search_progress
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
-from scriptmodel_operator.reconcile.standings import SearchProgress, search_progress
 from scriptmodel_operator.reconcile.state import (
     NOT_STARTED,
     Applied,
@@ -124,8 +123,7 @@ def _state(observed: Observed, running: SearchProgress | None, chosen: Chosen) -
         actions = (*runs, ApplyPipelines(differs.now))
         return Applying(stages=stages, source=source, difference=differs, actions=actions)
     if runs and not view.stopped:
-        starting = view.runs.starting if view.runs else ""
-        return Ingesting(stages=stages, source=source, message=starting, actions=(*stops, *runs))
+        return Ingesting(stages=stages, source=source, message=STARTING, actions=(*stops, *runs))
     unused = unused_select(view, finished=stages.first_unfinished is None and not chosen.held_back)
     upkeep = _starts(model, view) or (*stops, *unused, *unused_repos(view))
     return Applied(stages=stages, source=source, difference=differs, actions=upkeep)

@@ -23,7 +23,7 @@ def jobs_to_stop(model: ScriptModel, view: ModelView) -> tuple[StopJob, ...]:
         return ()
     training = model.spec.training
     active, pending = training.active_deadline, training.pending_deadline
-    selecting = view.select if view.runs else None
+    selecting = view.select if view.search else None
     computing = (
         (view.train, _runs_since(view.train.running)),
         (selecting, _computes_since(selecting, view.train)),
@@ -72,7 +72,7 @@ def _superseded(train: PipelineView, view: ModelView) -> list[JobRef]:
     Also the running job, if newer runs have been put into its repo: those of that job are of no use.
     """
     unfinished = [job for job in train.current if not job.state.final]
-    newest, reported = view.runs.newest if view.runs else None, view.models.reported
+    newest, reported = view.search.newest if view.search else None, view.models.reported
     behind = train.running if newest and reported and newest.trials != reported.trials else None
     return [job.ref for job in unfinished[1:] if job.state.waiting or job == behind]
 

@@ -20,7 +20,7 @@ from scriptmodel_operator.observe.progress import LogDigest, Progress
 from scriptmodel_operator.observe.trainer_files import ModelMetrics
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
 from scriptmodel_operator.reconcile.chosen import Chosen
-from scriptmodel_operator.reconcile.standings import SearchProgress
+from scriptmodel_operator.reconcile.search import SearchProgress
 from scriptmodel_operator.reconcile.training import (
     if_worker_is_lost,
     restarts_in_log,
@@ -198,8 +198,8 @@ def history(
         return entries
     job = maker.computed(maker.last_good)
     before = model.previous.history_of(job.ref.id)
-    gpu_seconds = before.gpu_seconds if view.runs else _gpu_seconds(model, view, maker, job)
-    if runs and view.runs and made and made.trained == view.runs.commit:
+    gpu_seconds = before.gpu_seconds if view.search else _gpu_seconds(model, view, maker, job)
+    if runs and view.search and made and made.trained == view.search.commit:
         gpu_seconds = runs.status.gpu_seconds
     figures = {
         "generation": before.generation or view.models.trained_for or model.generation,

@@ -152,7 +152,7 @@ def _resumes(change: PipelineChange, observed: PipelineView, view: ModelView) ->
 
     Not with many runs: those of the round that have ended would be trained again.
     """
-    if observed is not view.train or observed.mark is None or view.runs or not state_is_kept(observed, view):
+    if observed is not view.train or observed.mark is None or view.search or not state_is_kept(observed, view):
         return False
     desired = mark_of(change.apply.spec.annotations)
     return desired is not None and desired.claim == observed.mark.claim

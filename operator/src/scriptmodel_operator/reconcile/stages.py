@@ -68,7 +68,7 @@ def _training_job(
     if view.repeats and train.last_good is not None:
         return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
-        return _selected(view, job, reported) if view.runs and job.data_total else _succeeded(job, view)
+        return _selected(view, job, reported) if view.search and job.data_total else _succeeded(job, view)
     if job.state.final:
         failed = failure(job, view.logs.training, reported, generating=False)
         return _ended(job, failed, _of(train, _TRAINING), train.claim)
@@ -80,11 +80,14 @@ def _training_job(
 
 def _selected(view: ModelView, job: JobInfo, reported: JobFailure | None) -> Condition:  # noqa: PLR0911 - a ladder
     """Return the stage after a train job of many runs that succeeded."""
-    runs, select = view.runs, view.select
-    if runs is None or select is None:
+    search, select = view.search, view.select
+    if search is None or select is None:
         return Condition(Reason.CREATING, "the select step is being created")
-    if runs.unfinished:
-        return runs.unfinished
+    if search.plan.failure:
+        what = "change spec.search or spec.model, or annotate scriptmodel.dev/retrain-at"
+        return Problem(Reason.TRAINING_FAILED, f"the search failed: {search.plan.failure}: {what}")
+    if not search.plan.finished:
+        return Condition(Reason.TRAINING, "the search is next")
     if select.info.state is PipelineState.FAILURE:
         return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(select))
     chosen = select.newest
@@ -109,8 +112,9 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     metrics = view.models.metrics if view.models.good and view.models.good.trained == job.ref.id else None
     known = {"validation": metrics.best, "test": metrics.perplexity.test} if metrics else {}
     figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
-    model, winner = view.models.good.model if view.models.good else "", view.runs.winner if view.runs else ""
-    text = winner or "the model is trained" + (f" from the base {metrics.base}" if metrics and metrics.base else "")
+    model, winner = view.models.good.model if view.models.good else "", view.search.plan.winner if view.search else ""
+    base = f" from the base {metrics.base}" if metrics and metrics.base else ""
+    text = f"trial {winner.lstrip('0')} is the best" if winner else f"the model is trained{base}"
     text += f": perplexity {', '.join(figures)}" if figures else ""
     if view.models.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"

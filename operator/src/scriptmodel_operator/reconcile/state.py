@@ -11,7 +11,7 @@ from scriptmodel_operator.ingest.download_state import Download
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.chosen import NO_SCRIPT, Chosen
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
-from scriptmodel_operator.reconcile.standings import SearchProgress
+from scriptmodel_operator.reconcile.search import SearchProgress
 
 NOT_STARTED = Condition(Reason.NOT_STARTED, "an earlier stage comes first")
 

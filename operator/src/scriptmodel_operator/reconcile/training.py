@@ -71,7 +71,7 @@ def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
     if state_is_kept(train, view):
         keeper = f"claim {claim} keeps the state" if claim else "checkpoints are kept"
         return f"at most one checkpoint interval is computed again: {keeper}"
-    what = "a run starts again" if view.runs else "all epochs are computed again"
+    what = "a run starts again" if view.search else "all epochs are computed again"
     if claim or train.info.keeps_checkpoints:
         return f"{what}: the trainer keeps no state{f' on claim {claim}' if claim else ''}"
     return f"{what}: no claim for checkpoints is set (spec.training.checkpoints)"
@@ -120,7 +120,7 @@ def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
     if train is None or metrics is None or metrics.stopped_by != "budget" or train.running is not None:
         return False
     newest = train.newest
-    if newest is None or view.models.good is None or newest.ref.id != view.models.good.trained or view.runs:
+    if newest is None or view.models.good is None or newest.ref.id != view.models.good.trained or view.search:
         return False
     before, after = (variables_of(patch).get(BUDGET, "") for patch in (train.info.spec.pods.patch, spec.pods.patch))
     return before.isdigit() and (not after or (after.isdigit() and int(after) > int(before)))

@@ -10,7 +10,6 @@ from scriptmodel_operator.api.durations import DECIMAL_PATTERN
 from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, Rule, decimal, rules
 from scriptmodel_operator.api.network import AUTO_PRESET, Overrides
 from scriptmodel_operator.api.schema import structural_schema
-from scriptmodel_operator.api.training import ManyRuns
 
 MAX_TRIALS = 256
 TOP_TRIALS = 10
@@ -123,7 +122,7 @@ class Parameter(ApiModel):
     """A list of values, each equally likely."""
 
 
-class Search(ManyRuns):
+class Search(ApiModel):
     """Many trainings with different hyperparameters, the best of which writes the script."""
 
     model_config = ConfigDict(json_schema_extra=rules(_GRID, _ENOUGH, _BUSY))
@@ -146,10 +145,6 @@ class Search(ManyRuns):
         choices = (each.categorical for each in self.parameters)
         combinations = math.prod(len(each.values) if each else math.inf for each in choices)
         return int(min(self.num_trials or _USUAL_TRIALS, combinations))
-
-    @property
-    def workers(self) -> int:
-        return self.parallel_trials
 
 
 def _shown(form: str) -> BeforeValidator:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.engine.values import LogLine, RepoRef
-from scriptmodel_operator.observe.outcomes import outcomes
 from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.observe.results import Results
-from scriptmodel_operator.observe.search import SearchView
-from scriptmodel_operator.reconcile.standings import with_logs
+from scriptmodel_operator.observe.search import outcomes
+from scriptmodel_operator.observe.view import SearchView
+from scriptmodel_operator.reconcile.search import with_logs
 from scriptmodel_operator.search.declared import Search
 from scriptmodel_operator.search.trials import Plan, RunResult, State, plan, standings, trials
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -185,7 +185,7 @@ def test_a_leaderboard_shows_the_runs_of_the_log() -> None:
         {"event": "trial", "trial": "9" * 99, "state": "complete"},
     ):
         log = read_line(log, LogLine(json.dumps(event)))
-    logged = with_logs(SearchView(plan=planned(spec, 0, results), results=results, starting=""), log.runs)
+    logged = with_logs(SearchView(planned(spec, 0, results), results), log.runs)
     shown = standings(spec, 0, logged)
     assert [(each.trial, each.state, each.perplexity, each.epochs, each.epochs_total) for each in shown] == [
         (4, "complete", 80.0, 8, None),
