@@ -75,7 +75,7 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
     assert log.splitlines()[-1].startswith("done in ")
     assert lines.splitlines()[-1].split()[1] == "Generated"
     training = [line for line in lines.splitlines() if line.split()[1] == "Training" and " sample: " in line]
-    assert "best validation perplexity" in training[-1]
+    assert "perplexity best" in training[-1]
 
     status = cluster.get("hamlet")["status"]
     assert status["training"]["epochProgress"] == f"{EPOCHS}/{EPOCHS}"

@@ -68,33 +68,21 @@ def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple
 
 
 def _below(top: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, str, bool]]:
-    """Yield the files below a folder without recursion, which a thousand nested folders would exhaust."""
-    waiting, inside = [top], top.resolve()
-    while waiting:
-        folders, files = _entries(waiting.pop())
-        for path in folders:
-            if reason := _skip_reason(path):
-                note(f"skipped {path}: it {reason}")
-        waiting += reversed([path for path in folders if not _skip_reason(path)])
-        for path in files:
+    def refuse(error: OSError) -> None:
+        raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
+
+    inside = top.resolve()
+    for folder, folders, files in os.walk(top, onerror=refuse):
+        for path in (Path(folder, name) for name in sorted(folders)):
+            if path.name.startswith(".") or path.is_symlink():
+                note(f"skipped {path}: it is {'hidden' if path.name.startswith('.') else 'a link to a folder'}")
+                folders.remove(path.name)
+        folders.sort()
+        for path in (Path(folder, name) for name in sorted(files)):
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):  # also of a loop
                 note(f"skipped {path}: it is a link out of {top}")
             else:
                 yield path, path.relative_to(top).as_posix(), False
-
-
-def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    try:
-        entries = [(path, path.is_dir()) for path in sorted(folder.iterdir())]
-    except OSError as error:
-        raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
-    return [path for path, inside in entries if inside], [path for path, inside in entries if not inside]
-
-
-def _skip_reason(folder: Path) -> str:
-    if folder.name.startswith("."):
-        return "is hidden"
-    return "is a link to a folder" if folder.is_symlink() else ""
 
 
 def _unfit(source: Path, *, of_base: bool) -> str:

@@ -15,14 +15,13 @@ from typing import Any, NoReturn
 from scriptmodel_cli.transfer import Transfer
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.jobs.ports import MERGE_PATCH, Cluster
-from scriptmodel_operator.jobs.requests import LABEL, LIFETIME, NAME_PREFIX
+from scriptmodel_operator.jobs.requests import LABEL, NAME_PREFIX
 from scriptmodel_operator.jobs.store import MOST_PACKS
 
 _ANSWER_SECONDS = 30.0
 _FINISH_SECONDS = 600.0
 _POLL_SECONDS = 0.2
 _MANIFEST = re.compile(r"v1/(?P<namespace>[a-z0-9-]+)/manifests/(?P<id>[0-9a-f]{64})\.json")
-_RENEW_SECONDS = LIFETIME.total_seconds() / 2
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class RequestedBucket:
         self._transfer = transfer
         self._namespace = namespace
         self._lock = threading.Lock()
-        self._urls: dict[str, tuple[str, float]] = {}
-        """The URL of each key, and when it is to be renewed, in monotonic seconds."""
+        self._urls: dict[str, str] = {}
+        """The URL of each key, until it has expired."""
         self._asked: dict[str, tuple[str, str]] = {}
         """The namespace and the request that had the URL of each key as its answer."""
 
@@ -59,7 +58,7 @@ class RequestedBucket:
         return self._read(key, lambda url: self._transfer.get_range(url, f"reading {key}", start, length))
 
     def _read(self, key: str, read: Callable[[str], bytes]) -> bytes:
-        """Read by a URL; one that has expired, as while a laptop slept, is replaced once."""
+        """Read by a URL; one that has expired is replaced once."""
         try:
             return read(self._url(key))
         except AccessError:
@@ -74,7 +73,7 @@ class RequestedBucket:
                 file.write(piece)
             if key not in self._urls:
                 raise RefusedError("pushing", f"more than {MOST_PACKS} packs of 256 MiB: push a part at a time")
-            self._transfer.put(self._urls[key][0], f"writing {key}", file)
+            self._transfer.put(self._urls[key], f"writing {key}", file)
 
     def create(self, key: str, data: bytes, limit: int) -> bytes:  # noqa: ARG002 - the operator has created it
         return self.get(key, limit)
@@ -85,7 +84,7 @@ class RequestedBucket:
     def writing(self, namespace: str, request: Mapping[str, Any]) -> Iterator[Answered]:
         """Request to write; the URLs of the answer are used by `put`."""
         with self._request(namespace, json.dumps(request), writes=True) as answered:
-            self._urls |= {key: (url, float("inf")) for key, url in answered.urls.items()}
+            self._urls |= answered.urls
             yield answered
 
     def finish(self, answered: Answered, manifest_id: str) -> str:
@@ -114,17 +113,14 @@ class RequestedBucket:
 
     def _url(self, key: str) -> str:
         with self._lock:
-            url, until = self._urls.get(key, ("", 0.0))
-            if time.monotonic() >= until:
+            if key not in self._urls:
                 namespace, request = self._asked.get(key) or self._request_for(key)
                 with self._request(namespace, request) as answered:
-                    until = time.monotonic() + _RENEW_SECONDS
-                    self._urls |= {each: (url, until) for each, url in answered.urls.items()}
+                    self._urls |= answered.urls
                     self._asked |= dict.fromkeys(answered.urls, (namespace, request))
-                url = answered.urls.get(key, "")
-            if not url:
+            if key not in self._urls:
                 raise RefusedError(f"reading {key}", "the operator's answer has no URL for it")
-            return url
+            return self._urls[key]
 
     def _request_for(self, key: str) -> tuple[str, str]:
         if found := _MANIFEST.fullmatch(key):

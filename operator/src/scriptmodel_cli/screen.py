@@ -13,11 +13,11 @@ from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.engine.values import commit_of
 
-_BAR_WIDTH = 30
-_ROW_WIDTH = 67
+_BAR_WIDTH = 20
+_WIDEST_MESSAGE = 400
 _EXCERPT_LINES = 8
 _WIDEST_SAMPLE = 100
-FIGURES = (("best", "best"), ("test", "test"), ("valid", "validation"), ("train", "training"), ("running", "running"))
+_FIGURES = {"best": "best", "test": "test", "valid": "validation", "train": "training", "running": "running"}
 """Fields of status.training.perplexity and their display names."""
 
 
@@ -25,13 +25,8 @@ def screen_of(found: Object, now: datetime) -> list[str]:
     status = found.get("status") or {}
     training = status.get("training") or {}
     lines = [*head(found, now)]
-    facts = [
-        *_training(training, now),
-        *_perplexity(training.get("perplexity") or {}),
-        *([("sample", one_line(training["sample"], _WIDEST_SAMPLE))] if training.get("sample") else []),
-        *_lineage(status.get("lineage") or {}),
-    ]
-    lines += ["", *table(facts)] if facts else []
+    rows = [*_training(training), *facts(training, now), *_lineage(status.get("lineage") or {})]
+    lines += ["", *table(rows)] if rows else []
     lines += _search(status.get("search") or {})
     lines += _history(status.get("history") or [], now)
     lines += _script(status.get("script") or {})
@@ -54,19 +49,44 @@ def preset_of(found: Object) -> str:
     return f"{preset} ({chosen})" if chosen else preset
 
 
-def _training(training: Object, now: datetime) -> list[tuple[str, str]]:
-    if not training.get("epochProgress"):
-        return []
-    percent = int(training.get("progressPercent", 0))
-    parts = [f"{bar(percent, _BAR_WIDTH)} {percent}%", f"epoch {training['epochProgress']}"]
+def line_of(found: Object) -> str:
+    """Return one line for a log of changes: the reason, and how far training is or the message."""
+    if not is_observed(found):
+        return style("Pending", fg="yellow") + " " * 17 + "the operator has not observed the newest spec yet"
+    training = (found.get("status") or {}).get("training") or {}
+    reason = str(condition(found).get("reason", "Pending"))
+    message = one_line(condition(found).get("message", ""), _WIDEST_MESSAGE)
+    if reason == "Training" and training.get("epochProgress"):
+        sample = (f"sample: {one_line(training['sample'], _WIDEST_SAMPLE)}",) if training.get("sample") else ()
+        perplexity = (f"perplexity {text}" for text in filter(None, (_perplexity(training),)))
+        message = "  ".join([*_progress(training), *perplexity, *sample])
+    return f"{coloured(found, reason)}{' ' * (22 - len(reason))}  {message}"
+
+
+def _progress(training: Object) -> Iterator[str]:
+    """Yield how far a training is, and how fast."""
+    yield f"{int(training.get('progressPercent', 0))}%"
+    yield f"epoch {training['epochProgress']}"
+    if training.get("restarts"):
+        yield f"restarted {training['restarts']}x"
     if training.get("wordsPerSecond"):
-        parts.append(f"{training['wordsPerSecond']:,} words/s")
-    return [("training", "  ".join(parts)), *facts(training, now)]
+        yield f"{training['wordsPerSecond']:,} words/s"
+    if training.get("eta"):
+        yield f"{training['eta']} to go"
+
+
+def _training(training: Object) -> Iterator[tuple[str, str]]:
+    if training.get("epochProgress"):
+        drawn = bar(int(training.get("progressPercent", 0)), _BAR_WIDTH)
+        yield "training", f"{drawn} {'  '.join(_progress(training))}"
 
 
 def facts(training: Object, now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield what a screen and a page show of a training by its title."""
     if elapsed := _elapsed(training, now):
         yield "time", elapsed
+    if figures := _perplexity(training):
+        yield "perplexity", figures
     device = training.get("device") or {}
     if name := device.get("name") or device.get("kind"):
         yield "device", f"{name} {device.get('precision') or ''}".strip()
@@ -74,6 +94,8 @@ def facts(training: Object, now: datetime) -> Iterator[tuple[str, str]]:
         yield "ended by", training["stoppedBy"]
     if training.get("restarts"):
         yield "restarts", _restarts(training)
+    if training.get("sample"):
+        yield "sample", one_line(training["sample"], _WIDEST_SAMPLE)
 
 
 def _restarts(training: Object) -> str:
@@ -88,22 +110,14 @@ def _elapsed(training: Object, now: datetime) -> str:
     end = training.get("completionTime")
     seconds = ((parse_time(end) if end else now) - parse_time(training["startTime"])).total_seconds()
     parts = [f"{format_duration(seconds)}{'' if end else ' so far'}"]
-    if training.get("eta"):
-        parts.append(f"{training['eta']} to go")
     if training.get("gpuSeconds"):
         parts.append(f"{training['gpuSeconds']} GPU-seconds")
     return ", ".join(parts)
 
 
-def _perplexity(figures: Object) -> list[tuple[str, str]]:
-    """Return the figures in rows that fit on a terminal of 80 columns; only the first row has the title."""
-    rows: list[tuple[str, str]] = []
-    for part in (f"{name} {figures[kind]}" for kind, name in FIGURES if figures.get(kind)):
-        if rows and len(rows[-1][1]) + len(part) + 2 <= _ROW_WIDTH:
-            rows[-1] = (rows[-1][0], f"{rows[-1][1]}, {part}")
-        else:
-            rows.append(("" if rows else "perplexity", part))
-    return rows
+def _perplexity(training: Object) -> str:
+    figures = training.get("perplexity") or {}
+    return ", ".join(f"{name} {figures[kind]}" for kind, name in _FIGURES.items() if figures.get(kind))
 
 
 def _lineage(lineage: Object) -> list[tuple[str, str]]:

@@ -14,7 +14,6 @@ from scriptmodel_operator.api.reasons import Reason
 
 Object = Mapping[str, Any]
 _WIDEST_MESSAGE = 120
-_WIDEST_SAMPLE = 80
 _LEAST_LIKENESS = 0.75
 
 
@@ -76,30 +75,6 @@ def list_of(found: Object, *, namespaces: bool, wide: bool = False) -> list[str]
         cells["STATUS"] = coloured(row["object"], cells["STATUS"] or "Pending")
         rows.append([*((row["object"]["metadata"]["namespace"],) if namespaces else ()), *cells.values()])
     return table(rows)
-
-
-def line_of(found: Object) -> str:
-    """Return one line for a log of changes: reason, progress, perplexity, time to go and sample, or the message."""
-    if not is_observed(found):
-        return style("Pending", fg="yellow") + " " * 17 + "the operator has not observed the newest spec yet"
-    training = (found.get("status") or {}).get("training") or {}
-    reason = str(condition(found).get("reason", "Pending"))
-    parts = [coloured(found, reason) + " " * (22 - len(reason))]
-    if reason == "Training" and training.get("epochProgress"):
-        parts += [f"epoch {training['epochProgress']}", f"{training.get('progressPercent', 0)}%"]
-        if restarts := training.get("restarts"):
-            parts.append(f"restarted {restarts}x")
-        if best := (training.get("perplexity") or {}).get("best"):
-            parts.append(f"best validation perplexity {best}")
-        if running := (training.get("perplexity") or {}).get("running"):
-            parts.append(f"running {running}")
-        if training.get("eta"):
-            parts.append(f"{training['eta']} to go")
-        if training.get("sample"):
-            parts.append(f"sample: {one_line(training['sample'], _WIDEST_SAMPLE)}")
-    else:
-        parts.append(one_line(condition(found).get("message", ""), 400))
-    return "  ".join(parts)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -48,7 +48,7 @@ def test_a_character_that_the_terminal_lacks_is_replaced(monkeypatch: pytest.Mon
     found = as_object(training_world())
     monkeypatch.setattr(Session, "get", lambda *_: found)
     done = CliRunner(charset="latin-1").invoke(main, ["status", "thrones"])
-    assert f"{30 * '?'} 62%" in done.stdout
+    assert f"{20 * '?'} 62%" in done.stdout
 
 
 def test_elsewhere_than_on_a_terminal_a_live_view_prints_a_line_for_each_change(

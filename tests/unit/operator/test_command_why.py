@@ -5,9 +5,8 @@ from typing import Any
 import click
 import pytest
 
-from scriptmodel_cli import text
 from scriptmodel_cli.diagnosis import next_step, pods_path, why
-from scriptmodel_cli.screen import screen_of
+from scriptmodel_cli.screen import line_of, screen_of
 from scriptmodel_operator.api.identity import ENGINE
 from scriptmodel_operator.api.reasons import Reason
 from tests.unit.operator.terminal import CREATED, as_object, plain, training_world
@@ -121,4 +120,4 @@ def test_an_object_without_a_status_suggests_what_to_check() -> None:
     found = {**as_object(World()), "status": {}}
     assert "check that the operator is running and watches this namespace" in why(found, CREATED)[1]
     assert "Pending: not reconciled yet" in click.unstyle(screen_of(found, CREATED)[1])
-    assert "the operator has not observed the newest spec yet" in text.line_of(found)
+    assert "the operator has not observed the newest spec yet" in line_of(found)

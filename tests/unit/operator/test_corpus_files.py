@@ -1,6 +1,5 @@
 """The files of a folder that `push` reads, and the notes about those that it skips."""
 
-import os
 import re
 from pathlib import Path
 
@@ -62,22 +61,6 @@ def test_a_file_in_an_unreadable_folder_is_reported(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Path, "is_file", denied)
     with pytest.raises(InputError, match=r"cannot read .*hamlet\.txt: Permission denied"):
         find_corpus([tmp_path], lambda _note: None)
-
-
-def test_more_nested_folders_than_python_can_recurse_into_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for _ in range(1200):
-        Path("a").mkdir()
-        os.chdir("a")
-    Path("hamlet.txt").write_text("HAMLET: To be.\n")
-    os.chdir(tmp_path)
-    found = find_corpus([tmp_path], print)
-    assert [file.path for file in found] == ["/" + "a/" * 1200 + "hamlet.txt"]
-    found[0].source.unlink()
-    for folder in list(found[0].source.parents)[:1200]:  # nor can shutil.rmtree, which pytest uses
-        folder.rmdir()
 
 
 @given(st.binary(min_size=1))

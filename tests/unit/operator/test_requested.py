@@ -42,17 +42,7 @@ def test_bytes_that_were_changed_in_the_bucket_are_found(people: People) -> None
         versions.read_file(versions.load("ml", version), "/hamlet.txt", 100)
 
 
-def test_urls_are_renewed_before_they_expire(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    version = people.put(people.repo())
-    bucket = bucket_of(people)
-    manifest = bucket.get(f"v1/ml/manifests/{version}.json", 10_000)
-    monkeypatch.setattr(requested.time, "monotonic", lambda now=requested.time.monotonic: now() + 1801)
-    assert bucket.get(f"v1/ml/manifests/{version}.json", 10_000) == manifest
-    assert requests_made(people) == 2
-
-
-def test_a_url_that_expired_while_the_machine_slept_is_replaced(people: People) -> None:
-    """Its clock stands still then."""
+def test_a_url_that_has_expired_is_replaced(people: People) -> None:
     version = people.put(people.repo())
     bucket, refusals = bucket_of(people), [AccessError("reading it", "the bucket answered HTTP 403")]
 

@@ -8,8 +8,7 @@ from typing import Any, cast
 import pytest
 
 from scriptmodel_cli.diagnosis import why
-from scriptmodel_cli.screen import screen_of
-from scriptmodel_cli.text import line_of
+from scriptmodel_cli.screen import line_of, screen_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
@@ -98,7 +97,7 @@ def test_status_and_message_report_a_restart() -> None:
     found = training(world)
     assert (found["restarts"], found["resumedAt"]) == (2, {"epoch": 3, "share": "0.42"})
     assert world.condition("Trained")["message"] == "epoch 3 of 40; resumed at 42% of epoch 3 (restart 2)"
-    assert "epoch 3/40  6%  restarted 2x" in line_of(shown(world))
+    assert "6%  epoch 3/40  restarted 2x" in line_of(shown(world))
     (row,) = (line for line in screen_of(shown(world), EPOCH) if line.startswith("restarts"))
     assert row.split(maxsplit=1)[1] == "2, resumed at 42% of epoch 3"
 

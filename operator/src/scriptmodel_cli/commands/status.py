@@ -8,7 +8,7 @@ from scriptmodel_cli.live import Live
 from scriptmodel_cli.options import check_ready, name_argument, now, output_option
 from scriptmodel_cli.output import say, say_structured
 from scriptmodel_cli.program import Command
-from scriptmodel_cli.screen import screen_of
+from scriptmodel_cli.screen import line_of, screen_of
 from scriptmodel_cli.session import Session, pause
 
 
@@ -34,7 +34,7 @@ def status(session: Session, name: str, output: str, watch: bool) -> None:
     if not watch and not structured:
         say(screen_of(found, now()))
     while watch:
-        live.show(screen_of(found, now()), text.line_of(found), now())
+        live.show(screen_of(found, now()), line_of(found), now())
         if text.is_settled(found):
             break
         pause()

@@ -22,7 +22,7 @@ from scriptmodel_cli.options import now
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED
 from scriptmodel_cli.pushing import Progress, ensure_repo, push
-from scriptmodel_cli.screen import screen_of
+from scriptmodel_cli.screen import line_of, screen_of
 from scriptmodel_cli.scripts import read_script
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.reasons import Reason
@@ -134,7 +134,7 @@ async def _watch(objects: Objects, check: Callable[[], None]) -> None:
         check()
         found = objects.raw
         if text.is_observed(found):
-            live.show(screen_of(found, now()), text.line_of(found), now())
+            live.show(screen_of(found, now()), line_of(found), now())
         if objects.is_reconciled and text.is_settled(found):
             return
         await asyncio.sleep(_REFRESH_SECONDS)

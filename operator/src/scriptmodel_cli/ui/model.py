@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from scriptmodel_cli.options import now
-from scriptmodel_cli.screen import FIGURES, facts, preset_of
+from scriptmodel_cli.screen import facts, preset_of
 from scriptmodel_cli.text import condition, state_of
 from scriptmodel_operator.engine.values import RepoRef, commit_of
 
@@ -63,8 +63,4 @@ class Model:
                 yield title, str(text), place
 
     def facts(self) -> Iterator[tuple[str, str]]:
-        figures, speed = self.training.get("perplexity") or {}, self.training.get("wordsPerSecond")
-        yield from ((f"{name} perplexity", figures[key]) for key, name in FIGURES if figures.get(key))
-        if speed:
-            yield "speed", f"{speed:,} words/s"
-        yield from facts(self.training, now())
+        return facts(self.training, now())
