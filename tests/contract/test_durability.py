@@ -112,7 +112,7 @@ def test_a_root_is_served_by_one_server_only(tmp_path: Path) -> None:
     with serving(tmp_path / "root"):
         result = localpach("serve", "--root", str(tmp_path / "root"), "--listen", "127.0.0.1:0")
     assert result.returncode == 1
-    assert "is already served by process" in result.stderr
+    assert "is already served by another localpach" in result.stderr
 
 
 @pytest.mark.parametrize("where", [[], ["--listen", "127.0.0.1:0"]], ids=["socket", "port"])

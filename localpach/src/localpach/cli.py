@@ -95,16 +95,13 @@ def serve(
     Try it:
       localpach serve --root /tmp/pach &
       scriptmodel push plays/ --pachd 127.0.0.1:30650 --repo plays --create   # finds the token of your localpach
-      echo '{"pachd_address": "grpc://127.0.0.1:30650", "session_token": "'$(cat /tmp/pach/token)'"}' |
-        pachctl config set context local --overwrite
-      pachctl config set active-context local
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     log = logging.getLogger("localpach")
     log.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     from localpach.model import UnreadableSnapshotError  # noqa: PLC0415  # --help stays fast
     from localpach.run.isolation import Isolation, parse_images  # noqa: PLC0415  # likewise
-    from localpach.server import SOCKET, Server, Settings, StartError  # noqa: PLC0415  # likewise
+    from localpach.server import SOCKET, Server, StartError  # noqa: PLC0415  # likewise
 
     host, _, port = listen.rpartition(":")
     is_port = bool(host) and port.isdecimal() and int(port) <= LARGEST_PORT
@@ -115,23 +112,21 @@ def serve(
     except ValueError as error:
         raise click.UsageError(f"--image: {error}") from None
     chosen = None if isolation == "auto" else Isolation(isolation)
-    settings = Settings(root.expanduser().resolve(), listen, environments, chosen, settle, token_file)
+    root = root.expanduser().resolve()
     # A signal can arrive while this thread holds the lock of an Event. A SimpleQueue is safe to use in a handler.
     received: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _frame: received.put(number))
     with ExitStack() as stack:
         try:
-            server = stack.enter_context(Server(settings))
-        except UnreadableSnapshotError as error:
-            _fail(UNREADABLE, str(error))
-        except StartError as error:
-            _fail(FAILED, str(error))
+            server = stack.enter_context(Server(root, listen, environments, chosen, settle, token_file))
+        except (UnreadableSnapshotError, StartError) as error:
+            _fail(FAILED if isinstance(error, StartError) else UNREADABLE, str(error))
         except OSError as error:
-            _fail(FAILED, f"cannot use {settings.root}: {error.strerror or error}; name another folder with --root")
+            _fail(FAILED, f"cannot use {root}: {error.strerror or error}; name another folder with --root")
         click.echo(f"localpach {__version__} is ready on {server.address}")
         if not quiet:
-            click.echo(_instructions(server, settings.root))
+            click.echo(_instructions(server, root))
         sys.stdout.flush()
         log.info("stopping on %s", signal.Signals(_wait(received)).name)
 
@@ -146,15 +141,12 @@ def _wait(received: SimpleQueue[int]) -> int:
 def _instructions(server: "Server", root: Path) -> str:
     """Return how clients connect."""
     address, token = server.address, server.token.file
-    host, _, port = address.rpartition(":")
     jobs = "each job has its own /pfs"
     if server.isolation.value == "replace":
         jobs = "this machine has no mount namespaces: a leading /pfs in a job's words is replaced; PFS_ROOT is set"
-    clients = f"""  Python    python_pachyderm.Client("unix", "{port}")
-  operator  scriptmodel-operator run --pachd {address} --trainer-image IMAGE"""
-    if host != "unix":
+    clients = f"  operator  scriptmodel-operator run --pachd {address} --trainer-image IMAGE"
+    if not address.startswith("unix:"):
         clients = f"""  token     {token}
-  Python    python_pachyderm.Client("{host}", {port}, auth_token=open("{token}").read().strip())
   pachctl   echo '{{"pachd_address": "grpc://{address}", "session_token": "'$(cat {shlex.quote(str(token))})'"}}' |
             pachctl config set context local --overwrite && pachctl config set active-context local
   operator  scriptmodel-operator run --pachd {address} --pachd-token-file {token} --trainer-image IMAGE"""

@@ -16,9 +16,6 @@ def _hash() -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=32)
 
 
-EMPTY = Content(_hash().hexdigest(), 0)
-
-
 class Contents:
     """Stored contents. Nothing is deleted while the server runs; `keep_only` deletes when it starts."""
 

@@ -30,10 +30,6 @@ class AlreadyExistsError(PachError):
     code = grpc.StatusCode.ALREADY_EXISTS
 
 
-class FailedPreconditionError(PachError):
-    code = grpc.StatusCode.FAILED_PRECONDITION
-
-
 class UnauthenticatedError(PachError):
     code = grpc.StatusCode.UNAUTHENTICATED
 

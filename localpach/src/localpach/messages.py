@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -15,17 +14,14 @@ __all__ = ["BytesValue", "Empty", "pfs", "pps", "transaction"]
 DEFAULT_PROJECT = "default"
 USER, SPEC, META = "user", "spec", "meta"
 """The types of repos."""
-SECOND = 1_000_000_000
 FINAL = (pps.JOB_SUCCESS, pps.JOB_FAILURE, pps.JOB_KILLED, pps.JOB_UNRUNNABLE)
 """The states that a job never leaves."""
 
 
-def timestamp(nanos: int) -> Timestamp:
-    return Timestamp(seconds=nanos // SECOND, nanos=nanos % SECOND)
-
-
-def duration(nanos: int) -> Duration:
-    return Duration(seconds=nanos // SECOND, nanos=nanos % SECOND)
+def now() -> Timestamp:
+    found = Timestamp()
+    found.GetCurrentTime()
+    return found
 
 
 def key(reference: Any) -> str:
@@ -70,14 +66,8 @@ def changed(message: Any, /, **fields: Any) -> Any:
     return copy
 
 
-def copy_fields(source: Message, target: Message) -> None:
-    """Copy the fields that are set in a message to those of the same names in another message that has them."""
+def filled(target: Message, source: Message) -> None:
+    """Set the fields of a message that another one has, too, under the same names."""
     for field, value in source.ListFields():
         if field.name in target.DESCRIPTOR.fields_by_name:
-            copied = getattr(target, field.name)
-            if field.label == field.LABEL_REPEATED:
-                copied.extend(value)
-            elif field.message_type is not None:
-                copied.CopyFrom(value)
-            else:
-                setattr(target, field.name, value)
+            target.MergeFrom(type(target)(**{field.name: value}))

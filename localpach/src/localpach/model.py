@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
-from localpach.errors import UnavailableError
-from localpach.state import Snapshots, State, Txn, copy_of, empty_state, from_json
+from localpach.errors import PachError, UnavailableError
+from localpach.messages import shown
+from localpach.state import State, Txn, copy_of, empty_state, from_json, to_json
 
 T = TypeVar("T")
 SNAPSHOT = "snapshot.json"
@@ -22,16 +23,6 @@ class UnreadableSnapshotError(Exception):
     """An error because the snapshot of a root folder cannot be read; the folder is left as it is."""
 
 
-class Caller(Protocol):
-    """The client that a call runs for; a gRPC context is one."""
-
-    def is_active(self) -> bool:
-        """Return whether the client still waits for a response."""
-
-    def add_callback(self, callback: Callable[[], None]) -> object:
-        """Register a function that is called when the client goes away."""
-
-
 class Model:
     """The state, and the threads that wait for it to change. ``at_end`` is run at the end of each change."""
 
@@ -39,7 +30,7 @@ class Model:
         self.root = root
         self._path = root / SNAPSHOT
         self._at_end = at_end
-        self._snapshots = Snapshots()
+        self._converted: dict[int, tuple[Any, str]] = {}
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)
         self.state = self._read()
@@ -79,21 +70,24 @@ class Model:
                 self._changed.wait(remaining)
             return answer
 
-    def wait_for(self, caller: Caller, ready: Callable[[State], T | None]) -> T:
-        """Wait for a client until ``ready`` returns a value. Raises UnavailableError if server or client end first."""
+    def wait_for(self, caller: Any, kind: str, name: str, ended: Callable[[Any], bool]) -> Any:
+        """Wait for the client of a gRPC context until a message has ended, and return it.
 
-        def checked(state: State) -> T | None:
-            found = ready(state)
-            if found is None and self.closed:
-                raise UnavailableError("the server is shutting down")
-            if found is None and not caller.is_active():
-                raise UnavailableError("the client cancelled the call")
-            return found
+        Raises PachError if it is deleted, UnavailableError if the server or the client ends first.
+        """
+
+        def ready(state: State) -> Any:
+            found = getattr(state, kind).get(name)
+            if found is None:
+                raise PachError(f"{shown(name)} was deleted")
+            if ended(found):
+                return found
+            if self.closed or not caller.is_active():
+                raise UnavailableError("the server is shutting down, or the client cancelled the call")
+            return None
 
         caller.add_callback(self.wake)
-        found = self.wait(checked)
-        assert found is not None  # noqa: S101  # it has no time limit
-        return found
+        return self.wait(ready)
 
     def close(self) -> None:
         """Wake all threads that wait, when the server stops."""
@@ -103,7 +97,7 @@ class Model:
     def _write(self, state: State) -> None:
         temporary = self._path.with_suffix(".new")
         temporary.touch(mode=0o600)
-        temporary.write_text(self._snapshots.text(state), encoding="utf-8")
+        temporary.write_text(to_json(state, self._converted), encoding="utf-8")
         temporary.replace(self._path)
 
     def _read(self) -> State:

@@ -82,11 +82,6 @@ def performed(name: str) -> Callable[[Any, Message, Any], Empty]:
     return call
 
 
-def _given(request: Any, field: str) -> Any:
-    """Return a field of a request, None if it is not set."""
-    return getattr(request, field) if request.HasField(field) else None
-
-
 def _finish_commit(txn: Txn, files: Files, request: Any) -> None:
     info = commits.resolve(txn, request.commit)
     commits.require_open(info)
@@ -97,12 +92,10 @@ def _finish_commit(txn: Txn, files: Files, request: Any) -> None:
 
 
 _ACTIONS: dict[str, Callable[[Txn, Files, Any], pfs.CommitInfo | None]] = {
-    "create_repo": lambda txn, _, asked: repos.create(
-        txn, _given(asked, "repo"), asked.description, update=asked.update
-    ),
+    "create_repo": lambda txn, _, asked: repos.create(txn, asked.repo, asked.description, update=asked.update),
     "delete_repo": lambda txn, _, asked: branches.delete_repo(txn, asked.repo, force=asked.force),
-    "start_commit": lambda txn, _, asked: branches.start_commit(txn, _given(asked, "branch"), asked.description),
+    "start_commit": lambda txn, _, asked: branches.start_commit(txn, asked.branch, asked.description),
     "finish_commit": _finish_commit,
-    "stop_job": lambda txn, files, asked: jobs.stop(txn, files, _given(asked, "job"), asked.reason or "job stopped"),
+    "stop_job": lambda txn, files, asked: jobs.stop(txn, files, asked.job, asked.reason or "job stopped"),
     "create_pipeline": pipelines.create,
 }

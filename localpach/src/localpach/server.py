@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -38,41 +37,38 @@ READ_AHEAD = 1024 * 1024
 GRACE_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Settings of a server.
-
-    ``listen`` is HOST:PORT, whose clients need the token in ``token_file``, or unix:PATH. Without that file a token is
-    made in the root. ``isolation`` None selects the strongest isolation that the machine allows.
-    """
-
-    root: Path
-    listen: str
-    images: Mapping[str, Path]
-    isolation: Isolation | None
-    settle: float
-    token_file: Path | None
-
-
 class StartError(Exception):
     """An error because another server uses the root folder, or the address."""
 
 
 class Server:
-    def __init__(self, settings: Settings) -> None:
-        settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = lock_root(settings.root)
-        self._model = Model(settings.root, end_of_change)
-        files = Files(Contents(settings.root))
+    """A server at HOST:PORT, whose clients need the token in ``token_file``, or at unix:PATH.
+
+    Without that file a token is made in the root. ``isolation`` None selects the strongest that the machine allows.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        listen: str,
+        images: Mapping[str, Path],
+        isolation: Isolation | None,
+        settle: float,
+        token_file: Path | None,
+    ) -> None:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = lock_root(root)
+        self._model = Model(root, end_of_change)
+        files = Files(Contents(root))
         files.contents.keep_only(files.referenced(self._model.state))
-        (settings.root / "claims").mkdir(mode=0o700, exist_ok=True)
-        self.isolation = settings.isolation or detect()
-        self._master = Master(Shared(self._model, files, settings.images, self.isolation, settings.settle))
+        (root / "claims").mkdir(mode=0o700, exist_ok=True)
+        self.isolation = isolation or detect()
+        self._master = Master(Shared(self._model, files, images, self.isolation, settle))
         requests = Requests(self._model, files)
-        self.token = Token(settings.token_file or settings.root / "token")
+        self.token = Token(token_file or root / "token")
         self._grpc = grpc.server(
             ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="call"),
-            interceptors=[ErrorTranslation(None if settings.listen.startswith(SOCKET) else self.token)],
+            interceptors=[ErrorTranslation(None if listen.startswith(SOCKET) else self.token)],
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
                 ("grpc.max_send_message_length", MAX_MESSAGE),
@@ -86,8 +82,8 @@ class Server:
         pfs_grpc.add_APIServicer_to_server(PfsService(requests), self._grpc)
         pps_grpc.add_APIServicer_to_server(PpsService(requests, self._master), self._grpc)
         transaction_grpc.add_APIServicer_to_server(TransactionService(requests), self._grpc)
-        self.address = _bind(self._grpc, settings.listen)
-        self._makes_token = settings.token_file is None and not self.address.startswith(SOCKET)
+        self.address = _bind(self._grpc, listen)
+        self._makes_token = token_file is None and not self.address.startswith(SOCKET)
 
     def __enter__(self) -> Server:
         self._master.start()
@@ -97,9 +93,6 @@ class Server:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
         """Stop all calls, jobs and threads."""
         if self._makes_token:
             self.token.withdraw(self.address.rpartition(":")[2])
@@ -114,17 +107,12 @@ def lock_root(root: Path) -> IO[str]:
     """Lock a root folder for this process. Raises StartError if another server uses it."""
     path = root / "lock"
     path.touch(mode=0o600)
-    file = path.open("a+")
+    file = path.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.seek(0)
-        owner = file.read().strip() or "unknown"
         file.close()
-        raise StartError(f"{root} is already served by process {owner}: stop it, or use another --root") from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
+        raise StartError(f"{root} is already served by another localpach: stop it, or use another --root") from None
     return file
 
 

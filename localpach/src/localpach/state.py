@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 import uuid
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from localpach.messages import DEFAULT_PROJECT, pfs, pps, timestamp, transaction
+from localpach.messages import DEFAULT_PROJECT, now, pfs, pps, transaction
 
 FORMAT = 2
 """The format of the snapshot; one of another format is refused."""
@@ -23,7 +22,7 @@ _MESSAGES = {
     "jobs": pps.JobInfo,
     "transactions": transaction.TransactionInfo,
 }
-_OTHERS = ("trees", "datums", "filesets")
+_OTHERS = ("trees", "datums")
 
 
 class Content(NamedTuple):
@@ -53,8 +52,6 @@ class State:
     """The files of commits and of file sets. An open commit without any has those of its parent."""
     datums: dict[str, Content] = field(default_factory=dict)
     """The hashes of the datums, by id, of each job that succeeded."""
-    filesets: dict[str, int] = field(default_factory=dict)
-    """When file sets expire, in seconds since the epoch."""
 
 
 @dataclass
@@ -69,34 +66,42 @@ class Txn(State):
     moved: dict[str, None] = field(default_factory=dict)
 
 
+def owner(name: str) -> str:
+    """Return the repo in the key of a branch or commit, the pipeline in that of a version or job."""
+    return name.partition("@")[0]
+
+
+def owned(messages: dict[str, Any], by: str | None) -> list[Any]:
+    """Return the branches or commits of a repo, the versions or jobs of a pipeline, or all for None, newest first."""
+    return [message for name, message in reversed(messages.items()) if by is None or owner(name) == by]
+
+
 def empty_state() -> State:
-    default = pfs.ProjectInfo(project={"name": DEFAULT_PROJECT}, created_at=timestamp(time.time_ns()))
+    default = pfs.ProjectInfo(project={"name": DEFAULT_PROJECT}, created_at=now())
     return State(uuid.uuid4().hex, projects={DEFAULT_PROJECT: default})
 
 
 def copy_of(state: State, name: str = "") -> Txn:
     """Return a copy to change, as the call with the id ``name`` or a new one."""
     copies = {kind: dict(getattr(state, kind)) for kind in (*_MESSAGES, *_OTHERS)}
-    return Txn(state.cluster, **copies, id=name or uuid.uuid4().hex, now=timestamp(time.time_ns()))
+    return Txn(state.cluster, **copies, id=name or uuid.uuid4().hex, now=now())
 
 
-class Snapshots:
-    """Writes states as JSON, in which messages are in base64. Only those that are new are converted."""
+def to_json(state: State, known: dict[int, tuple[Any, str]]) -> str:
+    """Return a state as JSON, in which messages are in base64.
 
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[Any, str]] = {}
-
-    def text(self, state: State) -> str:
-        known, self._known = self._known, {}
-        found: dict[str, Any] = {"format": FORMAT, "cluster": state.cluster}
-        for kind in _MESSAGES:
-            found[kind] = {name: self._converted(each, known) for name, each in getattr(state, kind).items()}
-        return json.dumps(found | {kind: getattr(state, kind) for kind in _OTHERS})
-
-    def _converted(self, message: Any, known: dict[int, tuple[Any, str]]) -> str:
-        entry = known.get(id(message)) or (message, base64.b64encode(message.SerializeToString()).decode())
-        self._known[id(message)] = entry  # which keeps the message, and so its id
-        return entry[1]
+    ``known`` has those of the state before, which are not converted again. It keeps the messages, and so their ids.
+    """
+    before = dict(known)
+    known.clear()
+    found: dict[str, Any] = {"format": FORMAT, "cluster": state.cluster}
+    for kind in _MESSAGES:
+        texts = found[kind] = {}
+        for name, message in getattr(state, kind).items():
+            done = before.get(id(message)) or (message, base64.b64encode(message.SerializeToString()).decode())
+            known[id(message)] = done
+            texts[name] = done[1]
+    return json.dumps(found | {kind: getattr(state, kind) for kind in _OTHERS})
 
 
 def from_json(text: str) -> State:
@@ -105,12 +110,12 @@ def from_json(text: str) -> State:
         found = json.loads(text)
         if found.pop("format") != FORMAT:
             raise ValueError("it has the format of another localpach")
-        state = State(str(found.pop("cluster")), filesets=dict(found["filesets"]))
+        state = State(str(found.pop("cluster")))
         for kind, made in _MESSAGES.items():
             converted = {name: made.FromString(base64.b64decode(each)) for name, each in found[kind].items()}
             getattr(state, kind).update(converted)
-        for kind in ("trees", "datums"):
-            getattr(state, kind).update((name, Content(*each)) for name, each in found[kind].items())
+        for kind in _OTHERS:  # without file sets, which end with the server
+            getattr(state, kind).update((name, Content(*each)) for name, each in found[kind].items() if "@" in name)
     except (AttributeError, KeyError, TypeError, DecodeError) as error:
         raise ValueError(f"it is not a snapshot: {error!r}") from error
     return state

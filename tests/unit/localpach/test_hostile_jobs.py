@@ -3,13 +3,11 @@
 import stat
 from pathlib import Path
 
-import grpc
 import pytest
-from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from tests.contract.serving import serving
-from tests.unit.localpach.client import Client, Name, job, sh, until
+from tests.unit.localpach.client import Client, Name, job, pfs_input, sh, until
 
 
 @pytest.fixture
@@ -125,11 +123,9 @@ def test_a_job_cannot_see_files_and_processes_of_other_jobs(tmp_path: Path) -> N
         assert int(lines[-2]) < 10, "only its own processes"
 
 
-def test_an_extreme_lifetime_is_limited(client: Client) -> None:
-    made = client.pfs.CreateFileSet(iter(())).file_set_id
-    for ttl in (2**63 - 1, -(2**63)):
-        request = pfs.ComposeFileSetRequest(file_set_ids=[made], ttl_seconds=ttl)
-        try:
-            client.pfs.ComposeFileSet(request)
-        except grpc.RpcError as error:
-            pytest.fail(f"ttl {ttl}: {error.code()} {error.details()}")  # type: ignore[attr-defined]
+def test_a_deeply_nested_input_is_an_input_like_any_other(client: Client, name: Name, corpus: str) -> None:
+    nested = pfs_input(corpus, "/", name="in")
+    for _ in range(300):
+        nested = pps.Input(cross=[nested])
+    train = name("train")
+    assert client.finished_job(train, client.create_pipeline(train, sh("true"), nested)).state == pps.JOB_SUCCESS

@@ -55,9 +55,8 @@ def test_the_variables_of_a_command_are_not_in_its_command_line(
 ) -> None:
     train = name("train")
     patch = '[{"op": "add", "path": "/containers/0/env/-", "value": {"name": "TOKEN", "value": "xyzzy-secret"}}]'
-    uuid = client.create_pipeline(train, sh("echo up; sleep 600"), corpus, pod_patch=patch)
-    client.job_in(train, uuid, pps.JOB_RUNNING)
-    until(lambda: client.lines(train, uuid))
+    uuid = client.create_pipeline(train, sh("sleep 600"), corpus, pod_patch=patch)
+    until(lambda: sleepers_below(server.process.pid, "600"))
     lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has just ended

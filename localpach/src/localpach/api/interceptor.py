@@ -39,7 +39,8 @@ class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
         method = details.method
         handler = continuation(details)
         if handler is None or _inner(handler).__qualname__.startswith(GENERATED):
-            return _refusal(grpc.StatusCode.UNIMPLEMENTED, _unsupported(method))
+            unsupported = f"localpach does not support {method.rpartition('/')[2]}"
+            return _refusal(grpc.StatusCode.UNIMPLEMENTED, _NO_AUTH if method.startswith(_AUTH) else unsupported)
         try:
             if self._token is not None:
                 self._token.check(dict(details.invocation_metadata))
@@ -50,10 +51,6 @@ class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
 
 def _inner(handler: grpc.RpcMethodHandler[Any, Any]) -> Any:
     return handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
-
-
-def _unsupported(method: str) -> str:
-    return _NO_AUTH if method.startswith(_AUTH) else f"localpach does not support {method.rpartition('/')[2]}"
 
 
 def _refusal(code: grpc.StatusCode, message: str) -> grpc.RpcMethodHandler[Any, Any]:
@@ -91,27 +88,18 @@ def _wrapped(handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcM
 @contextmanager
 def _reporting(method: str, context: grpc.ServicerContext) -> Iterator[None]:
     """Abort a call that raises an error with its status, and log each call."""
-    start = time.monotonic()
+    start, ending = time.monotonic(), ""
     try:
         yield
     except PachError as error:
-        _log(method, start, f": {error.code.name} {error.message}")
+        ending = f": {error.code.name} {error.message}"
         context.abort(error.code, error.message)
     except Exception as error:  # a bug: log its traceback, respond with INTERNAL
-        _abort_internal(method, context, error)
-    _log(method, start)
-
-
-def _log(method: str, start: float, ending: str = "") -> None:
-    log.debug("%s in %.1f ms%s", method, 1000 * (time.monotonic() - start), ending)
-
-
-def _abort_internal(method: str, context: grpc.ServicerContext, error: Exception) -> None:
-    if type(error) is Exception and not error.args:
-        raise error  # gRPC raises this to end an aborted call
-    if not context.is_active():
-        raise error
-    log_error(log, f"error in {method}", error)
-    if is_full(error):
-        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, FULL)
-    context.abort(grpc.StatusCode.INTERNAL, f"internal error in localpach: {type(error).__name__}: {error}")
+        if (type(error) is Exception and not error.args) or not context.is_active():
+            raise  # gRPC ends an aborted call by the former
+        log_error(log, f"error in {method}", error)
+        if is_full(error):
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, FULL)
+        context.abort(grpc.StatusCode.INTERNAL, f"internal error in localpach: {type(error).__name__}: {error}")
+    finally:
+        log.debug("%s in %.1f ms%s", method, 1000 * (time.monotonic() - start), ending)

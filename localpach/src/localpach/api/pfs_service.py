@@ -4,8 +4,7 @@ import itertools
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 
@@ -19,19 +18,15 @@ from localpach.pfs.paths import clean, compile_glob, validate
 from localpach.pfs.transfer import edits, read_url, tar_stream
 from localpach.protocol import pfs_grpc
 from localpach.requests import Requests, performed
-from localpach.state import Content, State
+from localpach.state import Content
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """The files of a commit, or of a file set, which has no commit."""
 
     commit: pfs.Commit
     info: pfs.CommitInfo | None
     tree: Tree
-
-    def describe(self, entry: Entry) -> pfs.FileInfo:
-        return file_info(self.commit, self.info, entry)
 
 
 class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated without types
@@ -69,26 +64,18 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
 
     def ListBranch(self, request: pfs.ListBranchRequest, context: grpc.ServicerContext) -> Iterator[pfs.BranchInfo]:
         """List the branches of a repo, newest first."""
-        repo = request.repo if request.HasField("repo") else None
         state = self._model.state
-        return (branch_info(state, each) for each in branches.in_repo(state, repo))
+        return (branch_info(state, each) for each in branches.in_repo(state, request.repo))
 
     def StartCommit(self, request: pfs.StartCommitRequest, context: grpc.ServicerContext) -> pfs.Commit:
         return self.requests.perform(context, start_commit=request).commit
 
     def InspectCommit(self, request: pfs.InspectCommitRequest, context: grpc.ServicerContext) -> pfs.CommitInfo:
         """Describe a commit, after it is finished if the request says so."""
-        state = self._model.state
-        info = commits.resolve(state, request.commit)
-
-        def finished(state: State) -> pfs.CommitInfo | None:
-            now = state.commits.get(key(info.commit))
-            if now is None:
-                raise PachError(f"commit {shown(info.commit)} was deleted")
-            return commit_info(state, now) if now.HasField("finished") else None
-
-        waits = request.wait == pfs.CommitState.FINISHED
-        return self._model.wait_for(context, finished) if waits else commit_info(state, info)
+        info = commits.resolve(self._model.state, request.commit)
+        if request.wait == pfs.CommitState.FINISHED:
+            info = self._model.wait_for(context, "commits", key(info.commit), lambda each: each.HasField("finished"))
+        return commit_info(self._model.state, info)
 
     def ModifyFile(self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext) -> Iterator[Empty]:
         """Apply a stream of file changes to a commit, atomically.
@@ -130,7 +117,7 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         """Store files as a temporary file set."""
         tree = self._files.apply(EMPTY_TREE, self._edits(requests, context))
         with self._model.change() as txn:
-            name = repos.save_fileset(txn, self._files, tree, 0)
+            name = repos.save_fileset(txn, self._files, tree)
         yield pfs.CreateFileSetResponse(file_set_id=name)
 
     def ComposeFileSet(
@@ -142,7 +129,7 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
             entries = itertools.chain.from_iterable(tree.walk() for tree in loaded)
             whole = [Edit(each.path, each.datum, each.content) for each in entries if each.content]
             tree = self._files.apply(EMPTY_TREE, whole)
-            name = repos.save_fileset(txn, self._files, tree, request.ttl_seconds)
+            name = repos.save_fileset(txn, self._files, tree)
         return pfs.CreateFileSetResponse(file_set_id=name)
 
     def GetFile(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[BytesValue]:
@@ -164,7 +151,7 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
 
     def InspectFile(self, request: pfs.InspectFileRequest, context: grpc.ServicerContext) -> pfs.FileInfo:
         opened, found = self._found(request.file)
-        return opened.describe(found)
+        return file_info(opened.commit, opened.info, found)
 
     def WalkFile(self, request: pfs.WalkFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
         """List a file, or a directory and everything below it."""
@@ -173,7 +160,7 @@ class PfsService(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         found = list(opened.tree.walk(path))
         if not found and path != "/":
             raise NotFoundError(f"commit/{opened.commit.id} does not contain item: ({path})")
-        return map(opened.describe, found)
+        return (file_info(opened.commit, opened.info, each) for each in found)
 
     def _edits(self, requests: Iterator[Any], context: grpc.ServicerContext) -> list[Edit]:
         pieces = (self._pieces(request, context) for request in requests)

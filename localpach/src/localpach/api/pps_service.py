@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import grpc
 
-from localpach.errors import NotFoundError, PachError
+from localpach.errors import PachError
 from localpach.messages import FINAL, Empty, changed, key, pps, shown
 from localpach.pps import jobs, pipelines, specs
 from localpach.pps.workers import Master
 from localpach.protocol import pps_grpc
 from localpach.requests import Requests, performed
-from localpach.state import State
+from localpach.state import State, owned
 
 
 class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated without types
@@ -35,10 +35,7 @@ class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         projects = {each.name for each in request.projects}
         only = request.pipeline if request.HasField("pipeline") else None
         state = self._model.state
-        try:
-            found = list(pipelines.list_all(state, only, request.history))
-        except NotFoundError as error:
-            raise error.within("could not list pipeline info") from None
+        found = pipelines.list_all(state, only, request.history, "could not list pipeline info: ")
         return (_pipeline_info(state, each) for each in found if not projects or each.pipeline.project.name in projects)
 
     def DeletePipeline(self, request: pps.DeletePipelineRequest, context: grpc.ServicerContext) -> Empty:
@@ -64,15 +61,8 @@ class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated witho
     def InspectJob(self, request: pps.InspectJobRequest, context: grpc.ServicerContext) -> pps.JobInfo:
         """Describe a job, after it has ended if the request says so."""
         job = jobs.get(self._model.state, request.job)
-
-        def ended(state: State) -> pps.JobInfo | None:
-            found = state.jobs.get(key(request.job))
-            if found is None:
-                raise PachError(f"job {request.job.id} was deleted")
-            return found if found.state in FINAL else None
-
         if request.wait:
-            job = self._model.wait_for(context, ended)
+            job = self._model.wait_for(context, "jobs", key(job.job), lambda each: each.state in FINAL)
         return job
 
     def ListJob(self, request: pps.ListJobRequest, context: grpc.ServicerContext) -> Iterator[pps.JobInfo]:
@@ -84,7 +74,7 @@ class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         versions = {f"{key(each.pipeline)}@{each.version}" for each in listed}
         found = (
             each
-            for each in jobs.list_all(state, only)
+            for each in owned(state.jobs, None if only is None else key(only))
             if f"{key(each.job.pipeline)}@{each.pipeline_version}" in versions
             and (not projects or each.job.pipeline.project.name in projects)
         )
@@ -95,14 +85,8 @@ class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated witho
         state = self._model.state
         ref = request.job.pipeline if request.HasField("job") else request.pipeline
         if request.HasField("job"):
-            try:
-                jobs.get(state, request.job)
-            except PachError as error:
-                raise error.within(f'could not get job information for "{request.job.id}"') from None
-        try:
-            pipeline = pipelines.inspect(state, ref)
-        except PachError as error:
-            raise error.within(f"could not get pipeline information for {shown(ref)}") from None
+            jobs.get(state, request.job, f'could not get job information for "{request.job.id}": ')
+        pipeline = pipelines.inspect(state, ref, f"could not get pipeline information for {shown(ref)}: ")
         worker = self._master.worker(pipeline)
         if worker is None:
             name = specs.kubernetes_name(pipeline.pipeline, pipeline.version)
@@ -111,5 +95,5 @@ class PpsService(pps_grpc.APIServicer):  # type: ignore[misc]  # generated witho
 
 
 def _pipeline_info(state: State, pipeline: pps.PipelineInfo) -> pps.PipelineInfo:
-    newest = jobs.list_all(state, pipeline.pipeline)[:1]
+    newest = owned(state.jobs, key(pipeline.pipeline))[:1]
     return changed(pipeline, last_job_state=newest[0].state) if newest else changed(pipeline)

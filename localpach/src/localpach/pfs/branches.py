@@ -6,7 +6,7 @@ from localpach.errors import PachError
 from localpach.messages import SPEC, USER, changed, key, pfs, shown
 from localpach.names import is_commit_id, validate_name
 from localpach.pfs import commits, repos
-from localpach.state import State, Txn
+from localpach.state import State, Txn, owned, owner
 
 OF_A_PIPELINE = "cannot delete a repo associated with a pipeline - delete the pipeline instead"
 
@@ -16,32 +16,27 @@ def get(state: State, ref: pfs.Branch) -> pfs.BranchInfo:
     return state.branches[key(ref)]
 
 
-def in_repo(state: State, repo: pfs.Repo | None) -> list[pfs.BranchInfo]:
-    """Return the branches of a repo, or of all repos, newest first."""
-    if repo is not None:
-        repos.get(state, repo)
-    found = reversed(state.branches.items())
-    return [info for name, info in found if repo is None or name.partition("@")[0] == key(repo)]
+def in_repo(state: State, repo: pfs.Repo) -> list[pfs.BranchInfo]:
+    """Return the branches of a repo, newest first."""
+    return owned(state.branches, key(repos.get(state, repo).repo))
 
 
 def upstream(state: State, name: str) -> list[str]:
     """Return the keys of all branches upstream of a branch, sorted."""
-    return _reached(name, {each: [key(ref) for ref in _direct(info)] for each, info in state.branches.items()})
+    return _reached(name, {each: [key(ref) for ref in info.direct_provenance] for each, info in state.branches.items()})
 
 
 def downstream(state: State, name: str) -> list[str]:
     """Return the keys of all branches downstream of a branch, sorted."""
     below: dict[str, list[str]] = {}
     for each, info in state.branches.items():
-        for ref in _direct(info):
+        for ref in info.direct_provenance:
             below.setdefault(key(ref), []).append(each)
     return _reached(name, below)
 
 
-def start_commit(txn: Txn, ref: pfs.Branch | None, description: str = "") -> pfs.CommitInfo:
+def start_commit(txn: Txn, ref: pfs.Branch, description: str = "") -> pfs.CommitInfo:
     """Start a commit at the head of a branch; the branch is created if it does not exist."""
-    if ref is None or not ref.name:
-        raise PachError("branch must be specified")
     validate_name(ref.name)
     ref = pfs.Branch(repo=repos.get(txn, ref.repo).repo, name=ref.name)
     branch = txn.branches.get(key(ref))
@@ -71,12 +66,13 @@ def connect(txn: Txn, ref: pfs.Branch, sources: Sequence[pfs.Branch]) -> None:
     above = {key(each): each for each in sources}
     if any(key(each.repo) == key(ref.repo) for each in sources):
         raise PachError(f"repo {shown(ref.repo)} cannot be in the provenance of its own branch")
-    if branch is None or (above and set(map(key, _direct(branch))) != above.keys()):
+    if branch is None or (above and set(map(key, branch.direct_provenance)) != above.keys()):
         before = commits.head(txn, ref) if branch else None
         _set_head(txn, ref, _make_empty_commit(txn, ref, sources, before))
         txn.moved[name] = None
     for each in above.keys() & set(downstream(txn, name)):
-        raise PachError(f'branch "{shown(each)}" cannot be both in "{shown(ref)}"\'s provenance and subvenance')
+        both = f'branch "{shown(each)}" cannot be both in "{shown(ref)}"\'s provenance and subvenance'
+        raise PachError(f"could not create/update output branch: {both}")
     txn.branches[name] = changed(txn.branches[name], direct_provenance=[above[each] for each in sorted(above)])
 
 
@@ -93,15 +89,13 @@ def delete_repo(txn: Txn, ref: pfs.Repo, *, force: bool) -> None:
 
 def delete_repos(txn: Txn, targets: list[str], *, force: bool) -> None:
     """Delete repos with their branches, which may depend on each other, and their commits."""
-    found = [name for name in txn.branches if name.partition("@")[0] in targets]
-    for name in sorted(
-        found, key=lambda each: (-len(upstream(txn, each)), targets.index(each.partition("@")[0]), each)
-    ):
+    found = [name for name in txn.branches if owner(name) in targets]
+    for name in sorted(found, key=lambda each: (-len(upstream(txn, each)), targets.index(owner(each)), each)):
         try:
             _delete(txn, name, force=force)
         except PachError as error:
             raise error.within(f"delete branch {shown(name)}") from None
-    for name in [name for name in txn.commits if name.partition("@")[0] in targets]:
+    for name in [name for name in txn.commits if owner(name) in targets]:
         del txn.commits[name]
         txn.trees.pop(name, None)
     for name in targets:
@@ -114,14 +108,13 @@ def propagate(txn: Txn) -> bool:
     Run it at the end of a transaction, when all heads are known that are the provenance of the new commits.
     """
     moved = [name for name in txn.moved if name in txn.branches]
-    _require_one_branch_per_repo(txn, moved)
     ancestors = {each: upstream(txn, each) for name in moved for each in downstream(txn, name)}
     for name in sorted(ancestors, key=lambda each: (len(ancestors[each]), each)):
         branch, above = txn.branches[name], ancestors[name]
         before = commits.head(txn, branch.branch)
         if (len(above) == 1 and _is_spec(txn.branches[above[0]].branch)) or before.commit.id == txn.id:
             continue
-        heads = [commits.head(txn, each) for each in _direct(branch)]
+        heads = [commits.head(txn, each) for each in branch.direct_provenance]
         _set_head(txn, branch.branch, commits.add(txn, branch.branch, pfs.AUTO, before, heads))
     return bool(moved)
 
@@ -133,28 +126,10 @@ def _delete(txn: Txn, name: str, *, force: bool) -> None:
         names, branch = " ".join(map(shown, below)), name.partition("@")[2]
         raise PachError(f"branch {branch} has [{names}] as subvenance, deleting it would break those branches")
     for each in below:
-        kept = [source for source in _direct(txn.branches[each]) if key(source) != name]
+        kept = [source for source in txn.branches[each].direct_provenance if key(source) != name]
         txn.branches[each] = changed(txn.branches[each], direct_provenance=kept)
     del txn.branches[name]
     txn.moved.pop(name, None)
-
-
-def _require_one_branch_per_repo(txn: Txn, moved: list[str]) -> None:
-    for start in moved:
-        reached, frontier = {start}, [start]
-        while frontier:
-            name = frontier.pop()
-            new = {*upstream(txn, name), *downstream(txn, name)} - reached
-            reached |= new
-            frontier += new
-        seen: set[str] = set()
-        for repo in [name.partition("@")[0] for name in reached]:
-            if repo in seen:
-                raise PachError(
-                    "validate DAG at end of transaction: multiple branches from the same repo, "
-                    f'"{shown(repo)}", cannot participate in a DAG'
-                )
-            seen.add(repo)
 
 
 def _make_empty_commit(
@@ -169,14 +144,11 @@ def _make_empty_commit(
 
 
 def _create_missing(txn: Txn, sources: Iterable[pfs.Branch]) -> None:
-    created: dict[str, pfs.CommitInfo] = {}
     for ref in sources:
         if key(ref) not in txn.branches:
             repos.get(txn, ref.repo)
             _reject_commit_id(ref)
-            repo = key(ref.repo)
-            created[repo] = created.get(repo) or _make_empty_commit(txn, ref, (), None)
-            _set_head(txn, ref, created[repo])
+            _set_head(txn, ref, _make_empty_commit(txn, ref, (), None))
 
 
 def _reject_commit_id(ref: pfs.Branch) -> None:
@@ -186,11 +158,6 @@ def _reject_commit_id(ref: pfs.Branch) -> None:
 
 def _set_head(txn: Txn, ref: pfs.Branch, commit: pfs.CommitInfo) -> None:
     txn.branches[key(ref)] = changed(txn.branches.get(key(ref)) or pfs.BranchInfo(branch=ref), head=commit.commit)
-
-
-def _direct(branch: pfs.BranchInfo) -> Iterable[pfs.Branch]:
-    found: Iterable[pfs.Branch] = branch.direct_provenance
-    return found
 
 
 def _is_spec(ref: pfs.Branch) -> bool:

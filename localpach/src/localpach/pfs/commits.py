@@ -3,13 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from localpach.errors import NotFoundError, PachError
-from localpach.messages import changed, duration, key, pfs, repo_in, shown
+from localpach.messages import changed, key, pfs, repo_in, shown
 from localpach.names import is_commit_id
 from localpach.pfs.files import EMPTY_TREE, Edit, Files, Tree
-from localpach.state import State, Txn
-
-A_MOMENT = duration(1000)
-"""How long a commit takes to be compacted and validated: there is nothing to do."""
+from localpach.state import State, Txn, owner
 
 
 def parent(state: State, info: pfs.CommitInfo) -> pfs.CommitInfo | None:
@@ -22,19 +19,8 @@ def sources(state: State, info: pfs.CommitInfo) -> list[pfs.CommitInfo]:
 
 
 def of_set(state: State, uuid: str) -> list[pfs.CommitInfo]:
-    """Return the commits with an id in topological order."""
-    found = {name: info for name, info in state.commits.items() if name.endswith(f"@{uuid}")}
-    result: dict[str, pfs.CommitInfo] = {}
-
-    def visit(name: str) -> None:
-        for source in map(key, found[name].direct_provenance):
-            if source in found:
-                visit(source)
-        result.setdefault(name, found[name])
-
-    for name in sorted(found):
-        visit(name)
-    return list(result.values())
+    """Return the commits with an id, oldest first."""
+    return [info for name, info in state.commits.items() if name.endswith(f"@{uuid}")]
 
 
 def resolve(state: State, ref: pfs.Commit) -> pfs.CommitInfo:
@@ -83,9 +69,6 @@ def add(
         info.details.SetInParent()
     if before is not None:
         info.parent_commit.CopyFrom(before.commit)
-        above = key(before.commit)
-        children = [*txn.commits[above].child_commits, commit]
-        txn.commits[above] = changed(txn.commits[above], child_commits=children)
     txn.commits[name] = info
     return info
 
@@ -110,15 +93,15 @@ def tree(state: State, files: Files, info: pfs.CommitInfo) -> Tree:
 def change(txn: Txn, files: Files, info: pfs.CommitInfo, edits: Sequence[Edit]) -> None:
     """Change the files of an open commit."""
     require_open(info)
-    txn.trees[key(info.commit)] = files.save(files.apply(tree(txn, files, info), edits))
+    txn.trees[key(info.commit)] = files.store(files.apply(tree(txn, files, info), edits).files)
 
 
 def finish(txn: Txn, files: Files, info: pfs.CommitInfo, *, description: str = "", error: str = "") -> None:
     """Finish an open commit. It has an error, too, if its files are in conflict with each other."""
     name = key(info.commit)
     found = tree(txn, files, info)
-    details = pfs.CommitInfo.Details(size_bytes=found.size, compacting_time=A_MOMENT, validating_time=A_MOMENT)
-    txn.trees[name] = files.save(found)
+    details = pfs.CommitInfo.Details(size_bytes=found.size)
+    txn.trees[name] = files.store(found.files)
     txn.commits[name] = changed(
         txn.commits[name],
         description=description or info.description,
@@ -148,7 +131,7 @@ def _by_id(state: State, repo: pfs.Repo, uuid: str) -> pfs.CommitInfo:
             if key(source.commit) not in reached:
                 reached[key(source.commit)] = source
                 frontier.append(source)
-    found = next((info for name, info in reached.items() if name.partition("@")[0] == key(repo)), None)
+    found = next((info for name, info in reached.items() if owner(name) == key(repo)), None)
     if found is None:
         raise NotFoundError(f"commit {shown(repo)}@{uuid} not found")
     return found

@@ -122,9 +122,6 @@ class Files:
     def tree(self, stored: Content | None) -> Tree:
         return EMPTY_TREE if stored is None else self._cached(stored)
 
-    def save(self, tree: Tree) -> Content:
-        return self.store(tree.files)
-
     def apply(self, tree: Tree, edits: Sequence[Edit]) -> Tree:
         files = dict(tree.files)
         for path, datum, content in edits:

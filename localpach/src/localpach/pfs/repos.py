@@ -7,11 +7,9 @@ from localpach.errors import AlreadyExistsError, NotFoundError, PachError
 from localpach.messages import DEFAULT_PROJECT, USER, changed, key, pfs, shown
 from localpach.names import validate_name
 from localpach.pfs.files import Files, Tree
-from localpach.state import State, Txn
+from localpach.state import State, Txn, owned
 
 FILESETS_REPO = "__filesets__"
-FILESET_SECONDS = 30 * 60
-ID_LENGTH = 32  # hex digits
 
 
 def create_project(txn: Txn, request: pfs.CreateProjectRequest) -> None:
@@ -42,10 +40,8 @@ def list_all(state: State, kind: str, projects: Iterable[str]) -> list[pfs.RepoI
     return [each for each in found if not chosen or each.repo.project.name in chosen][::-1]
 
 
-def create(txn: Txn, ref: pfs.Repo | None, description: str, *, update: bool = False) -> None:
+def create(txn: Txn, ref: pfs.Repo, description: str, *, update: bool = False) -> None:
     """Create a repo, or with ``update`` change the description of an existing one."""
-    if ref is None:
-        raise PachError("repo cannot be nil")
     if ref.name == FILESETS_REPO:
         raise PachError(f"{FILESETS_REPO} is a reserved name")
     project = ref.project.name or DEFAULT_PROJECT
@@ -54,11 +50,6 @@ def create(txn: Txn, ref: pfs.Repo | None, description: str, *, update: bool = F
     if project not in txn.projects:
         raise NotFoundError(f'cannot find project "{project}": project "{project}" not found')
     existing = txn.repos.get(key(ref))
-    user = changed(ref, type=USER)
-    if existing is None and ref.type != USER and key(user) not in txn.repos:
-        raise NotFoundError(
-            f"cannot create a system repo without a corresponding 'user' repo: repo {shown(user)} not found"
-        )
     if existing is not None and not update:
         raise AlreadyExistsError(f"repo {shown(ref)} already exists")
     txn.repos[key(ref)] = changed(existing or pfs.RepoInfo(repo=ref, created=txn.now), description=description)
@@ -66,26 +57,17 @@ def create(txn: Txn, ref: pfs.Repo | None, description: str, *, update: bool = F
 
 def belongs_to_pipeline(state: State, ref: pfs.Repo) -> bool:
     """Return whether a pipeline of this name exists, so that the repo is managed by it."""
-    pipeline = key(ref).rpartition(".")[0]
-    return any(name.partition("@")[0] == pipeline for name in state.pipelines)
+    return bool(owned(state.pipelines, key(ref).rpartition(".")[0]))
 
 
-def save_fileset(txn: Txn, files: Files, tree: Tree, seconds: int) -> str:
-    """Store a file set for some seconds, and delete those that have expired; return its id."""
-    for name, expires in list(txn.filesets.items()):
-        if expires <= txn.now.seconds:
-            del txn.filesets[name], txn.trees[name]
+def save_fileset(txn: Txn, files: Files, tree: Tree) -> str:
+    """Store a file set until the server ends; return its id."""
     made = uuid.uuid4().hex
-    txn.filesets[made] = txn.now.seconds + (seconds or FILESET_SECONDS)
-    txn.trees[made] = files.save(tree)
+    txn.trees[made] = files.store(tree.files)
     return made
 
 
 def load_fileset(state: State, files: Files, name: str) -> Tree:
-    """Return the files of a file set. Raises NotFoundError if it does not exist or has expired."""
-    length = len(name.replace("-", ""))
-    if length != ID_LENGTH:
-        raise PachError(f"parsing fileset.ID: too {'short' if length < ID_LENGTH else 'long'} to be ID len={length}")
-    if name not in state.filesets:
+    if name not in state.trees:
         raise NotFoundError(f"fileset {name} not found")
     return files.tree(state.trees[name])

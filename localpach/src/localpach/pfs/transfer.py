@@ -6,7 +6,6 @@ import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
-from typing import NoReturn
 
 from localpach.contents import PIECE, Contents
 from localpach.errors import PachError, UnimplementedError
@@ -39,7 +38,9 @@ def read_url(url: str, active: Callable[[], bool]) -> Iterator[bytes]:
     if not url.startswith(("http://", "https://")):
         raise UnimplementedError(f"localpach supports http and https URLs only, not {url}")
     try:
-        answer = urllib.request.build_opener(_NoFtp).open(url, timeout=SILENT_SECONDS)
+        opener = urllib.request.build_opener()
+        opener.handle_open.pop("ftp", None)  # type: ignore[attr-defined]  # it would follow a redirect to ftp
+        answer = opener.open(url, timeout=SILENT_SECONDS)
     except urllib.error.HTTPError as error:
         raise PachError(f'error retrieving content from "{url}": {error.code} {error.reason}') from None
     except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: not a URL
@@ -55,13 +56,6 @@ def read_url(url: str, active: Callable[[], bool]) -> Iterator[bytes]:
             raise PachError("unexpected EOF") from None
         if answer.length:
             raise PachError("unexpected EOF")
-
-
-class _NoFtp(urllib.request.FTPHandler):
-    """Refuses what urllib itself would read after a redirect."""
-
-    def ftp_open(self, req: urllib.request.Request) -> NoReturn:
-        raise PachError(f'Get "{req.full_url}": unsupported protocol scheme "ftp"')
 
 
 def tar_stream(entries: Iterable[Entry], read: Callable[[Content], Iterable[bytes]]) -> Iterator[bytes]:

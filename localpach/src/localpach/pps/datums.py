@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from localpach.messages import META, SPEC, key, pfs, pps, repo_of
 from localpach.pfs import commits
 from localpach.pfs.files import Files, Tree
-from localpach.pfs.paths import compile_glob, split_key
+from localpach.pfs.paths import compile_glob
 from localpach.pps.specs import branch_of
 from localpach.state import State
 
@@ -51,27 +51,16 @@ class Datum:
         return state.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The newest earlier job whose results can be reused: the files of its output, and the hashes of its datums."""
-
-    output: Tree
-    hashes: dict[str, str]
-
-    def paths(self, datum: str) -> list[str]:
-        """Return the output files of a datum."""
-        found = map(split_key, self.output.keys)
-        return [path for path, owner in found if owner == datum]
-
-
 def of_input(root: pps.Input | None, opener: Opener) -> list[Datum]:
     """List the datums of an input at a commit set, sorted by id."""
     found = () if root is None else _combinations(root, opener)
     return sorted((Datum(tuple(each)) for each in found), key=lambda datum: datum.id)
 
 
-def find_base(state: State, files: Files, pipeline: pps.Pipeline, output: pfs.CommitInfo) -> Base | None:
-    """Find the base of the job that fills a commit."""
+def find_base(
+    state: State, files: Files, pipeline: pps.Pipeline, output: pfs.CommitInfo
+) -> tuple[Tree, dict[str, str]] | None:
+    """Return the output and the hashes of the datums of the newest earlier job whose results can be reused."""
     earlier = commits.parent(state, output)
     while earlier is not None:
         sources = commits.sources(state, earlier)
@@ -81,7 +70,7 @@ def find_base(state: State, files: Files, pipeline: pps.Pipeline, output: pfs.Co
         hashes = state.datums.get(f"{key(pipeline)}@{uuid}")
         meta = state.commits.get(f"{key(repo_of(pipeline, META))}@{uuid}")
         if hashes and not earlier.error and meta is not None and not meta.error:
-            return Base(commits.tree(state, files, earlier), files.load(hashes))
+            return commits.tree(state, files, earlier), files.load(hashes)
         earlier = commits.parent(state, earlier)
     return None
 

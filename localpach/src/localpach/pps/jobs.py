@@ -1,23 +1,17 @@
 """Jobs: their state transitions."""
 
-from localpach.errors import NotFoundError, PachError
+from localpach.errors import NotFoundError
 from localpach.messages import FINAL, META, USER, changed, key, pfs, pps, repo_of, shown
 from localpach.pfs import commits
 from localpach.pfs.files import Files
-from localpach.state import State, Txn
+from localpach.state import State, Txn, owned
 
 
-def get(state: State, ref: pps.Job) -> pps.JobInfo:
+def get(state: State, ref: pps.Job, prefix: str = "") -> pps.JobInfo:
     found = state.jobs.get(key(ref))
     if found is None:
-        raise NotFoundError(f"jobs {shown(ref)} not found")
+        raise NotFoundError(f"{prefix}jobs {shown(ref)} not found")
     return found
-
-
-def list_all(state: State, pipeline: pps.Pipeline | None) -> list[pps.JobInfo]:
-    """List the jobs of a pipeline, or of all pipelines, newest first."""
-    found = reversed(state.jobs.items())
-    return [job for name, job in found if pipeline is None or name.partition("@")[0] == key(pipeline)]
 
 
 def create(txn: Txn, pipeline: pps.PipelineInfo, output: pfs.Commit) -> None:
@@ -38,15 +32,13 @@ def set_state(txn: Txn, job: pps.JobInfo, state: int, reason: str = "") -> None:
     txn.jobs[key(job.job)] = made
 
 
-def stop(txn: Txn, files: Files, ref: pps.Job | None, reason: str) -> None:
+def stop(txn: Txn, files: Files, ref: pps.Job, reason: str) -> None:
     """Kill a job. A finished job is unchanged."""
-    if ref is None:
-        raise PachError("Job must be specified")
     end(txn, files, get(txn, ref).job, pps.JOB_KILLED, reason)
 
 
 def stop_all(txn: Txn, files: Files, pipeline: pps.Pipeline, reason: str) -> None:
-    for job in list_all(txn, pipeline):
+    for job in owned(txn.jobs, key(pipeline)):
         end(txn, files, job.job, pps.JOB_KILLED, f"{reason} for user unknown_username")
 
 

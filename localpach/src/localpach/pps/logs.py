@@ -7,13 +7,12 @@ stopped, updated or deleted pipeline has no log.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from localpach.messages import changed, pps, timestamp
-from localpach.model import Caller
+from localpach.messages import changed, now, pps
 
 MOST_CHARACTERS = 32 * 1024 * 1024
 """The oldest lines of a log that is longer are dropped."""
@@ -43,7 +42,7 @@ class Log:
             self._closed = True
             self._changed.notify_all()
 
-    def read(self, job: str, caller: Caller | None = None) -> Iterator[pps.LogMessage]:
+    def read(self, job: str, caller: Any = None) -> Iterator[pps.LogMessage]:
         """Yield the lines so far, of one job or of all; for a caller also later ones, until it or the log ends."""
         if caller is not None:
             caller.add_callback(self._wake)
@@ -76,7 +75,7 @@ class LogWriter:
 
     def write(self, text: str, *, user: bool = False) -> None:
         """Write a line of the worker, or of the user's command."""
-        self.log.write(changed(self.start, message=text, ts=timestamp(time.time_ns()), user=user))
+        self.log.write(changed(self.start, message=text, ts=now(), user=user))
 
     def user(self, text: str) -> None:
         self.write(text, user=True)

@@ -1,47 +1,38 @@
 """Pipelines: create, update, start, stop and delete, each in one transaction."""
 
 import uuid
-from collections.abc import Iterator
 
 from localpach.errors import AlreadyExistsError, NotFoundError, PachError
-from localpach.messages import DEFAULT_PROJECT, META, SPEC, USER, changed, copy_fields, key, pfs, pps, repo_of, shown
+from localpach.messages import DEFAULT_PROJECT, META, SPEC, USER, changed, filled, key, pfs, pps, repo_of, shown
 from localpach.pfs import branches, commits, repos
 from localpach.pfs.files import Files
 from localpach.pps import jobs, specs
-from localpach.state import State, Txn
+from localpach.state import State, Txn, owned, owner
 
 
 def latest(state: State, ref: pps.Pipeline) -> pps.PipelineInfo | None:
     """Return the current version of a pipeline, or None if it does not exist."""
-    return next((info for name, info in reversed(state.pipelines.items()) if name.partition("@")[0] == key(ref)), None)
+    return next(iter(owned(state.pipelines, key(ref))), None)
 
 
-def inspect(state: State, ref: pps.Pipeline) -> pps.PipelineInfo:
-    """Return the current version of a pipeline. Raises NotFoundError."""
-    try:
-        commits.head(state, pfs.Branch(repo=repo_of(ref, SPEC), name="master"))
-    except PachError as error:
-        raise error.within(
-            f'pipeline was not inspected: couldn\'t find up to date spec for pipeline "{shown(ref)}"'
-        ) from None
+def inspect(state: State, ref: pps.Pipeline, prefix: str = "") -> pps.PipelineInfo:
+    """Return the current version of a pipeline. Raises NotFoundError, whose text begins with ``prefix``."""
     current = latest(state, ref)
     if current is None:
-        raise NotFoundError(f'pipeline "{shown(ref)}" not found')
+        raise NotFoundError(
+            f"{prefix}pipeline was not inspected: couldn't find up to date spec for pipeline "
+            f'"{shown(ref)}": branch "master" not found in repo {key(repo_of(ref, SPEC))}'
+        )
     return current
 
 
-def list_all(state: State, only: pps.Pipeline | None, history: int) -> Iterator[pps.PipelineInfo]:
-    """Yield pipelines, newest first, with ``history`` older versions of each (-1: all)."""
-    oldest: dict[str, int] = {}
-    for name, info in reversed(state.pipelines.items()):
-        pipeline = name.partition("@")[0]
-        if only is not None and pipeline != key(only):
-            continue
-        first = oldest.setdefault(pipeline, 1 if history < 0 else max(1, info.version - history))
-        if info.version >= first:
-            yield info
-    if only is not None and not oldest:
-        raise NotFoundError(f'pipeline "{shown(only)}" not found')
+def list_all(state: State, only: pps.Pipeline | None, history: int, prefix: str = "") -> list[pps.PipelineInfo]:
+    """List pipelines, newest first, with ``history`` older versions of each (-1: all)."""
+    found = owned(state.pipelines, None if only is None else key(only))
+    if only is not None and not found:
+        raise NotFoundError(f'{prefix}pipeline "{shown(only)}" not found')
+    newest = {key(each.pipeline): each.version for each in reversed(found)}
+    return [each for each in found if history < 0 or each.version >= newest[key(each.pipeline)] - history]
 
 
 def create(txn: Txn, files: Files, request: pps.CreatePipelineRequest) -> None:
@@ -68,10 +59,7 @@ def create(txn: Txn, files: Files, request: pps.CreatePipelineRequest) -> None:
     if old is not None:
         jobs.stop_all(txn, files, ref, "all jobs killed because pipeline was updated")
     sources = [] if info.stopped else _sources(info)
-    try:
-        branches.connect(txn, _output(info, USER), sources)
-    except PachError as error:
-        raise error.within("could not create/update output branch") from None
+    branches.connect(txn, _output(info, USER), sources)
     if key(repo_of(ref, META)) not in txn.repos:
         repos.create(txn, repo_of(ref, META), f"Meta repo for pipeline {ref.name}")
     branches.connect(txn, _output(info, META), sources)
@@ -87,9 +75,8 @@ def start(txn: Txn, ref: pps.Pipeline) -> None:
 
 def stop(txn: Txn, files: Files, ref: pps.Pipeline) -> None:
     """Stop a pipeline and kill its jobs. A missing pipeline is not an error."""
-    try:
-        pipeline = inspect(txn, ref)
-    except NotFoundError:
+    pipeline = latest(txn, ref)
+    if pipeline is None:
         return
     for kind in (USER, META):
         branches.connect(txn, _output(pipeline, kind), ())
@@ -107,11 +94,11 @@ def delete(txn: Txn, files: Files, ref: pps.Pipeline, *, keep_repo: bool, force:
     pipeline = latest(txn, ref)
     if pipeline is None:
         return
-    for job in jobs.list_all(txn, ref):
+    for job in owned(txn.jobs, key(ref)):
         jobs.end(txn, files, job.job, pps.JOB_KILLED, "job deleted")
         del txn.jobs[key(job.job)]
         txn.datums.pop(key(job.job), None)
-    txn.pipelines = {name: each for name, each in txn.pipelines.items() if name.partition("@")[0] != key(ref)}
+    txn.pipelines = {name: each for name, each in txn.pipelines.items() if owner(name) != key(ref)}
     if keep_repo:
         branches.connect(txn, _output(pipeline, USER), ())
     targets = [key(repo_of(ref, kind)) for kind in ((SPEC, META) if keep_repo else (USER, SPEC, META))]
@@ -136,7 +123,7 @@ def _new_info(request: pps.CreatePipelineRequest, old: pps.PipelineInfo | None) 
         request.salt = uuid.uuid4().hex
     info = pps.PipelineInfo(pipeline=request.pipeline, version=1)
     info.type = pps.PipelineInfo.PIPELINE_TYPE_TRANSFORM
-    copy_fields(request, info.details)
+    filled(info.details, request)
     specs.complete(info)
     if old is not None:
         info.version = old.version + 1
@@ -152,8 +139,6 @@ def _create_repos(txn: Txn, ref: pps.Pipeline) -> None:
         raise PachError(
             f'pipeline "{ref.name}" cannot be created because a repo with the same name already exists'
         ) from None
-    except PachError as error:
-        raise error.within(f"error creating output repo for {ref.name}") from None
     repos.create(txn, repo_of(ref, SPEC), f"Spec repo for pipeline {shown(ref)}.", update=True)
 
 

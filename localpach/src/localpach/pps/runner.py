@@ -30,10 +30,6 @@ class FailedAttemptError(Exception):
     """An error because an attempt to process a datum failed."""
 
 
-class TransferError(FailedAttemptError):
-    """An error because input files could not be written or output files could not be stored."""
-
-
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What the workers of a server share. A job stays in JOB_RUNNING for at least ``settle`` seconds."""
@@ -72,8 +68,6 @@ class DatumRunner:
                 return self._attempt(datum, log, work)
             except FailedAttemptError as error:
                 log.write(f"try {attempt} of {tries} failed: {error}")
-                if isinstance(error, TransferError):
-                    log.user(str(error))  # the command cannot say it, and clients look for causes in its lines
             finally:
                 remove_tree(work)
         return None
@@ -82,7 +76,7 @@ class DatumRunner:
         pfs = work / "pfs"
         (pfs / OUTPUT).mkdir(parents=True)
         for each in datum.inputs:
-            self._download(each, pfs)
+            self._download(each, pfs, log)
         started = time.monotonic()
         log.write("beginning to run user code")
         try:
@@ -95,11 +89,12 @@ class DatumRunner:
             found = read_output(self.shared.files.contents, pfs, self._check)
             output = [Edit(path, datum.id, content) for path, content in found]
         except PachError as error:
-            raise TransferError(str(error)) from None
+            log.user(str(error))  # the command cannot say it, and clients look for causes in its lines
+            raise FailedAttemptError(str(error)) from None
         log.write(f"uploaded {len(output)} files")
         return output
 
-    def _download(self, each: DatumInput, pfs: Path) -> None:
+    def _download(self, each: DatumInput, pfs: Path, log: LogWriter) -> None:
         read = self.shared.files.contents.read
         found = [(entry.path, entry.content) for entry in each.tree.walk(each.path.rstrip("/") or "/")]
         files = ((path, () if each.source.empty_files else read(content)) for path, content in found if content)
@@ -108,8 +103,9 @@ class DatumRunner:
         except OSError as error:
             if error.errno != errno.ENAMETOOLONG:
                 raise
-            path = Path(error.filename).relative_to(pfs.parent)
-            raise TransferError(f"{error.strerror}, rename it in its repo: /{path}") from None
+            why = f"{error.strerror}, rename it in its repo: /{Path(error.filename).relative_to(pfs.parent)}"
+            log.user(why)
+            raise FailedAttemptError(why) from None
 
     def _execute(self, datum: Datum, work: Path, log: LogWriter) -> None:
         scratch = work / "root"
@@ -120,7 +116,7 @@ class DatumRunner:
             folder.mkdir(parents=True, exist_ok=True)
         command = Command(
             words=list(self.details.transform.cmd),
-            variables=self._variables(datum) | dict(patch.variables),
+            variables=self._variables(datum) | patch.variables,
             mounts={"/pfs": work / "pfs", **claims},
             scratch=scratch,
             tmp=self.tmp,

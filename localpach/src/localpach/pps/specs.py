@@ -1,18 +1,18 @@
 """Specs of pipelines: validation and defaults, in the order and the words of the real server; inputs; pod patches."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from localpach.errors import PachError, UnimplementedError
-from localpach.messages import DEFAULT_PROJECT, USER, pfs, pps
+from localpach.messages import USER, pfs, pps
 from localpach.names import validate_name
 from localpach.pfs.paths import clean, compile_glob
 
 MAX_NAME = 51
 MAX_KUBERNETES_NAME = 63
-MOST_WORKERS = (1 << 31) - 1
+MOST_WORKERS = 32
 UNTIL_SUCCESS = "until_success"
 RESERVED_NAMES = ("out", ".env", ".", "..")
 _OF_THE_PROCESS = ("volumes", "containers", "initContainers")
@@ -27,8 +27,6 @@ def kubernetes_name(pipeline: pps.Pipeline, version: int) -> str:
 def validate_request(request: pps.CreatePipelineRequest) -> None:
     """Raise PachError for an invalid request, before defaults are set."""
     name = request.pipeline.name
-    if not name:
-        raise PachError("invalid pipeline spec: request.Pipeline.Name cannot be empty")
     try:
         validate_name(name)
     except PachError as error:
@@ -60,8 +58,8 @@ def complete(info: pps.PipelineInfo) -> None:
         source.glob = clean(source.glob) if source.glob else ""
     if not info.pipeline.name[0].isalnum():
         raise PachError("pipeline names must start with an alphanumeric character")
-    _validate_input(info.pipeline.project.name or DEFAULT_PROJECT, root)
-    _check_mounts(parse_pod_patch(details.pod_patch))
+    _validate_input(info.pipeline.project.name, root)
+    parse_pod_patch(details.pod_patch)
 
 
 def expected_workers(details: pps.PipelineInfo.Details) -> int:
@@ -96,41 +94,30 @@ def _sorted_by(node: pps.Input) -> str:
 
 def _validate_input(project: str, root: pps.Input | None) -> None:
     names: set[str] = set()
+    for node in nodes(root):
+        if node.HasField("pfs") == bool(node.cross):
+            raise PachError("multiple input types set" if node.cross else "no input set")
     for source in repos_in(root):
-        if not source.name:
-            raise PachError("input must specify a name")
+        for field in ("name", "repo", "glob"):
+            if not getattr(source, field):
+                raise PachError(f"input must specify a {field}")
         if source.name in RESERVED_NAMES or "/" in source.name or "\0" in source.name:  # the name of a folder in /pfs
             raise PachError(f"input cannot be named {source.name}")
         if source.name in names:
             raise PachError(f'name "{source.name}" was used more than once')
         names.add(source.name)
-    for node in nodes(root):
-        if node.HasField("pfs"):
-            _validate_source(project, node.pfs)
-        if node.HasField("pfs") and node.cross:
-            raise PachError("multiple input types set")
-        if not node.HasField("pfs") and not node.cross:
-            raise PachError("no input set")
+        source.project = source.project or project
+        compile_glob(source.glob)
 
 
-def _validate_source(project: str, source: pps.PFSInput) -> None:
-    source.project = source.project or project
-    if not source.repo:
-        raise PachError("input must specify a repo")
-    if not source.glob:
-        raise PachError("input must specify a glob")
-    compile_glob(source.glob)
-
-
-@dataclass(frozen=True, slots=True)
-class PodPatch:
+class PodPatch(NamedTuple):
     """What a patch adds to the container of the command.
 
     ``mounts`` has folders of claims, `CLAIM/FOLDER`, by the path at which the command sees them.
     """
 
-    mounts: Mapping[str, PurePosixPath]
-    variables: Mapping[str, str]
+    mounts: dict[str, PurePosixPath]
+    variables: dict[str, str]
 
 
 def parse_pod_patch(text: str) -> PodPatch:
@@ -139,42 +126,41 @@ def parse_pod_patch(text: str) -> PodPatch:
         operations = json.loads(text or "[]")
     except ValueError:
         raise PachError("malformed PodPatch") from None
-    if not isinstance(operations, list):
-        raise UnimplementedError("localpach does not support a pod_patch that is not a list of operations")
     claims: dict[str, str] = {}
-    mounts: dict[str, PurePosixPath] = {}
-    variables: dict[str, str] = {}
-    for operation in operations:
-        value = operation.get("value") if isinstance(operation, dict) else None
-        match operation, value:
-            case (
-                {"op": "add", "path": "/volumes/-"},
-                {"name": str(name), "persistentVolumeClaim": {"claimName": str(claim), **more}, **others},
-            ) if not (more or others):
+    patch = PodPatch({}, {})
+    for operation in operations if isinstance(operations, list) else [operations]:
+        match operation:
+            case {
+                "op": "add",
+                "path": "/volumes/-",
+                "value": {"name": str(name), "persistentVolumeClaim": {"claimName": str(claim), **more}, **others},
+            } if not (more or others):
                 claims[name] = claim
-            case (
-                {"op": "add", "path": "/containers/0/volumeMounts/-"},
-                {"name": str(name), "mountPath": str(path), "subPath": str(folder), **others},
-            ) if name in claims and not others:
-                mounts[path] = PurePosixPath(claims[name], folder)
-            case (
-                {"op": "add", "path": "/containers/0/env/-"},
-                {"name": str(name), "value": str(content), **others},
-            ) if not others:
-                variables[name] = content
-            case {"path": str(path)}, _ if path.lstrip("/").partition("/")[0] not in _OF_THE_PROCESS:
+            case {
+                "op": "add",
+                "path": "/containers/0/volumeMounts/-",
+                "value": {"name": str(name), "mountPath": str(path), "subPath": str(folder), **others},
+            } if name in claims and not others:
+                patch.mounts[path] = _mounted(path, PurePosixPath(claims[name], folder))
+            case {
+                "op": "add",
+                "path": "/containers/0/env/-",
+                "value": {"name": str(name), "value": str(content), **others},
+            } if not others:
+                patch.variables[name] = content
+            case {"path": str(path)} if path.lstrip("/").partition("/")[0] not in _OF_THE_PROCESS:
                 pass
             case _:
                 raise UnimplementedError(f"localpach does not support this operation of a pod_patch: {operation}")
-    return PodPatch(mounts, variables)
+    return patch
 
 
-def _check_mounts(patch: PodPatch) -> None:
-    for path, folder in patch.mounts.items():
-        parts = PurePosixPath(path).parts
-        is_new = parts[:1] == ("/",) and len(parts) > 1 and parts[1] != "pfs" and not Path("/", parts[1]).exists()
-        if not is_new or folder.is_absolute() or ".." in (*parts, *folder.parts):
-            raise UnimplementedError(
-                f"localpach cannot mount {folder} at {path}: only a folder of a claim, at a path below a folder that "
-                "this machine does not have"
-            )
+def _mounted(path: str, folder: PurePosixPath) -> PurePosixPath:
+    parts = PurePosixPath(path).parts
+    is_new = parts[:1] == ("/",) and len(parts) > 1 and parts[1] != "pfs" and not Path("/", parts[1]).exists()
+    if not is_new or folder.is_absolute() or ".." in (*parts, *folder.parts):
+        raise UnimplementedError(
+            f"localpach cannot mount {folder} at {path}: only a folder of a claim, at a path below a folder that "
+            "this machine does not have"
+        )
+    return folder

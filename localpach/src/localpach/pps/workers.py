@@ -2,9 +2,8 @@
 
 import contextlib
 import logging
-import random
-import string
 import threading
+import uuid
 
 from localpach.errors import FULL, is_full, log_error
 from localpach.messages import FINAL, key, pps, shown
@@ -13,7 +12,7 @@ from localpach.pps.job_run import JobRun
 from localpach.pps.logs import Log, LogWriter
 from localpach.pps.runner import Shared
 from localpach.run.tree import remove_tree
-from localpach.state import State
+from localpach.state import State, owned, owner
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +28,8 @@ class Worker(threading.Thread):
     def __init__(self, shared: Shared, pipeline: pps.PipelineInfo) -> None:
         super().__init__(name=f"pipeline {shown(pipeline.pipeline)} v{pipeline.version}", daemon=True)
         self.pipeline = pipeline
-        self.pod_name = pod_name(pipeline)
+        # In the form that Kubernetes would generate.
+        self.pod_name = f"{specs.kubernetes_name(pipeline.pipeline, pipeline.version)}-{uuid.uuid4().hex[:5]}"
         self.ready = False
         self.log = Log()
         self._shared = shared
@@ -58,7 +58,8 @@ class Worker(threading.Thread):
 
     def _serve(self) -> None:
         details = self.pipeline.details
-        if self._state() in (pps.PIPELINE_STARTING, pps.PIPELINE_PAUSED):
+        found = pipelines.latest(self._model.state, self.pipeline.pipeline)
+        if found is not None and found.state in (pps.PIPELINE_STARTING, pps.PIPELINE_PAUSED):
             self._pause(STARTUP_SECONDS)
         if not details.transform.cmd:
             self._set_state(pps.PIPELINE_FAILURE, "nothing to run: no transform.cmd")
@@ -74,8 +75,9 @@ class Worker(threading.Thread):
                 self._enter(standby=True)
 
     def _run_job(self, job: pps.Job) -> None:
-        writer = LogWriter(self.log, self._first_line(job))
-        run = JobRun(self._shared, self.pipeline, job, self._tmp, writer, lambda: self._stopping)
+        names = {"project_name": job.pipeline.project.name, "pipeline_name": job.pipeline.name, "job_id": job.id}
+        writer = LogWriter(self.log, pps.LogMessage(**names, worker_id=self.pod_name))
+        run = JobRun(self._shared, self.pipeline.details, job, self._tmp, writer, lambda: self._stopping)
         try:
             run.run()
         except Exception as error:  # a bug or a full disk, which must not end the worker
@@ -85,15 +87,12 @@ class Worker(threading.Thread):
             with self._model.change() as txn:
                 jobs.end(txn, self._shared.files, job, pps.JOB_FAILURE, reason)
 
-    def _first_line(self, job: pps.Job) -> pps.LogMessage:
-        names = {"project_name": job.pipeline.project.name, "pipeline_name": job.pipeline.name, "job_id": job.id}
-        return pps.LogMessage(**names, worker_id=self.pod_name)
-
     def _next_job(self, state: State) -> pps.Job | None:
         ref = self.pipeline.pipeline
         if not _is_same(pipelines.latest(state, ref), self.pipeline):
             return None  # deleted or replaced: its jobs belong to another worker, whatever their version
-        found = (each for each in reversed(jobs.list_all(state, ref)) if each.pipeline_version == self.pipeline.version)
+        oldest_first = reversed(owned(state.jobs, key(ref)))
+        found = (each for each in oldest_first if each.pipeline_version == self.pipeline.version)
         return next((each.job for each in found if each.state not in FINAL), None)
 
     def _enter(self, *, standby: bool) -> None:
@@ -110,10 +109,6 @@ class Worker(threading.Thread):
     def _pause(self, seconds: float) -> None:
         self._model.wait(lambda _: self._stopping or None, seconds)
 
-    def _state(self) -> int | None:
-        found = pipelines.latest(self._model.state, self.pipeline.pipeline)
-        return None if found is None else found.state
-
     def _set_state(self, state: int, reason: str = "") -> None:
         with self._model.change() as txn:
             found = pipelines.latest(txn, self.pipeline.pipeline)
@@ -122,21 +117,18 @@ class Worker(threading.Thread):
             pipelines.replace(txn, found, state=state, reason=reason)
 
 
-class Master:
+class Master(threading.Thread):
     """Runs one worker for each pipeline that is not stopped."""
 
     def __init__(self, shared: Shared) -> None:
+        super().__init__(name="pipelines", daemon=True)
         self._shared = shared
+        self._model = shared.model
         self._workers: dict[str, Worker] = {}
         self._ending: list[Worker] = []
         self._stopped = False
-        self._thread = threading.Thread(target=self._watch, name="pipelines", daemon=True)
-
-    def start(self) -> None:
-        """Start the workers of all pipelines, which resume the unfinished jobs of an earlier run."""
-        remove_tree(self._shared.work)
-        self._shared.work.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._thread.start()
+        remove_tree(shared.work)
+        shared.work.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def worker(self, pipeline: pps.PipelineInfo) -> Worker | None:
         """Return the worker of exactly this version, or None if it has no ready worker."""
@@ -146,54 +138,40 @@ class Master:
     def stop(self) -> None:
         """Stop all workers and the processes of their jobs, which resume when the server starts again."""
         self._stopped = True
-        self._shared.model.wake()
-        self._thread.join()
+        self._model.wake()
+        self.join()
         workers = [*self._workers.values(), *self._ending]
         for worker in workers:
             worker.stop()
         for worker in workers:
             worker.join(STOP_SECONDS)
 
-    def _watch(self) -> None:
+    def run(self) -> None:
+        """Start and stop workers until the server stops. They resume the unfinished jobs of an earlier run."""
         while not self._stopped:
-            self._shared.model.wait(lambda state: self._stopped or self._is_outdated(state) or None)
+            desired = self._model.wait(lambda state: {} if self._stopped else self._changed(state)) or {}
+            self._ending = [worker for worker in self._ending if worker.is_alive()]
+            for ref, worker in list(self._workers.items()):
+                if ref not in desired or not _serves(worker, desired[ref]):
+                    worker.stop()
+                    self._ending.append(self._workers.pop(ref))
             with contextlib.suppress(RuntimeError):  # no thread can be started
-                self._refresh(self._shared.model.state)
+                for ref in desired.keys() - self._workers.keys():
+                    worker = Worker(self._shared, desired[ref])
+                    worker.start()
+                    self._workers[ref] = worker
 
-    def _is_outdated(self, state: State) -> bool:
-        desired = _running(state)
-        return desired.keys() != self._workers.keys() or any(
-            not _serves(self._workers[ref], pipeline) for ref, pipeline in desired.items()
-        )
-
-    def _refresh(self, state: State) -> None:
-        desired = {} if self._stopped else _running(state)
-        self._ending = [worker for worker in self._ending if worker.is_alive()]
-        for ref, worker in list(self._workers.items()):
-            if ref not in desired or not _serves(worker, desired[ref]):
-                worker.stop()
-                self._ending.append(self._workers.pop(ref))
-        for ref, pipeline in desired.items():
-            if ref not in self._workers:
-                self._workers[ref] = Worker(self._shared, pipeline)
-                self._workers[ref].start()
-
-
-def pod_name(pipeline: pps.PipelineInfo) -> str:
-    """Return a pod name in the form that Kubernetes would generate for the worker."""
-    suffix = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
-    return f"{specs.kubernetes_name(pipeline.pipeline, pipeline.version)}-{suffix}"
+    def _changed(self, state: State) -> dict[str, pps.PipelineInfo] | None:
+        """Return the current version of each pipeline that is not stopped, None if each has its worker."""
+        newest = {owner(name): each for name, each in state.pipelines.items()}
+        desired = {name: each for name, each in newest.items() if not each.stopped}
+        same = desired.keys() == self._workers.keys()
+        return None if same and all(_serves(self._workers[ref], each) for ref, each in desired.items()) else desired
 
 
 def _is_same(pipeline: pps.PipelineInfo | None, other: pps.PipelineInfo) -> bool:
     """Return whether two are the same version, not one of a pipeline that was deleted and created again."""
     return pipeline is not None and pipeline.spec_commit.id == other.spec_commit.id
-
-
-def _running(state: State) -> dict[str, pps.PipelineInfo]:
-    """Return the current version of each pipeline that is not stopped."""
-    newest = {name.partition("@")[0]: each for name, each in state.pipelines.items()}
-    return {name: each for name, each in newest.items() if not each.stopped}
 
 
 def _serves(worker: Worker, pipeline: pps.PipelineInfo) -> bool:

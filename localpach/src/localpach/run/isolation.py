@@ -152,7 +152,8 @@ def variables_in(environment: Path | None) -> dict[str, str]:
 def kept_in_tmp(environments: Iterable[Path]) -> list[str]:
     """Return the entries of the real `/tmp` that commands may need although they get their own `/tmp`."""
     paths = [*environments, *map(Path, os.environ.get("PATH", "").split(os.pathsep))]
-    return sorted({name for path in paths if (name := _entry_of_tmp(path)) is not None})
+    below = [path.absolute().parts[2:3] for path in paths if path.absolute().is_relative_to(TMP)]
+    return sorted({name for parts in below for name in parts})
 
 
 def parse_images(texts: Iterable[str]) -> dict[str, Path]:
@@ -167,11 +168,3 @@ def parse_images(texts: Iterable[str]) -> dict[str, Path]:
             raise ValueError(f"{path} is not an environment for image {name}: it has no bin/")
         found[name] = path
     return found
-
-
-def _entry_of_tmp(path: Path) -> str | None:
-    try:
-        relative = path.absolute().relative_to(TMP)
-    except ValueError:
-        return None
-    return relative.parts[0] if relative.parts else None
