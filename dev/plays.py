@@ -35,19 +35,9 @@ def write(folder: Path, first: int | None = None) -> int:
             )
     folder.mkdir(parents=True, exist_ok=True)
     for target, text in missing.items():
-        _write_new(target, text)
-    return len(missing)
-
-
-def _write_new(target: Path, text: bytes) -> None:
-    """Write a file that does not exist yet, whole or not at all."""
-    with target.open("xb") as file:
-        try:
+        with target.open("xb") as file:
             file.write(text)
-            file.flush()
-        except BaseException:
-            target.unlink()
-            raise
+    return len(missing)
 
 
 def main() -> int:

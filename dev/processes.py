@@ -106,18 +106,6 @@ class Program:
                 raise StartError(f"{self.name} was not ready in {within:.0f} s", self.log)
             time.sleep(0.1)
 
-    def follow(self, show: Callable[[str], None]) -> int:
-        """Pass each line of its log to `show` until it ends, and return its status."""
-        assert self._process is not None  # noqa: S101 - for mypy: it was started
-        with self.log.open(errors="replace") as log:
-            while self.running:
-                for line in log:
-                    show(line.rstrip())
-                time.sleep(0.05)
-            for line in log:
-                show(line.rstrip())
-        return self._process.returncode
-
     def tail(self, lines: int = 12) -> str:
         """Return the last lines of its log, indented."""
         return tail(self.log, lines)

@@ -46,7 +46,6 @@ def check_machine(folder: Path) -> None:
     debian.need(PROGRAMS)
     _check_cgroups()
     _check_overlay(folder)
-    _check_network()
 
 
 def _check_cgroups() -> None:
@@ -75,12 +74,3 @@ def _check_overlay(folder: Path) -> None:
         if done.returncode:
             raise UnfitMachineError(f"overlayfs cannot be mounted in {folder}: {done.stderr.strip()}")
         subprocess.run(["umount", str(parts["merged"])], check=True)
-
-
-def _check_network() -> None:
-    name = f"probe{os.getpid()}"
-    for kind in ("bridge", "veth"):
-        done = subprocess.run(["ip", "link", "add", name, "type", kind], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise UnfitMachineError(f"no network device of type {kind} can be made: {done.stderr.strip()}")
-        subprocess.run(["ip", "link", "delete", name], check=True)

@@ -1,7 +1,6 @@
 """Waits until a Kubernetes API server serves the kinds that its CustomResourceDefinitions define.
 
-A definition that was just created has no `status.conditions` at all, and `kubectl wait --for=jsonpath` fails at that.
-Established alone is not enough either: clients find a kind in the discovery document, which follows a moment later.
+Clients find a kind in the discovery document, which follows a moment after the condition Established.
 """
 
 import time
@@ -31,7 +30,7 @@ def wait_until_served(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Poll until every definition is Established and every kind can be discovered; StartError after `within` seconds.
+    """Poll until the kind of every definition can be discovered; StartError after `within` seconds.
 
     A request that the API server refuses or drops is retried.
     """
@@ -49,25 +48,17 @@ def wait_until_served(
 
 
 def _missing(server: ApiServer) -> Iterator[str]:
-    """Yield a reason for each definition whose kind cannot be used yet."""
+    """Yield the name of each definition whose kind cannot be used yet."""
     definitions = server.get(_DEFINITIONS)["items"]
     if not definitions:
         yield "no CustomResourceDefinition is installed"
         return
     discovered = set(_resources(server.get("/apis", accept=_DISCOVERY)))
     for definition in definitions:
-        name, spec = definition["metadata"]["name"], definition["spec"]
+        spec = definition["spec"]
         versions = (version["name"] for version in spec["versions"] if version["served"])
-        served = {(spec["group"], version, spec["names"]["plural"]) for version in versions}
-        if not _is_established(definition):
-            yield f"{name} is not Established"
-        elif not served <= discovered:
-            yield f"{name} is not in the discovery document"
-
-
-def _is_established(definition: dict[str, Any]) -> bool:
-    conditions = (definition.get("status") or {}).get("conditions") or []
-    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+        if not {(spec["group"], version, spec["names"]["plural"]) for version in versions} <= discovered:
+            yield f"{definition['metadata']['name']} is not in the discovery document"
 
 
 def _resources(document: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""Compares training steps of the trainer with those of PyTorch's word_language_model and with the machine's limits.
+"""Compares training steps of the trainer with those of PyTorch's word_language_model.
 
 Each figure and its reference are measured interleaved, in one run: on a busy machine only the ratios are valid.
 

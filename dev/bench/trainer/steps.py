@@ -1,4 +1,4 @@
-"""Times training steps of the trainer and of PyTorch's example, interleaved with their matrix products."""
+"""Times training steps of the trainer, interleaved with those of PyTorch's example."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from scriptmodel_trainer.training.optimizers import Optimizer
 
 VOCABULARY = 10_000
 PRECISIONS = ("float32", "bfloat16")
-Work = Callable[[], object]
 Task = Callable[[], float]  # does its work and returns the seconds that it took
 _REST = 0.3  # seconds after which threads that wait for more work (OpenMP's) no longer keep a core busy
 _PYTHON = Path(".venv/bench/bin/python")
@@ -66,7 +65,7 @@ def pytorch(threads: int) -> Iterator[PyTorch | None]:
         yield PyTorch(process)
 
 
-def timed(work: Work, threads: int) -> Task:
+def timed(work: Callable[[], object], threads: int) -> Task:
     """Make a task of a function; with a single thread its CPU time counts, which is also valid on a busy machine."""
     clock = time.process_time if threads == 1 else time.perf_counter
 
@@ -108,33 +107,27 @@ def operations(graph: TrainingGraph) -> int:
 
 
 def bench_steps(name: str, rounds: int, windows: int, threads: int, pytorch: PyTorch | None) -> None:
-    """Print words/s of both in each precision, operations, the ratio of the better ones, and shares of the roofline."""
+    """Print words/s of both in each precision, operations, and the ratio of the better ones."""
     preset = preset_named(name)
-    tasks: dict[tuple[str, str, str], Task] = {}
+    tasks: dict[tuple[str, str], Task] = {}
     counts: dict[str, int] = {}
     for precision in PRECISIONS:
         graph = training_graph(dataclasses.replace(preset, precision=precision), windows)
         counts[precision] = operations(graph)
-        tasks["ours", precision, "step"] = timed(functools.partial(graph.run, 0, 0, [0.001] * windows), threads)
-        tasks["ours", precision, "roof"] = timed(our_products(preset, precision, windows), threads)
+        tasks["ours", precision] = timed(functools.partial(graph.run, 0, 0, [0.001] * windows), threads)
         if pytorch is not None:
-            for kind, part in (("steps", "step"), ("products", "roof")):
-                tasks["PyTorch", precision, part] = their_task(pytorch, kind, preset, precision, windows)
+            tasks["PyTorch", precision] = their_task(pytorch, preset, precision, windows)
     taken = dict(zip(tasks, seconds_of(rounds, list(tasks.values())), strict=True))
     words = windows * preset.batch_size * preset.steps
     best: dict[str, float] = {}
-    for who, precision, part in tasks:
-        if part == "roof":
-            continue
-        speed, most = words / taken[who, precision, "step"], words / taken[who, precision, "roof"]
-        share = f"{speed / most:4.0%} of its products ({most:,.0f})"
+    for (who, precision), seconds in taken.items():
         small = f", {counts[precision]:,} operations a step" if who == "ours" else ""
-        print(f"{name:<7} {who:<8} {precision:<9} {speed:>8,.0f} words/s, {share}{small}")
-        best[who] = max(best.get(who, 0.0), speed)
+        print(f"{name:<7} {who:<8} {precision:<9} {words / seconds:>8,.0f} words/s{small}")
+        best[who] = min(best.get(who, seconds), seconds)
     if pytorch is not None:
         pytorch.ask("drop")
-        same = taken["PyTorch", "float32", "step"] / taken["ours", "float32", "step"]
-        print(f"{name:<7} ours / PyTorch: {same:.2f} in float32, {best['ours'] / best['PyTorch']:.2f} each at its best")
+        same = taken["PyTorch", "float32"] / taken["ours", "float32"]
+        print(f"{name:<7} ours / PyTorch: {same:.2f} in float32, {best['PyTorch'] / best['ours']:.2f} each at its best")
 
 
 def training_graph(preset: Preset, windows: int, vocabulary: int = VOCABULARY) -> TrainingGraph:
@@ -145,57 +138,17 @@ def training_graph(preset: Preset, windows: int, vocabulary: int = VOCABULARY) -
     return TrainingGraph(model, Optimizer(preset, model.variables), rows, 0)
 
 
-def our_products(preset: Preset, precision: str, windows: int) -> Work:
-    """The matrix products of such steps, and nothing else."""
-    tokens, hidden = preset.batch_size * preset.steps, preset.hidden_units
-    shapes = ((tokens, hidden), (VOCABULARY, hidden), (tokens, 4 * hidden), (hidden, 4 * hidden))
-    features, kernel, gates, recurrent = (tf.cast(tf.random.normal(shape), precision) for shape in shapes)
-    state = tf.cast(tf.random.normal((preset.batch_size, hidden)), precision)
-
-    def products_of_a_window(total: tf.Tensor, zero: tf.Tensor) -> tf.Tensor:
-        # Each operand differs from all before: what is always the same, or the same twice, is computed once.
-        read = features + total
-        logits = tf.matmul(read, kernel, transpose_b=True)
-        results = [tf.matmul(logits, kernel), tf.matmul(logits, read, transpose_a=True)]
-        for _ in range(preset.layers):
-            total += results[-1][0, 0] * zero
-            read, delta = features + total, gates + total
-            carried = tf.matmul(state + total, recurrent)
-            for _ in range(preset.steps - 1):  # nobody asks the gradient of a window's first state
-                carried = tf.matmul(tf.matmul(carried, recurrent, transpose_b=True), recurrent)
-            results += [
-                tf.matmul(read, recurrent),
-                tf.matmul(delta, recurrent, transpose_b=True),
-                tf.matmul(read, delta, transpose_a=True),
-                tf.matmul(features - total, delta, transpose_a=True),
-                carried,
-            ]
-        return tf.add_n([result[0, 0] for result in results]) * zero
-
-    @tf.function
-    def products(zero: tf.Tensor) -> tf.Tensor:
-        total = zero
-        for _ in tf.range(windows):
-            total = products_of_a_window(total, zero)
-        return total
-
-    zero = tf.zeros((), precision)
-    return lambda: products(zero).numpy()
-
-
-def their_task(pytorch: PyTorch, kind: str, preset: Preset, precision: str, windows: int) -> Task:
+def their_task(pytorch: PyTorch, preset: Preset, precision: str, windows: int) -> Task:
     """The same in the process that runs PyTorch."""
-    name = f"{kind} {precision}"
     pytorch.ask(
         "make",
-        name=name,
-        kind=kind,
+        name=precision,
         vocabulary=VOCABULARY,
         units=preset.hidden_units,
         layers=preset.layers,
         steps=preset.steps,
         batch=preset.batch_size,
+        dropout=preset.dropout,
         bfloat16=precision == "bfloat16",
-        **({"dropout": preset.dropout} if kind == "steps" else {}),
     )
-    return lambda: float(pytorch.ask("run", name=name, windows=windows)["seconds"])
+    return lambda: float(pytorch.ask("run", name=precision, windows=windows)["seconds"])

@@ -58,34 +58,6 @@ class Steps:
             self.state = train_window(self.model, self.inputs, self.targets, self.state, 0.001, 5.0, self.bfloat16)[1]
 
 
-class Products:
-    """The matrix products of the same steps, and nothing else."""
-
-    def __init__(self, vocabulary: int, units: int, layers: int, steps: int, batch: int, bfloat16: bool) -> None:
-        kind, self.layers, self.steps = torch.bfloat16 if bfloat16 else torch.float32, layers, steps
-        words = steps * batch
-        self.features, self.kernel = torch.randn(words, units, dtype=kind), torch.randn(vocabulary, units, dtype=kind)
-        self.gates, self.recurrent = (
-            torch.randn(words, 4 * units, dtype=kind),
-            torch.randn(units, 4 * units, dtype=kind),
-        )
-        self.state = torch.randn(batch, units, dtype=kind)
-
-    def run(self, windows: int) -> None:
-        """Multiply as often as that many windows do."""
-        for _ in range(windows):
-            logits = self.features @ self.kernel.T
-            logits @ self.kernel
-            logits.T @ self.features
-            for _ in range(self.layers):
-                self.features @ self.recurrent
-                self.gates @ self.recurrent.T
-                self.features.T @ self.gates
-                self.features.T @ self.gates
-                for _ in range(self.steps):
-                    (self.state @ self.recurrent) @ self.recurrent.T
-
-
 def train_window(
     model: WordLanguageModel, inputs: Any, targets: Any, state: Any, rate: float, clip: float, bfloat16: bool
 ) -> tuple[Any, Any]:
@@ -109,7 +81,7 @@ def main() -> None:
     threads = int(sys.argv[1])
     torch.set_num_threads(threads)
     clock = time.process_time if threads == 1 else time.perf_counter
-    tasks: dict[str, Any] = {}
+    tasks: dict[str, Steps] = {}
     for line in sys.stdin:
         order = json.loads(line)
         what, name = order.pop("do"), order.pop("name", "")
@@ -117,7 +89,7 @@ def main() -> None:
         if what == "version":
             answer["version"] = torch.__version__
         elif what == "make":
-            tasks[name] = {"steps": Steps, "products": Products}[order.pop("kind")](**order)
+            tasks[name] = Steps(**order)
         elif what == "drop":
             tasks.clear()
         else:

@@ -11,7 +11,6 @@ import pytest
 from dev.cluster import __main__ as program_of_clusters
 from dev.cluster import leftovers, network, preflight
 from dev.processes import Program
-from dev.programs.gobuild import BuildError
 
 
 @pytest.fixture
@@ -44,21 +43,6 @@ def test_a_route_into_the_pod_network_is_reported(path: Path) -> None:
     assert network.taken_by() == "10.231.7.0/24 dev tun0"
 
 
-def test_after_a_failed_build_the_next_attempt_starts_from_scratch(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def failing(_runtime: object) -> None:
-        raise BuildError("the compiler was killed")
-
-    monkeypatch.setattr(program_of_clusters, "STATE", tmp_path / "state")
-    monkeypatch.setattr(program_of_clusters, "RECORD", tmp_path / "record.json")
-    monkeypatch.setattr(program_of_clusters, "Node", failing)
-    monkeypatch.setattr(preflight, "check", lambda _folder: None)
-    for _try in range(2):
-        with pytest.raises(BuildError):
-            program_of_clusters.up()
-
-
 def mounted(monkeypatch: pytest.MonkeyPatch, folder: Path, *points: str) -> Path:
     """Replace the kernel's table of mounts."""
     table = folder / "mountinfo"
@@ -74,27 +58,6 @@ def test_a_mount_whose_path_has_a_space_is_unmounted(
     program(path, "umount", f'echo "$1" >> {tmp_path}/unmounted; : > {table}')
     leftovers.unmount(Path("/a b/state"))
     assert (tmp_path / "unmounted").read_text() == "/a b/state/pod\n"
-
-
-def test_a_folder_with_a_mount_that_stays_is_not_removed(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mounted(monkeypatch, tmp_path, "/state/pod")
-    program(path, "umount", "exit 0")
-    with pytest.raises(OSError, match="/state/pod is still mounted"):
-        leftovers.unmount(Path("/state"))
-
-
-def test_the_kubeconfig_of_a_path_with_a_space_is_quoted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(program_of_clusters, "STATE", tmp_path / "a b")
-    monkeypatch.setattr(program_of_clusters, "up", lambda: None)
-    monkeypatch.setattr(program_of_clusters, "_programs", lambda: {"etcd": {}})
-    monkeypatch.setattr(program_of_clusters, "find_or_build", lambda: Path("/c d"))
-    monkeypatch.setattr("sys.argv", ["dev.cluster"])
-    assert program_of_clusters.main() == 0
-    assert capsys.readouterr().out == f"export KUBECONFIG='{tmp_path}/a b/kubeconfig' PATH='/c d':$PATH\n"
 
 
 class OneProgram:

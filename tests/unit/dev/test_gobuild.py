@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dev.paths import ROOT
-from dev.programs.gobuild import GO_LOCK, BuildError, GoProgram, build, linked_modules
+from dev.programs.gobuild import GO_LOCK, BuildError, GoProgram, build
 from tests.unit.dev.programs import programs_in
 
 GO_MOD = "module example.dev/hello\n\ngo 1.24.0\n\nrequire (\n\texample.dev/base v1.2.3 // indirect\n)\n"
@@ -48,10 +48,6 @@ def test_a_changed_module_is_built_again(hello: GoProgram) -> None:
     before = build(hello)
     (hello.module / "main.go").write_text("package main\n")
     assert build(hello) != before
-
-
-def test_the_modules_of_a_program_are_those_that_are_linked_and_go_itself(hello: GoProgram) -> None:
-    assert linked_modules(hello) == {"example.dev/base": Path("/base"), "go": Path("/go/src/vendor/golang.org/x/net")}
 
 
 @pytest.mark.parametrize("module", sorted(path.parent.name for path in ROOT.glob("dev/programs/*/go.mod")))

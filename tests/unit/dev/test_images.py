@@ -45,13 +45,6 @@ def test_pips_index_and_certificates_reach_the_build_as_secrets(
     assert "cert = /run/secrets/ca.crt" in text
 
 
-def test_uvs_index_is_used_where_pip_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.delenv("PIP_INDEX_URL", raising=False)
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://index.example/simple")
-    assert sources.pip_settings()["index-url"] == "https://index.example/simple"
-
-
 @pytest.mark.parametrize(("status", "content"), [(0, "new"), (1, "old")])
 def test_an_archive_is_replaced_once_it_is_whole(path: Path, tmp_path: Path, status: int, content: str) -> None:
     archive = tmp_path / "image.tar"
@@ -100,12 +93,6 @@ def test_the_lowest_layer_has_the_files_and_licences_of_its_packages(lowest: Pat
     assert (lowest / "usr/share/doc/libgcc-s1/copyright").read_text() == "GPL"
     assert not found & {"bin/sh", "usr/share/doc/libc6/NEWS", "usr/lib/python3.11/idlelib/help.py"}
     assert (lowest / "tmp").stat().st_mode & 0o7777 == 0o1777
-
-
-def test_scanners_find_the_packages_of_the_lowest_layer(lowest: Path) -> None:
-    records = {path.name: path.read_text() for path in (lowest / "var/lib/dpkg/status.d").iterdir()}
-    assert records.keys() == {"base-files", "libc6", "libgcc-s1", "libpython3.11-stdlib"}
-    assert records["libc6"] == "Package: libc6\nVersion: 1\n"
 
 
 def test_a_debian_base_has_the_newest_packages_of_all_suites(path: Path, tmp_path: Path) -> None:

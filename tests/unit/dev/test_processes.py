@@ -1,6 +1,5 @@
 """Programs are started, waited for and ended with all that they started."""
 
-import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import pytest
 
 from dev import processes
 from dev.paths import ROOT
-from dev.processes import Program, StartError, free_port, has_ended, start_time
+from dev.processes import Program, free_port, has_ended, start_time
 
 
 def eventually(condition: Callable[[], bool], within: float = 10.0) -> bool:
@@ -48,13 +47,6 @@ def test_a_program_that_ignores_sigterm_is_killed_after_the_grace_time(tmp_path:
     assert not program.running
 
 
-def test_a_program_that_ends_at_once_is_reported_with_its_last_lines(tmp_path: Path) -> None:
-    program = shell("echo no such luck; exit 3", tmp_path)
-    program.start()
-    with pytest.raises(StartError, match="no such luck"):
-        program.wait_until(lambda: False)
-
-
 @pytest.fixture
 def three_ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[range]:
     """Let `free_port` choose among three ports, which nobody uses."""
@@ -76,12 +68,6 @@ def is_free(port: int) -> bool:
         return True
 
 
-def test_a_chosen_port_is_not_chosen_again_although_nobody_listens_yet(three_ports: range) -> None:
-    assert {free_port() for _ in three_ports} == set(three_ports)
-    with pytest.raises(StartError, match=f"no port of {three_ports[0]} to {three_ports[-1]} is free"):
-        free_port()
-
-
 def test_a_port_that_another_process_has_chosen_or_listens_on_is_not_chosen(three_ports: range) -> None:
     first, second, third = three_ports
     program = f"from dev import processes as p; p._PORTS = [{first}]; print(p.free_port(), flush=True); input()"
@@ -94,29 +80,3 @@ def test_a_port_that_another_process_has_chosen_or_listens_on_is_not_chosen(thre
         assert other.stdout.readline() == f"{first}\n"
         assert free_port() == third
         other.communicate("\n")
-
-
-def test_a_hangup_that_nohup_has_ignored_stays_ignored() -> None:
-    script = (
-        "import os, signal; from dev.processes import raise_on_signals\n"
-        "signal.signal(signal.SIGHUP, signal.SIG_IGN); raise_on_signals(); os.kill(os.getpid(), signal.SIGHUP)"
-    )
-    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("number", "raised"),
-    [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "SystemExit 143"), (signal.SIGHUP, "SystemExit 129")],
-)
-def test_a_signal_is_an_exception_and_those_after_it_are_ignored(number: signal.Signals, raised: str) -> None:
-    program = (
-        "import os, signal; from dev.processes import raise_on_signals\n"
-        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # nohup ignores it, and a child inherits that
-        "raise_on_signals()\n"
-        f"try: os.kill(os.getpid(), {int(number)})\n"
-        "except BaseException as error:\n"
-        "    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): os.kill(os.getpid(), each)\n"
-        "    print(type(error).__name__, error)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == raised

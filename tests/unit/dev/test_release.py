@@ -25,7 +25,7 @@ from dev.images.__main__ import revision
 from dev.images.archive import settle
 from dev.paths import OPERATOR_ENV, ROOT
 from dev.release import artifacts, images, publishing, statements
-from dev.release.source import HOME, ReleaseError, Source, git, source, versions
+from dev.release.source import HOME, ReleaseError, Source, source, versions
 
 MADE = Source(versions()["operator/pyproject.toml"], "a" * 40, 1_700_000_000)
 IMAGES = {
@@ -212,14 +212,6 @@ def test_sums_of_which_one_byte_differs_are_refused(release: Path, flipped: byte
         statements.verify(release)
 
 
-def test_a_build_without_the_key_is_the_same_release(release: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    other = tmp_path_factory.mktemp("other") / "dist"
-    shutil.copytree(release, other)
-    (release / statements.KEY).write_text("a key")
-    statements.write(release)
-    assert statements.compare(release, other) == 4
-
-
 def test_another_build_that_differs_is_named(release: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other") / "dist"
     shutil.copytree(release, other)
@@ -239,19 +231,6 @@ def test_chart_and_manifests_have_the_images_by_digest(release: Path) -> None:
     for name in ("operator", "trainer"):
         whole = f"scriptmodel-{name}:{MADE.version}"
         assert f" registry.example/team/{whole}@{IMAGES[whole]}" in text
-
-
-@pytest.mark.parametrize(
-    ("pins", "whole"),
-    [
-        (artifacts.Pins("registry.example/team"), "registry.example/team/scriptmodel-trainer:0.1.0"),
-        (artifacts.Pins(digests={"scriptmodel-trainer:0.1.0": "sha256:2"}), "scriptmodel-trainer:0.1.0@sha256:2"),
-        (artifacts.Pins(), "scriptmodel-trainer:0.1.0"),
-    ],
-    ids=["registry", "digest", "neither"],
-)
-def test_manifests_have_the_registry_or_the_digests_alone(pins: artifacts.Pins, whole: str) -> None:
-    assert pins.manifest("value: scriptmodel-trainer:0.1.0 # what\n") == f"value: {whole} # what\n"
 
 
 def test_an_sbom_depends_on_its_image_alone_and_has_the_licences_that_syft_does_not_read() -> None:
@@ -284,14 +263,6 @@ def test_one_file_applies_what_the_kustomization_does(release: Path) -> None:
     assert found == [each for text in texts for each in yaml.safe_load_all(text) if each]
 
 
-def test_the_archive_of_the_chart_is_a_chart(release: Path) -> None:
-    (path,) = (release / "chart").iterdir()
-    with tarfile.open(fileobj=io.BytesIO(path.read_bytes())) as found:
-        assert {"Chart.yaml", "values.yaml", "values.schema.json", "templates"} <= {
-            name.partition("/")[2].partition("/")[0] for name in found.getnames()
-        }
-
-
 def test_a_release_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dev.release.source.git", lambda *_words: "")
     with pytest.raises(ReleaseError, match=r"has version .*, not 9\.9\.9"):
@@ -304,15 +275,6 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     return tmp_path / "bin"
-
-
-def test_git_reads_the_checkout_of_the_account_that_called_sudo(
-    programs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (programs / "git").write_text('#!/bin/sh\necho "$SUDO_UID $TZ"\n')
-    (programs / "git").chmod(0o755)
-    monkeypatch.setenv("SUDO_UID", "1001")
-    assert git("status") == "1001 UTC"
 
 
 def test_an_image_names_its_commit_whatever_tags_and_commits_the_clone_has(
