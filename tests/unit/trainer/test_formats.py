@@ -72,12 +72,13 @@ def test_the_entries_of_the_title_page_of_final_draft_stand_apart() -> None:
 
 def test_a_page_is_escaped_and_names_its_persons() -> None:
     page = FORMATS["html"](SCRIPT + "[ <script>x ]: a\n", PAGE)
-    assert "<b>LADY MACBETH</b>\n<i>(aside)</i> Out, spot! She went (to the cat), and <i>(quickly)</i> so--\n" in page
+    asides = '<p class="aside">(aside)</p>\n<p class="words">Out, spot! She went (to the cat), and</p>\n'
+    assert f'<p class="cue">LADY MACBETH</p>\n{asides}<p class="aside">(quickly)</p>\n' in page
     assert "<li>LADY MACBETH</li>\n<li>Nora</li>\n" in page
-    assert "<h2>INT. HALL - NIGHT</h2>" in page
+    assert '<h2 class="heading">INT. HALL - NIGHT</h2>' in page
     assert '<p class="direction">Enter &lt;all&gt; .</p>' in page
     assert "<script" not in page
-    assert "lies;<br>\nOf his bones are <i>(aside)</i> coral made." in FORMATS["html"](VERSE, PAGE)
+    assert 'lies;</p>\n<p class="words">Of his bones are</p>\n' in FORMATS["html"](VERSE, PAGE)
 
 
 @pytest.mark.parametrize(

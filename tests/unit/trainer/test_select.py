@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,12 @@ def test_the_best_run_is_copied_with_a_table_and_a_report(model: Path, runs: Pat
     assert {path.name for path in out.iterdir()} == kept | {"trials.jsonl"}
     assert all((out / name).read_bytes() == (model / name).read_bytes() for name in kept - {"report.html"})
     text = (out / "report.html").read_text("utf-8")
-    assert "5 trials, 8 runs: 6 complete, 2 failed. The best is trial 2 with dropout=0.1." in text
-    assert text.count("<svg viewBox") == 3  # of the training
+    states = re.findall(r"<td>(best|complete|failed)</td>", text)
+    assert [(state, states.count(state)) for state in dict.fromkeys(states)] == [
+        ("best", 1),
+        ("complete", 5),
+        ("failed", 2),
+    ]
     page = Page()
     page.feed(text)
     assert not page.open

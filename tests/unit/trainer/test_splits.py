@@ -108,7 +108,7 @@ def test_the_split_is_an_option_that_is_recorded_and_part_of_the_identity(tmp_pa
     assert done.returncode == 0, done.stderr
     model = load_model(tmp_path.with_name("model"))
     assert model.origin.corpus.split == "files"
-    assert "--split files" in render_report(model)
+    assert '<th scope="row">split</th><td>files</td>' in render_report(model)
     judged = run_trainer(
         ["judge", tmp_path.with_name("model"), "--data", tmp_path, "--split", "files", "--words", "40"]
     )

@@ -120,12 +120,15 @@ def test_the_page_of_a_model_has_its_training_and_leads_to_its_report(server: Se
     assert server.get("/a/b/2/report")[:2] == (404, "no report is stored with this model\n")
 
 
-def test_a_stored_script_is_set_with_a_colour_for_each_speaker_and_runs_nothing(server: Server) -> None:
+def test_a_stored_script_is_set_as_one_and_runs_nothing(server: Server) -> None:
     (server.folder / "script-1.txt").touch()  # is being written
     shown = page(server, "/a/b/1/script")
-    cues = [each["class"] for each in shown.all("p") if (each.get("class") or "").startswith("cue")]
-    assert [each["aria-label"] for each in shown.all("article")] == ["new_script.txt"]
-    assert cues == ["cue s0", "cue s1"]
+    assert [each["aria-label"] for each in shown.all("section")] == ["new_script.txt"]
+    assert [each["class"] for each in shown.all("p") if each.get("class") in ("cue", "aside")] == [
+        "cue",
+        "aside",
+        "cue",
+    ]
     assert shown.text.count(HOSTILE) == 2
     assert len(shown.all("script")) == 2
 

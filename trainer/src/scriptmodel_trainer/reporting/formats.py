@@ -4,7 +4,7 @@ Names, directions and verse lines stay as the text has them, so the layouts `fou
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
@@ -15,8 +15,8 @@ from scriptmodel_trainer.corpus.layouts.marks import is_extension, is_heading
 from scriptmodel_trainer.reporting.suffixes import TEXT
 from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.storage.controls import without_controls
-from scriptmodel_trainer.web.scripts import Part, speech
 
+_ASIDE = re.compile(r"\[([^\[\]]*)\]")
 _WITHIN = re.compile(r"\[([^\[\]]*)\](?=[,.;:!?])")
 _BEGINS = re.compile(r"^\(([^()\n]*)\)(?![,.;:!?])", re.MULTILINE)  # a line, as a writer's own parentheticals do
 _EXTENDED = re.compile(r"^[^\w\n]*(\w[^()\n]*)\(([^()\n]*)\)(?: *\([^()\n]*\))*[\s:.*]*(.*)", re.MULTILINE)  # a cue
@@ -24,6 +24,23 @@ _CUE = re.compile(r"[A-Z][^a-z]*")
 _SENTENCE = re.compile(r"[A-Z][^a-z]*+[a-z].*(?<=[.?!])")
 _BRACKETS = str.maketrans("[]", "()")
 _NO_TEXT = re.compile(r"(?<=/)(?=\*)|(?<=\*)(?=/)|(?<=\[)(?=\[)|(?<=\])(?=\])")  # within a mark that hides text
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A heading, a direction or a speech. The lines of a speech have pieces; every second one is a direction."""
+
+    kind: str
+    text: str
+    name: str = ""
+    lines: Sequence[Sequence[str]] = ()
+    cue: str = ""
+    """The name, with V.O. and the like beside it."""
+
+    def spoken(self) -> Iterator[tuple[str, bool]]:
+        """Yield the pieces of a speech, and whether each is a direction; an ellipsis if there are none."""
+        pieces = [(piece.strip(), bool(number % 2)) for line in self.lines for number, piece in enumerate(line)]
+        yield from [(piece, directs) for piece, directs in pieces if piece] or [("...", False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +66,8 @@ def parts_of(text: str) -> Iterator[Part]:
             text, name = _WITHIN.sub(r"(\1)", event.text.strip()), event.speaker.strip()  # no line begins with a comma
             own = next((each for each in extended if each[0].strip() == name and each[2] in event.text), ())
             cue = f"{name} ({extended.pop(extended.index(own))[1]})" if own else name
-            yield speech(_BEGINS.sub(r"[\1]", text), name, cue)
+            lines = [_ASIDE.split(line.strip()) for line in _BEGINS.sub(r"[\1]", text).split("\n")]
+            yield Part("speech", text, name, lines, cue)
             continue
         text = " ".join(event.text.split())
         heading = event.kind is EventKind.HEADING or is_slug(text) or is_heading(text)

@@ -49,6 +49,7 @@ def page_of(model: TrainedModel, cover: Cover) -> bytes:
     packed = gzip.compress(arrays_bytes(quantised(model), described), mtime=0)
     html = render(
         "standalone/page.html",
+        title=cover.title,
         cover=cover,
         scripts="\n".join((_FOLDER / name).read_text("utf-8") for name in _SCRIPTS),
         model=base64.b64encode(packed).decode(),

@@ -11,7 +11,7 @@ from scriptmodel_trainer.artifacts.model_directory import MODEL, REPORT
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.detokenizing import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage, parts_of
+from scriptmodel_trainer.reporting.formats import FORMATS, Part, TitlePage, parts_of
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES
 from scriptmodel_trainer.reporting.templating import templates
 from scriptmodel_trainer.serving.model_folders import Folder
@@ -20,7 +20,6 @@ from scriptmodel_trainer.serving.runs import read_run
 from scriptmodel_trainer.storage.files import converted, parse_json, read_bounded
 from scriptmodel_trainer.web.gate import SANDBOX
 from scriptmodel_trainer.web.rendering import STATIC
-from scriptmodel_trainer.web.scripts import Part
 from scriptmodel_trainer.web.site import Site, Values
 
 _LARGEST_SCRIPT = 4 << 20

@@ -7,7 +7,6 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _LARGEST = 1e11  # beyond is no perplexity to draw
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 68, 16, 34
 _APART = 18  # units between two values at the ends of lines
 _MOST_POINTS = 240  # of a line
 _SPARK = (126, 28)  # units of a sparkline, besides its margin
@@ -15,67 +14,40 @@ _SPARK = (126, 28)  # units of a sparkline, besides its margin
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A named line: y values for epochs 1, 2, ..., or at `places`; `style` is a CSS class of the page."""
+    """A named line of values at places, in epochs; `style` is a CSS class of the page."""
 
     name: str
     style: str
-    values: Sequence[float]
-    places: Sequence[float] = ()
-    dots: bool = True
+    values: Sequence[tuple[float, float]]
 
 
 class Chart:
-    """A line for each series over epochs, and a dashed one at the epoch `marked`; without values there are no ticks.
+    """A line for each series on a logarithmic scale, and a dashed one at the epoch `marked`.
 
-    With `epochs` the axis leads from the start of the first to the end of so many, else from one epoch to the last.
-    Values must be finite and, for a logarithmic axis, positive; others are left out.
+    The axis leads from the start of the first epoch to the end of so many. Values that are not finite and positive are
+    left out; without any there are no ticks.
     """
 
-    left, top = _LEFT, _TOP
+    left, right, top, bottom, width, height = 66, 652, 16, 286, 720, 320
 
-    def __init__(
-        self,
-        title: str,
-        series: Sequence[Series],
-        *,
-        size: tuple[int, int] = (560, 260),
-        logarithmic: bool = False,
-        marked: int | None = None,
-        epochs: int | None = None,
-    ) -> None:
-        self.title, self.series, self.marked = title, series, marked
-        self.width, self.height = size
-        self.right, self.bottom = self.width - _RIGHT, self.height - _BOTTOM
-        self._logarithmic = logarithmic
-        self._epochs = epochs or max(len(line.values) for line in series)
-        self._first, self._last = 0.0 if epochs else 1.0, float(self._epochs)
-        step = 1 if self._epochs <= 13 else math.ceil(self._epochs / 10)
-        self.labels: list[tuple[float, str]] = [(epoch, str(epoch)) for epoch in range(1, self._epochs + 1, step)]
-        """Places and texts that are written at the axis."""
+    def __init__(self, title: str, series: Sequence[Series], epochs: int, marked: int | None = None) -> None:
+        self.title, self.series, self.marked, self._epochs = title, series, marked, epochs
+        step = 1 if epochs <= 13 else math.ceil(epochs / 10)
+        self.labels = range(1, epochs + 1, step)
+        """Epochs that are written at the axis."""
         values = [value for line in series for _, value in self.points(line)]
-        self.ticks: list[float] = []
-        if values:
-            self.ticks = _log_ticks(min(values), max(values)) if logarithmic else _linear_ticks(max(values))
-
-    @property
-    def keys(self) -> Sequence[Series]:
-        """What the colours stand for; nothing with one line."""
-        return [line for line in self.series if self.points(line)] if len(self.series) > 1 else []
+        self.ticks = _log_ticks(min(values), max(values)) if values else []
 
     def points(self, line: Series) -> list[tuple[float, float]]:
         """Return the epochs and values of a line that can be drawn, at most some hundreds, the last one among them."""
-        numbered = zip(line.places or range(1, len(line.values) + 1), line.values, strict=True)
-        found = [(n, value) for n, value in numbered if abs(value) < _LARGEST and (value > 0 or not self._logarithmic)]
-        return _thinned(found)
+        return _thinned([(place, value) for place, value in line.values if 0 < value < _LARGEST])
 
     def x(self, epoch: float) -> float:
-        share = 0.5 if self._last == self._first else (epoch - self._first) / (self._last - self._first)
-        return round(_LEFT + share * (self.right - _LEFT), 1)
+        return round(self.left + epoch / self._epochs * (self.right - self.left), 1)
 
     def y(self, value: float) -> float:
         low, high = self.ticks[0], self.ticks[-1]
-        share = math.log(value / low) / math.log(high / low) if self._logarithmic else (value - low) / (high - low)
-        return round(self.bottom - share * (self.bottom - _TOP), 1)
+        return round(self.bottom - math.log(value / low) / math.log(high / low) * (self.bottom - self.top), 1)
 
     def ends(self) -> Iterator[tuple[float, float, str, float]]:
         """Yield the place, style and last value of each line from the top, none over another."""
@@ -120,12 +92,3 @@ def _log_ticks(low: float, high: float) -> list[float]:
     below = max((step for step in steps if step <= low), default=steps[0])
     above = min((step for step in steps if step >= high and step > below), default=steps[-1])
     return [below, *[step for step in inside if below < step < above], above]
-
-
-def _linear_ticks(high: float) -> list[float]:
-    if high < 1e-9:  # ticks have twelve decimals
-        return [0.0, 1.0]
-    rough = high / 4
-    scale = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * scale for factor in (1, 2, 2.5, 5, 10) if factor * scale >= rough)
-    return [round(step * number, 12) for number in range(math.ceil(high / step - 1e-9) + 1)]

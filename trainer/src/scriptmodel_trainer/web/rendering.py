@@ -7,7 +7,6 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, Undefined
 
 from .charts import shown
-from .scripts import colours_of
 from .training import chart_of
 
 STATIC = Path(__file__).parent / "static"
@@ -29,6 +28,6 @@ def environment(
         finalize=lambda value: escaped(value) if type(value) is str else value,
     )
     found.filters.update(shown=shown, grouped="{:,}".format, **filters)
-    found.globals.update(colours_of=colours_of, chart_of=chart_of)
+    found.globals.update(chart_of=chart_of)
     found.globals["draw"] = found.get_template("draw.html").module
     return found

@@ -1,7 +1,7 @@
 """A training as its log tells it: the epochs that are done, and the one in progress. Pure."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -53,19 +53,13 @@ def epoch_of(found: Mapping[str, Any]) -> Epoch:
     return Epoch(int(at) if math.isfinite(at) else 0, train, valid, str(found.get("sample") or ""))
 
 
-def chart_of(curves: Sequence[tuple[str, Curve, int]]) -> Chart:
-    """Return the curves of a training, or of two on one axis: the name of each, and its number of epochs."""
-    styles = [("one", "two")] if len(curves) == 1 else [("one dotted", "one"), ("two dotted", "two")]
-    series = []
-    for (name, curve, _), (train, valid) in zip(curves, styles, strict=False):
-        means = [*((float(each.epoch), each.train) for each in curve.epochs), *curve.running]
-        places, values = [at for at, _ in means], [value for _, value in means]
-        series.append(Series(f"{name}training", train, values, places, dots=False))
-        epochs = [float(each.epoch) for each in curve.epochs]
-        series.append(Series(f"{name}validation", valid, [each.valid for each in curve.epochs], epochs))
-    last = math.ceil(max(1.0, *(at for line in series for at in line.places), 1.0))
-    total = max(last, *(epochs for *_, epochs in curves), 1)
-    return Chart("Perplexity by epoch, lower is better", series, size=(720, 320), logarithmic=True, epochs=total)
+def chart_of(curve: Curve, marked: int | None = None, epochs: int = 1) -> Chart:
+    """Return the curve of a training of so many epochs, the best of which may be marked."""
+    means = [*((float(each.epoch), each.train) for each in curve.epochs), *curve.running]
+    valid = [(float(each.epoch), each.valid) for each in curve.epochs]
+    last = math.ceil(max(1.0, *(at for at, _ in means), 1.0))
+    series = [Series("training", "one", means), Series("validation", "two", valid)]
+    return Chart("Perplexity by epoch, lower is better (logarithmic)", series, max(last, epochs), marked)
 
 
 def number(value: object) -> float:
