@@ -52,7 +52,7 @@ def test_eight_trials_train_on_two_workers_and_four_more_train_alone(
     command, file = Command(cluster, localpach.address), tmp_path / "more.yaml"
     file.write_text(json.dumps(manifest("more", searching(corpus, numTrials=7))))
     planned = command("plan", "-f", file)
-    assert (planned.returncode, "+ train 4 new trials\n    trial 4 " in planned.stdout) == (1, True), planned.stderr
+    assert (planned.returncode, "+ train 4 new trials\n" in planned.stdout) == (1, True), planned.stderr
     cluster.apply("more", searching(corpus, numTrials=7))
     grown = cluster.wait_for("more", lambda each: is_ready(each) and each["status"]["search"]["completed"] == "7/7", 90)
     assert trained(pachyderm, grown) == [3, 4]

@@ -44,28 +44,22 @@ def _with_commits(gateway: Gateway, jobs: Iterable[JobInfo]) -> Iterator[JobInfo
             yield job
 
 
-def lines_of(gateway: Gateway, job: JobRef, *, follow: bool, raw: bool) -> Iterator[str]:
-    """Yield what the job printed; with `follow` until it ends. Raises EngineError if there is no log."""
-    lines = _followed(gateway, job) if follow else gateway.read_log(job, follow=False, seconds=_STREAM_SECONDS)
-    for line in lines:
-        if not line.verdict:
-            text = line.text if raw else describe_line(line.text)
-        else:
-            text = "" if raw else f"the process ended with `{line.text}`"
-        if text:
-            yield text
+def lines_of(
+    gateway: Gateway, job: JobInfo, *, follow: bool = False, seconds: float = _STREAM_SECONDS
+) -> Iterator[LogLine]:
+    """Yield the log of a job: of a training that succeeded the one that is stored with its model, else of its worker.
+
+    With `follow` it ends with the job. Raises EngineError if there is no log.
+    """
+    if job.state is JobState.SUCCESS:
+        with suppress(NotFoundError):  # of another image, or of a script
+            kept = gateway.read_file(job.ref.pipeline.output, job.ref.id, LOG_PATH, _MAX_KEPT_BYTES)
+            return map(LogLine, kept.decode(errors="replace").splitlines())
+    return _followed(gateway, job.ref) if follow else iter(gateway.read_log(job.ref, follow=False, seconds=seconds))
 
 
-def kept_lines(gateway: Gateway, job: JobInfo, *, raw: bool) -> Iterator[str] | None:
-    """Return the log that the trainer stored with its model, which outlasts the pods; None if there is none."""
-    if job.state is not JobState.SUCCESS:
-        return None
-    try:
-        kept = gateway.read_file(job.ref.pipeline.output, job.ref.id, LOG_PATH, _MAX_KEPT_BYTES)
-    except NotFoundError:
-        return None
-    lines = kept.decode(errors="replace").splitlines()
-    return iter(lines if raw else map(describe_line, lines))
+def in_words(line: LogLine) -> str:
+    return f"the process ended with `{line.text}`" if line.verdict else describe_line(line.text)
 
 
 def _followed(gateway: Gateway, job: JobRef) -> Iterator[LogLine]:

@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from scriptmodel_cli.logs import describe_line, kept_lines, reported_job, training_job
+from scriptmodel_cli.logs import describe_line, lines_of, reported_job, training_job
 from scriptmodel_cli.session import parsed
 from scriptmodel_cli.text import Object
 from scriptmodel_cli.web.training import Curve, Epoch, curve_of, epoch_of
@@ -42,11 +42,10 @@ def generation(gateway: Gateway, found: Object) -> Training:
 def _read(gateway: Gateway, job: JobInfo | None) -> Training:
     if job is None:
         return Training()
-    lines = list(kept_lines(gateway, job, raw=True) or ())
-    if not lines:
-        with suppress(EngineError):  # no worker yet, or its pods are gone
-            for line in gateway.read_log(job.ref, follow=False, seconds=_READ_SECONDS):
-                lines += [line.text] if not line.verdict else []
+    lines: list[str] = []
+    with suppress(EngineError):  # no worker yet, or its pods are gone
+        for line in lines_of(gateway, job, seconds=_READ_SECONDS):
+            lines += [line.text] if not line.verdict else []
     done = epochs(gateway, job.ref.pipeline.output, job.ref.id) if job.state is JobState.SUCCESS else ()
     events = (event for line in lines if (event := parse_event(line)))
     curve = curve_of(event for event in events if "trial" not in event)  # many runs are side by side in it

@@ -2,15 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from pydantic.alias_generators import to_camel
-
-from scriptmodel_cli.changes import Change, FieldChange
+from scriptmodel_cli.changes import Change
 from scriptmodel_operator.act.actions import ReplaceFiles
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.state import ModelState
 from scriptmodel_operator.search.trials import Plan, RunInput
-
-_MOST_SHOWN = 20
 
 
 def changes_of_trials(state: ModelState, view: ModelView) -> Iterator[Change]:
@@ -33,18 +29,8 @@ def trial_changes(plan: Plan, present: Mapping[str, RunInput], *, again: bool, w
         ("-", "drop", "", present.keys() - wanted.keys()),
     ):
         names = [name for name in {**wanted, **present} if name in found]
-        fields = [
-            FieldChange(f"trial {name.lstrip('0')}", _values(present.get(name)), _values(wanted.get(name)))
-            for name in names
-        ]
-        fields = [each for each in fields if each.before != each.after]
-        effect = f"the first {_MOST_SHOWN} of {len(fields)}:" if len(fields) > _MOST_SHOWN else ""
         trials = len({name.partition(".")[0] for name in names})
         text = f"{verb} {trials}{what} trial{'' if trials == 1 else 's'}"
         text += f" ({len(names)} runs)" if len(names) > trials else ""
         if names:
-            yield Change(sign, text, why, effect, tuple(fields[:_MOST_SHOWN]))
-
-
-def _values(given: RunInput | None) -> str:
-    return ", ".join(f"{to_camel(name)} {value}" for name, value in given.parameters.items()) if given else ""
+            yield Change(sign, text, why)

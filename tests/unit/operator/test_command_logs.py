@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scriptmodel_cli import session
-from scriptmodel_cli.logs import DESCRIPTIONS, describe_line, kept_lines, lines_of, reported_job
+from scriptmodel_cli.logs import DESCRIPTIONS, describe_line, in_words, lines_of, reported_job
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
@@ -16,16 +16,19 @@ from tests.unit.operator.terminal import event, training_world
 from tests.unit.operator.world import PLAYS, started_world, trained_world
 
 
+def shown(pachyderm: FakePachyderm, job: JobInfo, *, follow: bool = False) -> list[str]:
+    return [*map(in_words, lines_of(pachyderm, job, follow=follow))]
+
+
 def test_the_log_of_a_model_outlasts_its_pods() -> None:
     world = trained_world()
     job = reported_job(world.pachyderm, world.train)
     assert job is not None
-    assert kept_lines(world.pachyderm, job, raw=False) is None
+    world.pachyderm.logs[job.ref] = ["of its worker"]
+    assert shown(world.pachyderm, job) == ["of its worker"]
     epoch = event(event="epoch", epoch=1, train_perplexity=1.0, valid_perplexity=2.0, sample="[ JON ]: Ay.")
     world.pachyderm.files[world.train.output, job.ref.id]["/train.log.jsonl"] = f"{epoch}\n".encode()
-    assert [*(kept_lines(world.pachyderm, job, raw=True) or ())] == [epoch]
-    reported = "epoch 1 done: train 1.0, valid 2.0\n    [ JON ]: Ay."
-    assert [*(kept_lines(world.pachyderm, job, raw=False) or ())] == [reported]
+    assert shown(world.pachyderm, job) == ["epoch 1 done: train 1.0, valid 2.0\n    [ JON ]: Ay."]
 
 
 def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged() -> None:
@@ -92,8 +95,8 @@ def test_a_followed_log_resumes_after_an_interruption_and_ends_with_the_job(monk
         return FakeLog([LogLine(f"line {number}") for number in range(2 + len(opened))])
 
     world.pachyderm.log_source = source
-    shown = list(lines_of(world.pachyderm, job.ref, follow=True, raw=True))
-    assert shown == [f"line {number}" for number in range(5)]
+    lines = shown(world.pachyderm, job, follow=True)
+    assert lines == [f"line {number}" for number in range(5)]
     assert opened == [True, True, False], "the last request reads the whole log"
 
 
@@ -111,7 +114,7 @@ def test_a_log_is_followed_on_though_pachyderm_is_away_for_a_while(
         return jobs(pipeline, limit)
 
     monkeypatch.setattr(world.pachyderm, "list_pipeline_jobs", listed)
-    assert list(lines_of(world.pachyderm, job.ref, follow=True, raw=True)) == ["last words"]
+    assert shown(world.pachyderm, job, follow=True) == ["last words"]
     assert capsys.readouterr().err == "listing jobs: gone; retrying\n"
 
 
@@ -140,18 +143,17 @@ def test_the_job_of_a_commit_that_somebody_deleted_is_not_the_newest() -> None:
 
 def test_the_log_of_a_job_that_is_gone_is_read_once() -> None:
     pachyderm = FakePachyderm()
-    ref = JobRef(PipelineRef("default", "train"), "1")
-    pachyderm.logs[ref] = ["only line"]
-    assert list(lines_of(pachyderm, ref, follow=True, raw=False)) == ["only line"]
+    job = JobInfo(JobRef(PipelineRef("default", "train"), "1"), 1, JobState.RUNNING)
+    pachyderm.logs[job.ref] = ["only line"]
+    assert shown(pachyderm, job, follow=True) == ["only line"]
 
 
 def test_a_log_ends_with_how_the_process_did_where_only_the_worker_knows() -> None:
     world = started_world()
     job = world.pachyderm.fail(world.train, ["a warning"], verdict="signal: killed")
     for follow in (True, False):
-        said = list(lines_of(world.pachyderm, job.ref, follow=follow, raw=False))
+        said = shown(world.pachyderm, job, follow=follow)
         assert said == ["a warning", "the process ended with `signal: killed`"]
-    assert list(lines_of(world.pachyderm, job.ref, follow=False, raw=True)) == ["a warning"]
 
 
 def test_the_log_of_another_worker_is_shown_whole_and_one_thread_watches_the_job(
@@ -170,6 +172,6 @@ def test_the_log_of_another_worker_is_shown_whole_and_one_thread_watches_the_job
         return FakeLog([LogLine(f"{pod} {number}") for number in range(5 if pod == "old" else 2)])
 
     world.pachyderm.log_source = source
-    shown = list(lines_of(world.pachyderm, job.ref, follow=True, raw=True))
-    assert shown == [*(f"old {number}" for number in range(5)), "new 0", "new 1"]
+    lines = shown(world.pachyderm, job, follow=True)
+    assert lines == [*(f"old {number}" for number in range(5)), "new 0", "new 1"]
     assert max(opened) - opened[0] <= 2, "a stream that was closed is watched no longer"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptmodel_cli import output, text
-from scriptmodel_cli.logs import lines_of
+from scriptmodel_cli.logs import in_words, lines_of
 from scriptmodel_cli.main import main
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.engine.values import LogLine
@@ -120,7 +120,7 @@ def test_lines_of_a_log_are_escaped_too(capsys: pytest.CaptureFixture[str]) -> N
     world = trained_world()
     job = next(iter(world.pachyderm.jobs.values()))
     world.pachyderm.log_source = lambda _job, _follow: FakeLog([LogLine(HOSTILE)])
-    output.say([*lines_of(world.pachyderm, job.ref, follow=False, raw=False)])
+    output.say([*map(in_words, lines_of(world.pachyderm, job))])
     assert capsys.readouterr().out == f"{HARMLESS}\n"
 
 

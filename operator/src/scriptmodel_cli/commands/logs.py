@@ -3,7 +3,7 @@
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.logs import kept_lines, lines_of, reported_job, training_job
+from scriptmodel_cli.logs import in_words, lines_of, reported_job, training_job
 from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit, say
 from scriptmodel_cli.program import Command
@@ -25,7 +25,7 @@ _NO_PODS = "no pods belonging"
 def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -> None:
     """Print the log of the running job of NAME, else of the newest one, with the trainer's events in words.
 
-    After the pods are gone, the log of a finished training is read from its model, and of a search that of the best.
+    The log of a finished training is read from its model, and of a search that of the best.
 
     \b
     Examples:
@@ -35,21 +35,20 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
     model = parsed(session.get(name))
     with session.engine(f"the log of {name}") as gateway:
         refs = references(model)
-        pipeline = refs.generate if generate else refs.train
-        job = reported_job(gateway, pipeline)
+        job = reported_job(gateway, refs.generate) if generate else training_job(gateway, refs)
         if job is None:
-            raise click.ClickException(f"{pipeline} has no job yet: see `scriptmodel why {name}`")
+            what = refs.generate if generate else refs.train
+            raise click.ClickException(f"{what} has no job yet: see `scriptmodel why {name}`")
         try:
-            for line in lines_of(gateway, job.ref, follow=follow, raw=raw):
-                emit(f"{line}\n") if raw else say([line])
+            for line in lines_of(gateway, job, follow=follow):
+                if not raw:
+                    say([in_words(line)])
+                elif not line.verdict:
+                    emit(f"{line.text}\n")
         except (NotFoundError, RefusedError) as error:
             if isinstance(error, RefusedError) and _NO_PODS not in error.detail:
                 raise
-            kept = None if generate else kept_lines(gateway, training_job(gateway, refs) or job, raw=raw)
-            if kept is None:
-                raise click.ClickException(_without_log(name, job)) from error
-            for line in kept:
-                emit(f"{line}\n") if raw else say([line])
+            raise click.ClickException(_without_log(name, job)) from error
 
 
 def _without_log(name: str, job: JobInfo) -> str:

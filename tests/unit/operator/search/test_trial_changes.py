@@ -15,25 +15,19 @@ def shown(found: Plan, present: Plan | None, *, again: bool = False) -> list[str
     return plain(render(Preview("ml/thrones", tuple(trial_changes(found, runs, again=again))))).splitlines()[1:]
 
 
-def test_a_plan_lists_the_trials_that_are_added_and_dropped_with_their_values() -> None:
+def test_a_plan_lists_the_trials_that_are_added_and_dropped() -> None:
     two, three = (plan(search(UNITS, algorithm="grid", numTrials=count), 0, {}) for count in (2, 3))
-    assert shown(two, None) == [
-        "",
-        "+ train 2 new trials",
-        "    trial 1             hiddenUnits 200",
-        "    trial 2             hiddenUnits 300",
-    ]
-    assert shown(three, two) == ["", "+ train 1 new trial", "    trial 3             hiddenUnits 400"]
-    assert shown(two, three) == ["", "- drop 1 trial", "    trial 3             hiddenUnits 400 → (none)"]
+    assert shown(two, None) == ["", "+ train 2 new trials"]
+    assert shown(three, two) == ["", "+ train 1 new trial"]
+    assert shown(two, three) == ["", "- drop 1 trial"]
     assert shown(two, two) == ["Nothing would change."]
-    many = shown(plan(search(numTrials=30, repeats=2), 0, {}), None)
-    assert (many[1:3], len(many)) == (["+ train 30 new trials (60 runs)", "    the first 20 of 60:"], 23)
+    assert shown(plan(search(numTrials=30, repeats=2), 0, {}), None)[1:] == ["+ train 30 new trials (60 runs)"]
 
 
 def test_a_plan_lists_the_trials_that_are_repeated() -> None:
     first = plan(search(UNITS, algorithm="grid", numTrials=1), 0, {})
     other = Plan({"0001": RunInput(parameters={"hiddenUnits": "9"}, seed=0)})
-    assert shown(other, first)[1:] == ["~ repeat 1 trial", "    trial 1             hiddenUnits 200 → hiddenUnits 9"]
+    assert shown(other, first)[1:] == ["~ repeat 1 trial"]
     assert shown(first, first, again=True)[1:] == ["~ repeat 1 trial"]
 
 
