@@ -200,16 +200,6 @@ def test_pods_of_hooks_are_found_neither_by_the_service_nor_by_the_deployment() 
         assert not selector.items() <= labels.items()
 
 
-def test_the_network_policy_allows_the_egress_of_the_operator_and_its_hooks() -> None:
-    found = objects({"networkPolicy": {"enabled": True}})
-    policy = only("NetworkPolicy", found)["spec"]
-    ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
-    assert {53, 443, 6443, 1650, 30650} <= ports
-    assert selects(policy["podSelector"], only("Pod", found)["metadata"]["labels"])
-    for kind in ("Deployment", "Job"):
-        assert selects(policy["podSelector"], pod_labels(kind, found))
-
-
 PODS = {"Deployment", "Job", "Pod"}
 
 
@@ -269,14 +259,6 @@ def pod_labels(kind: str, found: list[Object]) -> dict[str, str]:
     return dict(only(kind, found)["spec"]["template"]["metadata"]["labels"])
 
 
-def selects(selector: Object, labels: dict[str, str]) -> bool:
-    """Whether a label selector with the operators In and NotIn selects a pod."""
-    expressions = selector.get("matchExpressions", [])
-    return selector["matchLabels"].items() <= labels.items() and all(
-        (labels.get(each["key"]) in each["values"]) == (each["operator"] == "In") for each in expressions
-    )
-
-
 def test_a_policy_without_ports_allows_names_and_its_own_rules_alone() -> None:
     rule = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 443}]}
     ports = {"apiServerPorts": [], "pachdPorts": []}
@@ -295,12 +277,6 @@ def test_the_service_monitor_finds_the_service_and_keeps_the_label_namespace() -
     assert endpoint["honorLabels"] is True
 
 
-def test_names_fit_however_long_the_release_is() -> None:
-    release = "a-very-long-release-name-that-just-about-fits-helm-53"
-    for each in objects({"watchNamespaces": ["team-a"], "uninstall": {"policy": "orphan"}}, release):
-        assert len(each["metadata"]["name"]) <= 63
-
-
 @pytest.mark.parametrize(
     ("release", "values", "service"),
     [
@@ -314,14 +290,17 @@ def test_a_service_has_a_valid_name_whatever_the_release_is_called(release: str,
     assert only("Service", objects(values, release))["metadata"]["name"] == service
 
 
-@pytest.mark.parametrize("length", [34, 44])
-def test_a_name_that_is_cut_at_a_dot_does_not_end_in_it(length: int) -> None:
-    release = "a" * length + ".b"
-    claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints"}}, "nameOverride": "b" * 62 + ".b"}
-    for each in objects(claimed, release):
-        assert ".-" not in each["metadata"]["name"]
-        assert not each["metadata"]["name"].endswith(".")
-        assert not each["metadata"].get("labels", {}).get("app.kubernetes.io/name", "").endswith(".")
+@pytest.mark.parametrize(
+    "release", ["a-very-long-release-name-that-just-about-fits-helm-53", "a" * 34 + ".b", "a" * 44 + ".b"]
+)
+def test_names_fit_and_do_not_end_in_a_dot_however_long_the_release_is(release: str) -> None:
+    values = {"watchNamespaces": ["team-a"], "uninstall": {"policy": "orphan"}, "nameOverride": "b" * 62 + ".b"}
+    for each in objects(values, release):
+        name = each["metadata"]["name"]
+        assert len(name) <= 63
+        assert ".-" not in name
+        for text in (name, each["metadata"].get("labels", {}).get("app.kubernetes.io/name", "")):
+            assert not text.endswith(".")
 
 
 def test_two_releases_have_no_name_in_common_but_the_crd() -> None:
@@ -337,11 +316,6 @@ def test_no_role_may_read_a_secret(name: str) -> None:
     roles = [each for each in objects(COMBINATIONS[name]) if each["metadata"]["name"] in bound and "rules" in each]
     rules = [rule for role in roles for rule in role["rules"] if "secrets" in str(rule["resources"])]
     assert all(set(rule["verbs"]) <= {"create", "update", "patch", "delete"} for rule in rules)
-
-
-def test_a_claim_reaches_the_operator() -> None:
-    claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints"}}}
-    assert "--checkpoint-claim=checkpoints" in operator_container(claimed)["args"]
 
 
 def test_names_that_look_like_numbers_or_booleans_stay_text() -> None:

@@ -6,11 +6,8 @@ import pytest
 
 from dev.generate.chart import NAMESPACE
 from tests.chart.rendering import BUCKET, OWN_BUCKET, Object, Values, kinds, merged, objects, only, operator_container
-from tests.chart.test_meaning import pod_labels, selects
 
 S3 = "scriptmodel-operator-s3"
-RUN = {"app.kubernetes.io/managed-by": "scriptmodel-operator"}
-"""What the labels of a run's pod have."""
 
 
 def arguments(values: Values) -> dict[str, str]:
@@ -162,29 +159,6 @@ def test_people_find_the_engine_and_how_to_reach_it(values: Values, published: d
     assert data == {"engine": "jobs", **others, **published}
 
 
-def test_a_port_forward_to_the_server_is_granted_where_the_server_is() -> None:
-    values = merged(OWN_BUCKET, {"rbac": {"portForward": {"create": True}}})
-    assert only("Role", objects(values), "scriptmodel-operator-pachd")["metadata"]["namespace"] == NAMESPACE
-
-
-@pytest.mark.parametrize("watched", [[], ["team-a"]])
-def test_the_server_is_open_to_the_operator_and_to_the_pods_of_runs_alone(watched: list[str]) -> None:
-    found = objects(merged(OWN_BUCKET, {"networkPolicy": {"enabled": True}, "watchNamespaces": watched}))
-    (container,) = only("Deployment", found, S3)["spec"]["template"]["spec"]["containers"]
-    assert container["ports"] == [{"name": "s3", "containerPort": 7070}]
-    policy = only("NetworkPolicy", found, S3)["spec"]
-    assert selects(policy["podSelector"], pod_labels("Deployment", [only("Deployment", found, S3)]))
-    ours, runs = (rule["from"] for rule in policy["ingress"])
-    operator = only("Deployment", found, "scriptmodel-operator")
-    for admitted in (pod_labels("Deployment", [operator]), only("Pod", found)["metadata"]["labels"]):
-        assert any(selects(peer["podSelector"], admitted) for peer in ours)
-    wanted = {"matchLabels": {"kubernetes.io/metadata.name": watched[0]}} if watched else {}
-    assert runs == [{"namespaceSelector": wanted, "podSelector": {"matchLabels": RUN}}]
-    egress = only("NetworkPolicy", found, "scriptmodel-operator")["spec"]["egress"]
-    assert {"port": 7070} in [port for rule in egress for port in rule["ports"]]
-    assert "egress" not in policy
-
-
 def test_downloads_run_the_image_of_the_operator() -> None:
     container = operator_container(BUCKET)
     assert f"--operator-image={container['image']}" in container["args"]
@@ -195,9 +169,3 @@ def test_downloads_know_the_nodes_and_the_pull_secrets_of_the_operator() -> None
     options = [each for each in operator_container(merged(BUCKET, placed))["args"] if "--operator-pod=" in each]
     assert [json.loads(each.partition("=")[2]) for each in options] == [placed]
     assert "--operator-pod" not in str(operator_container(BUCKET)["args"])
-
-
-def test_labels_of_runs_reach_the_operator() -> None:
-    values = merged(BUCKET, {"runs": {"labels": {"cost": "drama"}, "resources": {"requests": {"cpu": 2}}}})
-    assert "--run-label=cost=drama" in operator_container(values)["args"]
-    assert arguments(values)["--run-cpu"] == "2"
