@@ -25,7 +25,7 @@ from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writers import writer_of
+from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.judging.figures import figures_of
 from scriptmodel_trainer.judging.ngrams import hashes_of, known_ngrams
 from scriptmodel_trainer.judging.reference import Reference, stored_figures
@@ -119,7 +119,7 @@ def _use(folder: Path, chance: random.Random) -> str:
     try:
         model = model_directory.load_model(folder, judged=True)
         page = render_report(model)
-        writer = writer_of(model.network(), model.vocabulary)
+        writer = Writer(model.network(), model.vocabulary)
         script = writer.write(chance.randint(1, 30), Sampling(1.5), (1,), Opening()).tokens
     except BadInputError as error:
         line = error.line()

@@ -16,7 +16,7 @@ from dev.bench.trainer import train
 
 FIGURE, TOLERANCE = 1.282, 0.01
 TRAINING = (
-    "--layout exact --preset tuned --set vocabulary_size=30000 softmax_cutoff=2000 letter_ngrams=6000 "
+    "--layout plain --preset tuned --set vocabulary_size=30000 softmax_cutoff=2000 letter_ngrams=6000 "
     "subword_discount=1.5 trigrams=true"
 )
 _COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")

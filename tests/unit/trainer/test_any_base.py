@@ -63,7 +63,7 @@ def untrained() -> Iterator[None]:
 
 def train(corpus: Corpus, file: Path, *more: str | Path) -> None:
     file.write_text(corpus.text(), "utf-8")
-    layout = "plain" if corpus.form == "plain" else "auto"
+    layout = "normalized" if corpus.form == "plain" else "auto"
     done("train", "--data", file, "--out", file.with_suffix(""), "--layout", layout, *more)
 
 

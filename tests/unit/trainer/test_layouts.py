@@ -84,17 +84,17 @@ def test_a_normalized_text_is_used_unchanged(tmp_path: Path) -> None:
     assert first.stdout.startswith(" <open-exp> ACT I <eos> <close-exp>\n <open-exp> SCENE 1")
 
 
-def test_text_that_is_split_into_words_is_plain_though_a_table_has_capitals() -> None:
+def test_text_that_is_split_into_words_is_in_token_form_though_a_table_has_capitals() -> None:
     """As in the Penn Treebank's test set, where N replaces numbers and was once read as a speaker."""
     sentences = [f" sales {word} by N in the quarter " for word in ("rose", "fell", "grew") * 400]
     table = [" N N N ", " N N to N N ", " N N of the loans "] * 8
     layout, _ = layouts.detect([*sentences, *table, *sentences])
-    assert layout.name == "plain"
+    assert layout.name == "normalized"
 
 
-def test_plain_text_gets_one_sentence_end_a_line(tmp_path: Path) -> None:
+def test_a_line_of_words_without_markers_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "ptb.txt").write_text(" no it was n't black monday \n but while <unk> N points\n")
-    done = run_trainer(["normalize", tmp_path / "ptb.txt"])
+    done = run_trainer(["normalize", tmp_path / "ptb.txt", "--layout", "normalized"])
     assert done.stdout == " no it was n't black monday <eos>\n but while <unk> N points <eos>\n"
 
 
@@ -154,11 +154,11 @@ def peak_memory(arguments: list[str]) -> int:
 
 
 TINY = {
-    "one word": (b"word", " word <eos>\n"),
-    "one line": (b"All the world's a stage.", " All the world's a stage. <eos>\n"),
+    "one word": (b"word", " <lower> word\n <eos>\n"),
+    "one line": (b"All the world's a stage.", " all the world 's a stage .\n <eos>\n"),
     "one speech": (b"ANNA: Who is there?\n\nBEN: I am.\n\nANNA: Oh.\n", None),
-    "a letter": (b"a", " a <eos>\n"),
-    "a byte order mark and a word": (b"\xef\xbb\xbfword\r\n", " word <eos>\n"),
+    "a letter": (b"a", " <lower> a\n <eos>\n"),
+    "a byte order mark and a word": (b"\xef\xbb\xbfword\r\n", " <0xEF> <0xBB> <0xBF> word <0x0D> <newline>\n <eos>\n"),
     "a giant line": (b"so " * 1_000_000, None),
     "a giant word": (b"a" * 3_000_000, None),
 }

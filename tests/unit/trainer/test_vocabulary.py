@@ -190,10 +190,10 @@ def test_the_judge_reads_whole_words(model_folder: Path, folder: Path) -> None:
 
 
 def test_a_base_without_speakers_learns_the_markers_of_speeches(tmp_path: Path) -> None:
-    (tmp_path / "plain.txt").write_text("the lamp waits for nobody <eos> " * 60)
+    (tmp_path / "sentences.txt").write_text("the lamp waits for nobody <eos> " * 60)
     (tmp_path / "play.md").write_text(play(40), "utf-8")
     small = ["--preset", "demo", "--epochs", "1", "--set", *SMALL]
-    assert train(tmp_path / "plain.txt", tmp_path / "base", "--layout", "plain", *small) == 0
+    assert train(tmp_path / "sentences.txt", tmp_path / "base", "--layout", "normalized", *small) == 0
     assert train(tmp_path / "play.md", tmp_path / "warm", "--from", str(tmp_path / "base")) == 0
     warm = load_model(tmp_path / "warm").vocabulary
     assert {tokens.OPEN_NAME, tokens.CLOSE_NAME} <= set(warm.words)

@@ -71,7 +71,6 @@ Layout = Literal[
     "dash",
     "column",
     "name-alone",
-    "exact",
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE, PARAGRAPH
+from scriptmodel_trainer.corpus import plain
 from scriptmodel_trainer.corpus.tokens import EOS, PAIRS
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.verse import Lines
@@ -48,7 +48,7 @@ class Description(Struct, frozen=True, kw_only=True):
         if len(held) < len(self.words):
             raise ValueError("a word is in the vocabulary twice")
         paired = all((opener in held) is (closer in held) for opener, closer in PAIRS.items())
-        if not (paired and EOS in held) or ({NEWLINE, BYTES[0]} <= held and PARAGRAPH not in held):
+        if not (paired and EOS in held) or (plain.is_plain(held) and not held.issuperset(plain.MARKERS)):
             raise ValueError("the vocabulary lacks markers")
         if not held.issuperset(LETTERS):
             raise ValueError("the vocabulary lacks letters, as that of an older version does")

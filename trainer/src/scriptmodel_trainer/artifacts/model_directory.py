@@ -21,8 +21,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.replies import Replies
 from scriptmodel_trainer.generation.verse import Lines
-from scriptmodel_trainer.generation.writer import BaseWriter
-from scriptmodel_trainer.generation.writers import writer_of
+from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.model import presets
@@ -104,9 +103,9 @@ class TrainedModel:
             network.cache = dataclasses.replace(network.cache, share=np.float32(copied))
         return network
 
-    def writer(self) -> BaseWriter:
+    def writer(self) -> Writer:
         """Return what writes scripts."""
-        return writer_of(self.network(COPIED), self.vocabulary, self.plays, self.lines)
+        return Writer(self.network(COPIED), self.vocabulary, self.plays, self.lines)
 
     def verdict(self, *texts: Sequence[str]) -> Verdict | None:
         """Return the verdict on a text, or on several as one; None if the model cannot judge."""

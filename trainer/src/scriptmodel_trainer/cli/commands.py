@@ -125,7 +125,7 @@ plays PATH...  script files, or folders to search for them
         "normalize",
         "convert scripts into the token stream that training reads",
         "Convert scripts of any layout into one token stream with a speech or direction on each line. Layouts: auto "
-        "detects it per file; others are normalized, plain, exact, markdown, fountain, fdx, tei, caps-period, "
+        "detects it per file; others are normalized, plain, markdown, fountain, fdx, tei, caps-period, "
         "title-period, caps-colon, title-colon, dash, column and name-alone.",
         f"""
 data PATH...  script files, or folders to search for them

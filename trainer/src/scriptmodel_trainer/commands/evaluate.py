@@ -45,13 +45,13 @@ def read_text(model: TrainedModel, data: Sequence[Path], layout: str, progress: 
 
 
 def _layout_of(model: TrainedModel, requested: str) -> str:
-    """Return the layout to read texts for a model in: one of the layout `exact` reads no other, other models not it.
+    """Return the layout to read texts for a model in: one of plain text reads no other, other models not it.
 
     Raises BadInputError if the requested layout is not possible.
     """
-    if model.vocabulary.exact and requested in (layouts.AUTO, layouts.EXACT):
-        return layouts.EXACT
-    if model.vocabulary.exact or requested == layouts.EXACT:
+    if model.vocabulary.plain and requested in (layouts.AUTO, layouts.PLAIN):
+        return layouts.PLAIN
+    if model.vocabulary.plain or requested == layouts.PLAIN:
         own = model.origin.corpus.layout
         raise BadInputError(f"the model was trained with layout {own}, not {requested}", f"use --layout {own}")
     return requested

@@ -20,7 +20,7 @@ from scriptmodel_trainer.generation.detokenizing import count_pieces
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.requests import note_unknown, require_limits
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import BaseWriter, Script
+from scriptmodel_trainer.generation.writer import Script, Writer
 from scriptmodel_trainer.progress.events import FileWritten
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES, TEXT
@@ -92,7 +92,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
     return [Sheet(sheets[0], new) for sheets, (*_, new) in zip(printed, texts, strict=True)]
 
 
-def _texts(options: GenerateOptions, writer: BaseWriter, script: Script) -> tuple[str, str, str]:
+def _texts(options: GenerateOptions, writer: Writer, script: Script) -> tuple[str, str, str]:
     """Return a script as plain text, as what the other formats are made from, and what follows the text it continues.
 
     Plain text is set like the text that it continues. New words that continue a speech of that are that speech in the
@@ -139,7 +139,7 @@ def check(options: GenerateOptions) -> None:
         raise BadInputError(message, "name a file with --out, or leave out --samples")
 
 
-def _scripts(options: GenerateOptions, writer: BaseWriter) -> list[Script]:
+def _scripts(options: GenerateOptions, writer: Writer) -> list[Script]:
     """Return all samples."""
     seeds = [(options.seed, sample) for sample in range(options.samples)]
     return [writer.write(options.words, options.sampling, seed, options.opening) for seed in seeds]

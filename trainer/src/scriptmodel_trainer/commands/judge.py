@@ -42,13 +42,13 @@ def judge(
     `samples`, `words` and `seed` are for a model alone.
     """
     require_limits(words, samples, seed, most=100)
-    if layout == layouts.EXACT:
+    if layout == layouts.PLAIN:
         hint = "leave out --layout, or name another one"
-        raise BadInputError("the judge compares speeches and directions, which layout exact does not recognise", hint)
+        raise BadInputError("the judge compares speeches and directions, which layout plain does not recognise", hint)
     model = model_directory.load_model(subject, judged=True) if subject.is_dir() else None
-    if model and model.vocabulary.exact:
-        message = f"{subject} was trained with layout exact, and the judge compares speeches and directions"
-        raise BadInputError(message, "judge a model of another layout")
+    if model and model.vocabulary.plain:
+        message = f"{subject} was trained on plain text, and the judge compares speeches and directions"
+        raise BadInputError(message, "judge a model that was trained on plays")
     if model:
         seeds = [(seed, sample) for sample in range(samples)]
         scripts = model.writer().write_together(words, Sampling(takes=TAKES), seeds, Opening())

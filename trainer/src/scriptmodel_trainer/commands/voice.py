@@ -22,8 +22,8 @@ _MOST_SHOWN = 20
 
 def voice(draft: Path, plays: Sequence[Path], layout: str, every: bool, as_json: bool, progress: Progress) -> str:
     """Return what was found as a line of JSON, or as text for a writer, with all speeches if `every`."""
-    if layout == layouts.EXACT:
-        raise BadInputError("layout exact recognises no speeches", "leave out --layout, or name another one")
+    if layout == layouts.PLAIN:
+        raise BadInputError("layout plain recognises no speeches", "leave out --layout, or name another one")
     chosen = layouts.layout_named(layout)
     note = functools.cache(progress.note)  # the draft may be one of the plays
     corpus = read_speeches(reading.find_sources(plays, note), chosen, note)

@@ -11,10 +11,10 @@ from typing import Any, BinaryIO
 
 from scriptmodel_trainer.corpus import layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.exact import exact_text
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.layouts.markup import without_tags
 from scriptmodel_trainer.corpus.layouts.paragraphs import without_notes
+from scriptmodel_trainer.corpus.plain import plain_text
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.corpus.understood import COUNTED_SPEAKERS, Tally
@@ -92,10 +92,8 @@ class FileStatistics:
             self.cut += 1
             return
         self.words_out += count_words(
-            exact_text(event.text.split()) if self.tally.layout == layouts.EXACT else event.text
+            plain_text(event.text.split()) if self.tally.layout == layouts.PLAIN else event.text
         )
-        if event.kind is EventKind.VERBATIM and self.tally.layout == "plain":
-            self.words_out -= 1  # the sentence end that the layout added
         self.unclear += event.doubtful
         if event.kind is EventKind.SPEECH:
             self.speeches += 1

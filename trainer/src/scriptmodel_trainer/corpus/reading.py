@@ -76,7 +76,7 @@ def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Sou
                 continue
             sources.append(source)
             if source.encoding == _GUESSED:
-                note(f"{name} is not UTF-8 and read as Windows-1252 (except in layout exact); {_CONVERT}")
+                note(f"{name} is not UTF-8 and read as Windows-1252 (byte by byte in layout plain); {_CONVERT}")
         elif named:
             raise BadInputError(f"{path} {source}", "give text files of scripts, or folders that hold some")
         else:
@@ -135,7 +135,12 @@ def read_lines(source: Source) -> Iterator[str]:
 
 
 def read_exactly(source: Source) -> Iterator[str]:
-    """Yield lines with their line ends, LF alone ending a line; bytes that are no UTF-8 become surrogates (PEP 383)."""
+    """Yield lines with their line ends, LF alone ending a line; bytes that are no UTF-8 become surrogates (PEP 383).
+
+    A text in UTF-16 or UTF-32 is not kept byte by byte, but as text.
+    """
+    if source.encoding.startswith(("utf-16", "utf-32")):
+        return _lines(source, source.encoding, "replace", newline="\n")
     return _lines(source, "utf-8", "surrogateescape", newline="\n")
 
 

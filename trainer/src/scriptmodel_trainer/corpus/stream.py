@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scriptmodel_trainer.corpus import exact, layouts, reading, understood
+from scriptmodel_trainer.corpus import layouts, plain, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.plays import PlayCounts, PlayFacts, line_starts
@@ -146,7 +146,7 @@ def _read_files(
 
 
 def _require_words(lexicon: Iterable[str], files: Iterable[_File], layout: Layout | None) -> None:
-    words = (token for token in lexicon if token not in MARKERS and token not in exact.MARKERS)
+    words = (token for token in lexicon if token not in MARKERS and token not in plain.MARKERS)
     if not any(character.isalnum() for word in words for character in word):
         raise understood.nothing_found((file.tally for file in files), requested=layout is not None)
 

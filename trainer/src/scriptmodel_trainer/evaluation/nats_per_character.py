@@ -2,9 +2,9 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from scriptmodel_trainer.corpus.exact import exact_text
+from scriptmodel_trainer.corpus.plain import plain_text
 from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.records import Validation
@@ -16,22 +16,19 @@ def per_character(perplexity: float, count: int, tokens: Sequence[str], vocabula
     """Return nats per character of a text with that perplexity; None if the perplexity is infinite.
 
     `tokens` are the text's own, `count` is how many tokens of the vocabulary they are: sub-words are more. The text is
-    what its tokens render to, line breaks and speakers' names included, in the layout `exact` the file itself. Other
+    what its tokens render to, line breaks and speakers' names included, which for plain text is the file itself. Other
     sequences of tokens may render to the same text, so this is an upper bound.
     """
     if not 0 < perplexity < math.inf:
         return None
-    text = exact_text(tokens) if vocabulary.exact else detokenize(tokens)
+    text = plain_text(tokens) if vocabulary.plain else detokenize(tokens)
     return math.log(perplexity) * count / max(1, len(text))
 
 
 def validation_of(perplexity: float, count: int, tokens: Sequence[str], vocabulary: Vocabulary) -> Validation:
     """Return the digest of a validation text and its nats per character, given what `per_character` takes."""
-    if vocabulary.exact:  # sub-words depend on the training text
-        pieces: Iterable[str] = [exact_text(tokens)]
-    else:
-        pieces = ("\0".join((*tokens[start : start + _CHUNK], "")) for start in range(0, len(tokens), _CHUNK))
     text = hashlib.sha256()
-    for piece in pieces:
+    for start in range(0, len(tokens), _CHUNK):
+        piece = "\0".join((*tokens[start : start + _CHUNK], ""))
         text.update(piece.encode("utf-8", errors="surrogatepass"))
     return Validation(text.hexdigest(), per_character(perplexity, count, tokens, vocabulary))

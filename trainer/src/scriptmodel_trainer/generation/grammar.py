@@ -2,6 +2,7 @@
 
 A script is a sequence of speeches (`<boname> NAME <eoname>` and sentences) and expositions (`<open-exp>` sentences
 `<close-exp>`); brackets and quotes nest inside them, one of each at most; a sentence has words before its ender.
+Plain text is lines of words and marks.
 """
 
 import enum
@@ -10,8 +11,9 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from scriptmodel_trainer.corpus import tokens
+from scriptmodel_trainer.corpus import plain, tokens
 from scriptmodel_trainer.corpus.words import APHAERESIS
+from scriptmodel_trainer.model.subwords import is_word
 
 
 class Kind(enum.IntEnum):
@@ -33,6 +35,11 @@ class Kind(enum.IntEnum):
     NAME = 13  # a word in the place of a name
     UNWRITTEN = 14  # sub-words, and what a text in tokens uses for ends of sentences, brackets and quotes
     CONTINUATION = 15  # a sub-word that continues a given word or name, and changes no state
+    # Of plain text alone, in which a comma is any mark that touches what it follows.
+    MARK = 16
+    LINE_END = 17
+    GAP = 18  # one space more or less than usual
+    CASE = 19  # of the next word
 
 
 _KINDS = {
@@ -72,6 +79,19 @@ def kind_of(word: str) -> Kind:
     return Kind.WORD
 
 
+def plain_kind_of(token: str) -> Kind:
+    """Return the kind of a token of plain text."""
+    if token in plain.STRUCTURE:
+        return Kind.GAP if token in plain.GAPS else Kind.CASE
+    if token in plain.LINE_ENDS:
+        return Kind.LINE_END
+    if not token.isprintable() or " " in token or (len(token) > 1 and "<" in token):
+        return Kind.UNWRITTEN  # bytes may be half a character or an escape that a terminal obeys
+    if is_word(token):
+        return Kind.WORD
+    return Kind.COMMA if token in plain.ATTACHED else Kind.MARK
+
+
 # Clitics among the words that lose their first letters attach all the same.
 APHAERESIS_ALONE = APHAERESIS - frozenset(["'d", "'ll", "'s", "'re", "'ve", "'t", "'ud", "'er"])
 
@@ -84,6 +104,7 @@ class Place(enum.Enum):
     NAMED = "named"  # after the name
     SPEECH = "speech"
     EXPOSITION = "exposition"
+    PLAIN = "plain text"
 
 
 class Last(enum.Enum):
@@ -97,6 +118,10 @@ class Last(enum.Enum):
     ENDER = "ender"
     OPENER = "opener"
     CLOSER = "closer"
+    MARK = "mark"
+    LINE_END = "line end"
+    GAP = "gap"
+    CASE = "case"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +141,9 @@ class GrammarState:
 
     @property
     def final(self) -> bool:
-        """True where a script may end: nothing is open and a sentence has just ended."""
+        """True where a script may end: nothing is open and a sentence, or a line of plain text, has just ended."""
+        if self.place is Place.PLAIN:
+            return self.last is Last.LINE_END
         return self.ended and self.at_boundary
 
     @property
@@ -143,7 +170,13 @@ class Grammar:
     @property
     def start(self) -> GrammarState:
         """Before the first token; a corpus without speakers is one long speech."""
+        if self.is_plain:
+            return GrammarState(Place.PLAIN)
         return GrammarState(Place.OUTSIDE if self.has_names else Place.SPEECH)
+
+    @property
+    def is_plain(self) -> bool:
+        return Kind.LINE_END in self.kinds
 
     @property
     def has_names(self) -> bool:
@@ -153,12 +186,17 @@ class Grammar:
         known = self._allowed.get(at)
         if known is None:
             kinds = self.kinds - {Kind.UNWRITTEN}
-            known = frozenset(kind for kind in kinds if _may_follow(at, kind, self.has_names))
+            if at.place is Place.PLAIN:
+                known = frozenset(kind for kind in kinds if _may_follow_plain(at.last, kind))
+            else:
+                known = frozenset(kind for kind in kinds if _may_follow(at, kind, self.has_names))
             self._allowed[at] = known
         return known
 
     def advance(self, at: GrammarState, kind: Kind) -> GrammarState:
-        """Return the state after a token of that kind, which must be allowed."""
+        """Return the state after a token of that kind, which must be allowed unless the text is plain."""
+        if at.place is Place.PLAIN:
+            return GrammarState(Place.PLAIN, _PLAIN.get(kind, Last.MARK))
         after = _MOVES[kind](at)
         if kind is Kind.CLOSE_EXPOSITION and not self.has_names:
             return replace(after, place=Place.SPEECH)
@@ -194,6 +232,9 @@ def cost(at: GrammarState, kind: Kind) -> int:
 
     A word after a dash attaches to it and yet counts, so that no endless script is free of cost.
     """
+    if at.place is Place.PLAIN:
+        touches = kind is Kind.COMMA and at.last is Last.WORD
+        return 0 if touches or kind in (Kind.LINE_END, Kind.GAP, Kind.CASE) else 1
     if kind is Kind.WORD:
         return 0 if at.last is Last.OPENER else 1
     return 0 if kind in ATTACHED else 1
@@ -201,6 +242,25 @@ def cost(at: GrammarState, kind: Kind) -> int:
 
 ATTACHED = frozenset((Kind.CLITIC, Kind.COMMA, Kind.DASH, Kind.ENDER, Kind.CLOSE_BRACKET, Kind.CLOSE_QUOTE))
 """Kinds of tokens that are printed without a space before them."""
+
+
+# Where a token of plain text leads, and what may follow.
+_PLAIN = {
+    Kind.WORD: Last.WORD,
+    Kind.COMMA: Last.COMMA,
+    Kind.MARK: Last.MARK,
+    Kind.LINE_END: Last.LINE_END,
+    Kind.GAP: Last.GAP,
+    Kind.CASE: Last.CASE,
+}
+_BREAKS = frozenset((Kind.LINE_END, Kind.GAP))
+_AFTER_BREAK = _PLAIN.keys() - _BREAKS
+
+
+def _may_follow_plain(last: Last, kind: Kind) -> bool:
+    if last is Last.CASE:
+        return kind is Kind.WORD
+    return kind in _AFTER_BREAK or (kind in _BREAKS and last not in (Last.START, Last.LINE_END, Last.GAP))
 
 
 def _may_follow(at: GrammarState, kind: Kind, has_names: bool) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.given import GivenText, read_given, renamed, without_names
+from scriptmodel_trainer.corpus.plain import STRUCTURE, plain_tokens
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_NAME,
     CLOSERS,
@@ -20,6 +21,7 @@ from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Casting
 from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.storage.controls import without_controls
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Openings:
     def start(self, opening: Opening) -> Start:
         if opening.speaker and not self._has_names:
             raise BadInputError("this model's corpus has no speakers", "leave out --speaker", parameter="speaker")
+        if self._vocabulary.plain:
+            return _plain_start(opening)
         text, scene = self._given(opening.text), Event(EventKind.HEADING, opening.scene)
         spoken = self._given(opening.prompt)
         heard = [*GivenText(text.tokens).speakers, *map(name_token, opening.cast or ())]
@@ -106,3 +110,13 @@ class Openings:
             return self._casting.meant(name, start.speakers) if name in asked else ""
 
         return [f"{name}{hint(name)}" for name in dict.fromkeys(names) if self._casting.find(name) is None]
+
+
+def _plain_start(opening: Opening) -> Start:
+    """Return what plain text starts with, as it is given; a heading is a paragraph."""
+    parts, before = [], ""
+    for text in (opening.text, opening.scene and f"{opening.scene}\n\n", opening.prompt):
+        tokens = list(plain_tokens(without_controls(text), before))
+        before = next((token for token in reversed(tokens) if token not in STRUCTURE), before)
+        parts.append(tokens)
+    return Start(*parts)

@@ -25,7 +25,7 @@ from scriptmodel_trainer.generation.quoting import TITLES, Quotable, tokens_of
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.streams import ROWS, Stream, run_on
 from scriptmodel_trainer.generation.typography import Typography, typography_of
-from scriptmodel_trainer.generation.writer import BaseWriter, Draft, Script
+from scriptmodel_trainer.generation.writer import Draft, Script, Writer
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Mixers
 from scriptmodel_trainer.model.vocabulary import Vocabulary
@@ -73,7 +73,7 @@ class Scene:
 class Replies:
     """Finds replies with one model."""
 
-    def __init__(self, network: Network, vocabulary: Vocabulary, plays: Sequence[Play], writer: BaseWriter) -> None:
+    def __init__(self, network: Network, vocabulary: Vocabulary, plays: Sequence[Play], writer: Writer) -> None:
         self._network, self._vocabulary, self.writer = network, vocabulary, writer
         self._casting = Casting(vocabulary, plays)
         self._openings = Openings(vocabulary, self._casting, has_names=True)
@@ -244,7 +244,7 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def _speech(writer: BaseWriter, stream: Stream[Script], draft: Draft) -> Stream[Script]:
+def _speech(writer: Writer, stream: Stream[Script], draft: Draft) -> Stream[Script]:
     """Run a stream to the end of its first speech."""
     token = next(stream)
     while True:

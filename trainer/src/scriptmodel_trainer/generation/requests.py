@@ -9,8 +9,7 @@ import numpy as np
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import BaseWriter, Draft
-from scriptmodel_trainer.generation.writers import writer_of
+from scriptmodel_trainer.generation.writer import Draft, Writer
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.progress.events import Warned
@@ -50,7 +49,7 @@ def check_request(request: Request, vocabulary: Vocabulary, progress: Progress) 
     size = len(vocabulary)
     logits = np.zeros(size, np.float32)
     network = Network({"embedding": np.zeros((size, 1), np.float32), "output/bias": logits}, vocabulary.document)
-    writer, draft = writer_of(network, vocabulary), Draft()
+    writer, draft = Writer(network, vocabulary), Draft()
     note_unknown(writer, request.opening, progress)
     stream = writer.stream(request.words, Sampling(), (0,), request.opening, draft)
     with contextlib.suppress(StopIteration):
@@ -59,7 +58,7 @@ def check_request(request: Request, vocabulary: Vocabulary, progress: Progress) 
             stream.send(logits)
 
 
-def note_unknown(writer: BaseWriter, opening: Opening, progress: Progress) -> None:
+def note_unknown(writer: Writer, opening: Opening, progress: Progress) -> None:
     """Warn of names of the opening that the model does not know."""
     if unknown := writer.unknown(opening):
         named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")

@@ -29,7 +29,7 @@ LARGEST = len(SIZES) * (4 * MOST + 1024) + 1024
 
 _NAMES = set(Figures.__dataclass_fields__) - {"longest_copy"}
 NO_FIGURES = (
-    "the model holds no figures to judge by, since its corpus is too small to hold text out or its layout is exact"
+    "the model holds no figures to judge by, since its corpus is too small to hold text out or it is plain text"
 )
 
 

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from string import ascii_letters, digits, punctuation
 
-from scriptmodel_trainer.corpus.exact import BYTES, ERRORS
+from scriptmodel_trainer.corpus.plain import BYTES, ERRORS
 
 CONTINUES = "##"
 _LONGEST = 64  # characters of a piece

@@ -1,15 +1,15 @@
 """Words and their numbers, most frequent first; every other word is spelled with sub-words."""
 
 import dataclasses
+import functools
 import itertools
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import filterfalse
 
 import numpy as np
 
-from scriptmodel_trainer.corpus import exact
+from scriptmodel_trainer.corpus import plain
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_NAME,
     DOCUMENT,
@@ -23,7 +23,7 @@ from scriptmodel_trainer.corpus.tokens import (
 from scriptmodel_trainer.model import subwords
 from scriptmodel_trainer.storage.arrays import Ids
 
-_PIECES_ALONE = frozenset(exact.BYTES)
+_PIECES_ALONE = frozenset(plain.BYTES)
 _PIECES = 1500
 """Sub-words besides letters and bytes: more of them are too rare to learn from a few plays."""
 
@@ -58,13 +58,8 @@ class Vocabulary:
 
     @property
     def first(self) -> int:
-        """The number of the token that precedes a text.
-
-        Without a token that starts a document it is the end of a sentence, in the layout `exact` of a paragraph.
-        """
-        if self.document is not None:
-            return self.document
-        return self._ids[exact.PARAGRAPH if self.exact else EOS]
+        """The number of the token that precedes a text: it starts a document, or ends a sentence where none does."""
+        return self._ids[EOS] if self.document is None else self.document
 
     def id_of(self, word: str) -> int:
         """Return the number of a word or sub-word, which must be one of `words`."""
@@ -80,10 +75,10 @@ class Vocabulary:
         small = word.lower()
         return small if word not in self._ids and self.is_word(small) else word
 
-    @property
-    def exact(self) -> bool:
-        """True for the tokens of the layout `exact`, of which sub-words spell every word."""
-        return exact.NEWLINE in self and exact.BYTES[0] in self
+    @functools.cached_property
+    def plain(self) -> bool:
+        """Whether these are the words of plain text, which has neither speeches nor directions."""
+        return plain.is_plain(self._ids)
 
     @property
     def names(self) -> list[str]:
@@ -147,21 +142,11 @@ def frequent_words(counts: Mapping[str, int], size: int) -> dict[str, int]:
     return {word: counts.get(word, 0) for word in ranked if word in chosen}
 
 
-def build_exact_vocabulary(train: Ids, lexicon: Sequence[str], size: int) -> Vocabulary:
-    """Return the vocabulary of the layout `exact`: `size` words and sub-words, and all markers, letters and bytes.
-
-    `train` holds numbers of `lexicon`.
-    """
-    counts = counts_of(train, lexicon)
-    others = (token for token in counts if not subwords.is_word(token))
-    return Vocabulary(_with_pieces(counts, {EOS, *exact.MARKERS, *others}, size))
-
-
 def with_names(words: tuple[str, ...], names: Iterable[str], parts: frozenset[int] = frozenset()) -> Vocabulary:
     """Return the vocabulary of these words and of speakers with these names, most frequent first."""
-    plain, found = Vocabulary(words, parts=parts), dict.fromkeys(names)
-    whole = frozenset(plain.id_of(name) for name in found if plain.is_word(name))
-    return Vocabulary(words, whole, tuple(name for name in found if not plain.is_word(name)), parts)
+    nameless, found = Vocabulary(words, parts=parts), dict.fromkeys(names)
+    whole = frozenset(nameless.id_of(name) for name in found if nameless.is_word(name))
+    return Vocabulary(words, whole, tuple(name for name in found if not nameless.is_word(name)), parts)
 
 
 def with_documents(vocabulary: Vocabulary) -> Vocabulary:
@@ -187,22 +172,9 @@ def counts_of(train: Ids, lexicon: Sequence[str]) -> dict[str, int]:
     return {lexicon[number]: int(counts[number]) for number in np.flatnonzero(counts).tolist()}
 
 
-def _markers_of(tokens: Iterable[str]) -> set[str]:
-    """Return the markers among the tokens, with their partners and `<eos>`."""
+def _markers_of(tokens: Collection[str]) -> set[str]:
+    """Return the markers among the tokens, with their partners and `<eos>`; all of plain text, if these are its."""
+    if plain.is_plain(tokens):
+        return {EOS, *plain.MARKERS}
     kept = {EOS, *MARKERS.intersection(tokens)}
     return kept.union(*((opener, closer) for opener, closer in PAIRS.items() if {opener, closer} & kept))
-
-
-def _with_pieces(counts: Mapping[str, int], always: set[str], size: int) -> tuple[str, ...]:
-    """Return the tokens in `always`, letters and bytes, and `size` words and sub-words of the others, most used first.
-
-    Sub-words that the tokens do not need are left out.
-    """
-    learned = subwords.learn_pieces({token: count for token, count in counts.items() if token not in always}, size)
-    always = always.union(subwords.LETTERS)
-    known = always.union(learned)
-    used = Counter[str]()
-    for token, count in counts.items():
-        for piece in subwords.spelled(token, known):
-            used[piece] += count
-    return tuple(sorted(always.union(used), key=lambda piece: (-used[piece], piece)))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from scriptmodel_trainer.corpus import exact
+from scriptmodel_trainer.corpus import plain
 from scriptmodel_trainer.corpus.tokens import MARKERS, OPEN_EXPOSITION, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.storage.records import CorpusSummary
@@ -19,7 +19,7 @@ def summarize(train: Ids, lexicon: Sequence[str]) -> CorpusSummary:
     counts = np.bincount(train, minlength=len(lexicon))
     opens = np.array([token == OPEN_NAME for token in lexicon])
     named = np.bincount(train[1:][opens[train[:-1]]], minlength=len(lexicon))
-    no_words = MARKERS | PUNCTUATION | {*exact.MARKERS, *exact.BYTES}
+    no_words = MARKERS | PUNCTUATION | {*plain.MARKERS, *plain.BYTES}
     words: Counter[str] = Counter()  # `That` at the beginning of a line is no other word than `that`
     expositions, speakers = 0, {}
     for token, count, names in zip(lexicon, counts.tolist(), named.tolist(), strict=True):

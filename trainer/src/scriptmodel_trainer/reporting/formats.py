@@ -58,7 +58,7 @@ class TitlePage:
 
 
 def parts_of(text: str) -> Iterator[Part]:
-    """Yield the parts of a script as `generate` writes it, or of one in the layout of an exact model's corpus."""
+    """Yield the parts of a script as `generate` writes it, or of one in the layout of a corpus of plain text."""
     text = "\n".join(map(without_controls, text.splitlines()))
     extended = [each for each in _EXTENDED.findall(text) if is_extension(each[1])]
     for event in given_events(text, lambda _: False):

@@ -54,7 +54,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     if corpus.holds_out:
         validation = validation_of(valid_perplexity, task.tokens["valid"], _words(corpus, "valid"), vocabulary)
     base = options.base.record(vocabulary) if options.base else None
-    reference = None if vocabulary.exact else _reference(run, progress)  # the judge looks for speeches
+    reference = None if vocabulary.plain else _reference(run, progress)  # the judge looks for speeches
     metrics = Metrics(
         fingerprint=task.fingerprint,
         epochs=result.history,

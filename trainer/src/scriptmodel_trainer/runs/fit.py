@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scriptmodel_trainer.evaluation.perplexity import scored
+from scriptmodel_trainer.generation.log_lines import sample_line
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writers import sample_line
 from scriptmodel_trainer.model import hardware
 from scriptmodel_trainer.model.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.model.network_numpy import Network

@@ -8,18 +8,11 @@ from dataclasses import dataclass, field
 from scriptmodel_trainer.artifacts import bases
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus import layouts, reading, stream
-from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE
-from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.requests import check_request
 from scriptmodel_trainer.model import hardware
 from scriptmodel_trainer.model.spelling import spelled_out
-from scriptmodel_trainer.model.vocabulary import (
-    Vocabulary,
-    build_exact_vocabulary,
-    build_vocabulary,
-    with_documents,
-)
+from scriptmodel_trainer.model.vocabulary import Vocabulary, build_vocabulary, with_documents
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.runs.fingerprint import run_fingerprint
@@ -97,13 +90,8 @@ def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary
     train, lexicon, preset = corpus.splits["train"], corpus.lexicon, options.preset
     if options.base:
         vocabulary = vocabulary_after(options.base.model.vocabulary, train, lexicon, preset)
-    elif options.layout == EXACT:
-        vocabulary = build_exact_vocabulary(train, lexicon, preset.vocabulary_size)
     else:
         vocabulary = build_vocabulary(train, lexicon, preset.vocabulary_size)
-    if vocabulary.exact != (options.layout == EXACT):
-        message = f"the corpus has the words {NEWLINE} and {BYTES[0]}, by which the layout exact is known"
-        raise BadInputError(message, "use --layout exact, or remove one of them from the scripts")
     return with_documents(vocabulary) if preset.document_starts else vocabulary
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from scriptmodel_trainer.generation.writer import BaseWriter, Draft, Script
+from scriptmodel_trainer.generation.writer import Draft, Script, Writer
 
 
 class Continuation:
     """What a script adds to a `given` text; nothing follows any of the texts in `stops`."""
 
-    def __init__(self, writer: BaseWriter, given: str, stops: Sequence[str] = ()) -> None:
+    def __init__(self, writer: Writer, given: str, stops: Sequence[str] = ()) -> None:
         self._writer, self._stops = writer, stops
         self._typography = writer.typography(given)
         self._space = len(given) - len(given.rstrip())

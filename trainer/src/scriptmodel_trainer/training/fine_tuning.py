@@ -9,7 +9,7 @@ import numpy as np
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
-from scriptmodel_trainer.corpus.layouts import EXACT
+from scriptmodel_trainer.corpus.layouts import PLAIN
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.presets import Preset
@@ -112,17 +112,15 @@ def vocabulary_after(base: Vocabulary, train: Ids, lexicon: Sequence[str], prese
 
     New are the words that a vocabulary made for this split alone would have and `base` has not.
     """
-    if base.exact:
-        return base
     own = frequent_words(counts_of(train, lexicon), preset.vocabulary_size)
     new = (word for word in own if word not in base)
     return with_names((*base.words, *new), [*base.names, *speakers_of(train, lexicon)], base.parts)
 
 
 def require_layout(base: BaseModel, layout: str) -> None:
-    """Raise BadInputError if a base of the layout `exact` is to learn from another one, or the reverse."""
-    if base.model.vocabulary.exact != (layout == EXACT):
-        own = base.model.origin.corpus.layout
+    """Raise BadInputError if a base of plain text is to learn from scripts, or the reverse."""
+    if base.model.vocabulary.plain != (layout == PLAIN):
+        own = PLAIN if base.model.vocabulary.plain else base.model.origin.corpus.layout
         raise BadInputError(
             f"the base {base.folder} was trained with layout {own}, not {layout}",
             f"use --layout {own}",

@@ -11,11 +11,10 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
 from scriptmodel_trainer.corpus.layouts.rules import Explain, Parse, silent
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.corpus.reading import Source
-from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError
 
 AUTO = "auto"
-EXACT = "exact"
+PLAIN = "plain"
 _SURE = 0.5
 _UNSURE = 0.12  # a script's layout that explains less of a file is not accepted
 _DOUBTFUL = 0.3  # if no layout explains more, the file may set names in a frame
@@ -52,9 +51,8 @@ IN_XML = {"fdx": fdx.parse, "tei": tei.parse}
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
-        Layout("normalized", partial(verbatim.parse, "token-stream", ""), verbatim.score_normalized),
-        Layout("plain", partial(verbatim.parse, "sentence", f" {EOS}"), verbatim.score_plain),
-        Layout(EXACT, verbatim.parse_exact, read=reading.read_exactly),
+        Layout("normalized", verbatim.parse_normalized, verbatim.score_normalized),
+        Layout(PLAIN, verbatim.parse_plain, verbatim.score_plain, reading.read_exactly),
         _of_script("markdown", markdown.parse, markdown.score),
         _of_script("fountain", fountain.parse, fountain.score),
         *(Layout(name, parse, read=markup.checked_lines) for name, parse in IN_XML.items()),
@@ -105,7 +103,7 @@ def _best(sample: Sequence[str]) -> tuple[Layout, float]:
             break
         if _fits(LAYOUTS[name], sample, sure=scores[name] >= _SURE):
             return LAYOUTS[name], scores[name]
-    return LAYOUTS["plain"], scores["plain"]
+    return LAYOUTS[PLAIN], scores[PLAIN]
 
 
 def _fits(layout: Layout, sample: Sequence[str], *, sure: bool) -> bool:

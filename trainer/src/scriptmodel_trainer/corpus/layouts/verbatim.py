@@ -1,39 +1,39 @@
-"""Files that need no reading between the lines: already normalised, one sentence a line, or kept byte for byte."""
+"""Files in which no speeches are looked for: already in token form, or plain text, which is kept byte for byte."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from scriptmodel_trainer.corpus import plain
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.exact import STRUCTURE, exact_tokens
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
-from scriptmodel_trainer.corpus.tokens import EOS
+from scriptmodel_trainer.corpus.tokens import EOS, MARKERS
 
 _GLUED = re.compile(r"\w[,;:?!，。、；：？！]")
 _ENOUGH_WORDS = 200  # fewer words show nothing by what they lack
 _MOST_GLUED = 0.002
 _MOST_AT_ONCE = 1 << 16  # characters of a paragraph
-_MARKERS = ("<eos>", "<boname>", "<open-exp>", "<question>", "<exclamation>")
+_MARKED = ("<eos>", "<boname>", "<open-exp>", "<question>", "<exclamation>")
+_KNOWN = MARKERS.union(plain.MARKERS)
 
 
-def parse(
-    rule: str, end: str, lines: Iterable[str], sample: Sequence[str], explain: Explain = silent
-) -> Iterator[Event]:
-    """Yield lines in token form as they are, each with an `end`: a plain line is a sentence."""
+def parse_normalized(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
+    """Yield lines of tokens as they are; one without any marker is a sentence, which gets its end."""
     del sample
     for number, line in enumerate(lines, 1):
         if line and not line.isspace():
-            explain(Decision(number, "verbatim", rule))
-            yield Event(EventKind.VERBATIM, line + end, line=number)
+            marked = not _KNOWN.isdisjoint(line.split())
+            explain(Decision(number, "verbatim", "token-stream" if marked else "sentence"))
+            yield Event(EventKind.VERBATIM, line if marked else f"{line} {EOS}", line=number)
 
 
-def parse_exact(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
+def parse_plain(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
     """Yield the reversible tokens of paragraphs, given lines with their line ends; `<eos>` ends the file."""
     del sample
     before = ""
     for number, paragraph in _paragraphs(lines):
         explain(Decision(number, "verbatim", "reversible"))
-        tokens = list(exact_tokens(paragraph, before))
-        before = next((token for token in reversed(tokens) if token not in STRUCTURE), before)
+        tokens = list(plain.plain_tokens(paragraph, before))
+        before = next((token for token in reversed(tokens) if token not in plain.STRUCTURE), before)
         yield Event(EventKind.VERBATIM, " ".join(tokens), line=number)
     yield Event(EventKind.VERBATIM, EOS)
 
@@ -53,19 +53,15 @@ def _paragraphs(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 
 def score_normalized(lines: Sequence[str]) -> float:
-    """Share of lines that hold markers of the token stream."""
+    """Share of lines that hold markers of the token stream; much for text in which no punctuation touches a word."""
     full = [line for line in lines if line and not line.isspace()]
-    marked = sum(any(marker in line for marker in _MARKERS) for line in full)
+    words = [word for line in full for word in line.split()]
+    if len(words) >= _ENOUGH_WORDS and sum(map(bool, map(_GLUED.search, words))) <= _MOST_GLUED * len(words):
+        return 0.8
+    marked = sum(any(marker in line for marker in _MARKED) for line in full)
     return marked / len(full) if full else 0.0
 
 
 def score_plain(lines: Sequence[str]) -> float:
-    """Much for text that is split into words already, so that no punctuation touches a word.
-
-    Else little for anything with words: what is chosen when no layout of scripts is recognised.
-    """
-    words = [word for line in lines for word in line.split()]
-    if not words:
-        return 0.0
-    glued = sum(_GLUED.search(word) is not None for word in words)
-    return 0.8 if len(words) >= _ENOUGH_WORDS and glued <= _MOST_GLUED * len(words) else 0.05
+    """Little for anything with words: what is chosen when no layout of scripts is recognised."""
+    return 0.05 if any(line.split() for line in lines) else 0.0

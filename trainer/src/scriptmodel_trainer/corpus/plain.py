@@ -1,4 +1,4 @@
-"""The reversible token stream of the layout `exact`: tokens that give back a file byte for byte.
+"""The reversible token stream of plain text: tokens that give back a file byte for byte.
 
 A word is written in small letters, and no token is spent on what usually is: one space between words, none before a
 comma, a capital letter at the start of a line or a sentence. Markers record everything else. What a token cannot
@@ -6,9 +6,9 @@ hold, such as a control character or a byte that is no UTF-8, is written as its 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
-from scriptmodel_trainer.corpus.tokens import EOS
+from scriptmodel_trainer.corpus.tokens import EOS, OPEN_EXPOSITION, OPEN_NAME
 
 NEWLINE = "<newline>"
 PARAGRAPH = "<paragraph>"  # the end of a line and an empty line
@@ -29,13 +29,14 @@ _ATOM = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _IS_CLITIC = re.compile(_CLITIC)
-_LINE_ENDS = {"\n": NEWLINE, "\n\n": PARAGRAPH}
-_TEXTS = {token: text for text, token in _LINE_ENDS.items()}
+_TOKENS = {"\n": NEWLINE, "\n\n": PARAGRAPH}
+LINE_ENDS = {token: text for text, token in _TOKENS.items()}
+"""The text of each token that ends a line."""
 _VALUES = {token: value for value, token in enumerate(BYTES)}
-ATTACHED = frozenset((*",.;:!?)]'", "-", "--", *_TEXTS, *BYTES))
+ATTACHED = frozenset((*",.;:!?)]'", "-", "--", *LINE_ENDS, *BYTES))
 """Tokens that usually touch what they follow."""
-_NO_SPACE_AFTER = frozenset(("", "(", "[", "-", "--", *_TEXTS, *BYTES))
-_CAPITAL_AFTER = frozenset(("", ".", "!", "?", *_TEXTS))
+_NO_SPACE_AFTER = frozenset(("", "(", "[", "-", "--", *LINE_ENDS, *BYTES))
+_CAPITAL_AFTER = frozenset(("", ".", "!", "?", *LINE_ENDS))
 _CAPITAL_ALWAYS = frozenset(("i", "o"))
 
 
@@ -51,8 +52,14 @@ STRUCTURE = frozenset((*_CASES, *GAPS))
 """Markers that belong to the next token."""
 
 
-def exact_tokens(text: str, before: str = "") -> Iterator[str]:
-    """Yield the tokens of a text, which `exact_text` gives back; `before` is the last token before it, no marker."""
+def is_plain(tokens: Collection[str]) -> bool:
+    """Return whether tokens are those of plain text: with its markers, without speeches or directions."""
+    found = {*MARKERS, OPEN_NAME, OPEN_EXPOSITION}.intersection(tokens)
+    return bool(found) and found.isdisjoint((OPEN_NAME, OPEN_EXPOSITION))
+
+
+def plain_tokens(text: str, before: str = "") -> Iterator[str]:
+    """Yield the tokens of a text, which `plain_text` gives back; `before` is the last token before it, no marker."""
     spaces = 0
     for match in _ATOM.finditer(text):
         if match.lastgroup == "spaces":
@@ -71,8 +78,8 @@ def exact_tokens(text: str, before: str = "") -> Iterator[str]:
         yield SPACE
 
 
-def exact_text(tokens: Iterable[str]) -> str:
-    """Return the text of any tokens; that of `exact_tokens` is the same byte for byte. `<eos>` ends a file."""
+def plain_text(tokens: Iterable[str]) -> str:
+    """Return the text of any tokens; that of `plain_tokens` is the same byte for byte. `<eos>` ends a file."""
     written = bytearray()
     before, case, spaces = "", "", 0
     for token in tokens:
@@ -95,7 +102,7 @@ def _coded(match: re.Match[str], before: str) -> Iterator[tuple[tuple[str, ...],
     """Yield the tokens of one word, mark, line end or character, each with the markers of its case."""
     atom = match[0]
     if match.lastgroup == "line":
-        yield (), _LINE_ENDS[atom]
+        yield (), _TOKENS[atom]
     elif match.lastgroup == "word":
         yield _cased(atom, before)
     elif match.lastgroup == "mark" and atom.isprintable():
@@ -128,6 +135,6 @@ def _space_between(before: str, token: str) -> int:
 def _bytes(token: str, case: str) -> bytes:
     if token in _VALUES:
         return bytes([_VALUES[token]])
-    if token in _TEXTS:
-        return _TEXTS[token].encode()
+    if token in LINE_ENDS:
+        return LINE_ENDS[token].encode()
     return _CASES[case](token).encode("utf-8", ERRORS)

@@ -1,15 +1,15 @@
-"""The layout `exact`: tokens and sub-words that give back any file byte for byte, charged in full."""
+"""The layout `plain`: tokens and sub-words that give back any file byte for byte, charged in full."""
 
 from pathlib import Path
 
 import pytest
-from exact_scripts import SCRIPT, VOCABULARY, tokens_of, vocabulary_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_scripts import SCRIPT, VOCABULARY, tokens_of, vocabulary_of
 
-from scriptmodel_trainer.corpus import exact
-from scriptmodel_trainer.corpus.exact import ERRORS, exact_text, exact_tokens
-from scriptmodel_trainer.corpus.layouts import EXACT, LAYOUTS, detect
+from scriptmodel_trainer.corpus import plain
+from scriptmodel_trainer.corpus.layouts import LAYOUTS, PLAIN
+from scriptmodel_trainer.corpus.plain import ERRORS, plain_text, plain_tokens
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_whole
 from scriptmodel_trainer.model.subwords import LETTERS, continues, learn_pieces, pieces_of, words_of
@@ -41,13 +41,13 @@ TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4), st.samp
 
 def test_what_is_usual_costs_no_token() -> None:
     assert tokens_of("ALL:\nThe lamp, I said. It's o'er!\n\n") == [
-        *(exact.UPPER, "all", ":", exact.NEWLINE, "the", "lamp", ",", "i", "said", ".", "it", "'s", "o'er", "!"),
-        exact.PARAGRAPH,
+        *(plain.UPPER, "all", ":", plain.NEWLINE, "the", "lamp", ",", "i", "said", ".", "it", "'s", "o'er", "!"),
+        plain.PARAGRAPH,
     ]
     assert tokens_of("the lamp ,it  was Anna") == [
-        *(exact.LOWER, "the", "lamp", exact.SPACE, ",", exact.JOIN, "it", exact.SPACE, "was", exact.CAPITAL, "anna")
+        *(plain.LOWER, "the", "lamp", plain.SPACE, ",", plain.JOIN, "it", plain.SPACE, "was", plain.CAPITAL, "anna")
     ]
-    assert tokens_of("a\tb\udcff") == [exact.LOWER, "a", "<0x09>", "b", "<0xFF>"]
+    assert tokens_of("a\tb\udcff") == [plain.LOWER, "a", "<0x09>", "b", "<0xFF>"]
 
 
 @settings(max_examples=200, deadline=None)
@@ -55,8 +55,8 @@ def test_what_is_usual_costs_no_token() -> None:
 def test_any_bytes_come_back_from_tokens_that_are_canonical(content: bytes) -> None:
     text = content.decode("utf-8", ERRORS)
     tokens = tokens_of(text)
-    assert exact_text(tokens).encode("utf-8", ERRORS) == content
-    assert tokens_of(exact_text(tokens)) == tokens
+    assert plain_text(tokens).encode("utf-8", ERRORS) == content
+    assert tokens_of(plain_text(tokens)) == tokens
     assert not any(character.isspace() or character < " " for token in tokens for character in token)
 
 
@@ -65,14 +65,14 @@ def test_any_bytes_come_back_from_tokens_that_are_canonical(content: bytes) -> N
 def test_any_text_comes_back_from_the_sub_words_of_another(training: str, text: str) -> None:
     vocabulary = vocabulary_of(training.encode("utf-8", "replace").decode())
     content = text.encode("utf-8", "replace")
-    numbers = vocabulary.encode(exact_tokens(content.decode()))
+    numbers = vocabulary.encode(plain_tokens(content.decode()))
     words = list(words_of(vocabulary.words[number] for number in numbers.tolist()))
-    assert exact_text(words).encode() == content
+    assert plain_text(words).encode() == content
 
 
 @given(st.lists(st.sampled_from(VOCABULARY.words)))
 def test_any_tokens_have_a_text(tokens: list[str]) -> None:
-    exact_text(words_of(tokens)).encode("utf-8", ERRORS)
+    plain_text(words_of(tokens)).encode("utf-8", ERRORS)
 
 
 @pytest.mark.parametrize(
@@ -84,20 +84,16 @@ def test_a_file_comes_back_byte_for_byte(content: bytes, tmp_path: Path) -> None
         (tmp_path / name).write_bytes(data)
         sources = find_sources([tmp_path / name], lambda _: None) if b"\0" not in data else []
         for source in sources:
-            layout = LAYOUTS[EXACT]
+            layout = LAYOUTS[PLAIN]
             tokens = [token for event in layout.parse(layout.read(source), []) for token in event.text.split()]
-            assert exact_text(tokens).encode("utf-8", ERRORS) == data
+            assert plain_text(tokens).encode("utf-8", ERRORS) == data
 
 
 def test_long_lines_are_cut_without_a_loss(tmp_path: Path) -> None:
     data = ("word " * 250_000 + "x" * 1_200_000 + "  .").encode()
     (tmp_path / "a.txt").write_bytes(data)
-    whole = read_whole(find_sources([tmp_path], lambda _: None), LAYOUTS[EXACT])
-    assert exact_text(whole.lexicon[number] for number in whole.ids.tolist()).encode() == data
-
-
-def test_the_layout_is_used_on_request_only() -> None:
-    assert detect(SCRIPT.splitlines())[0].name != EXACT
+    whole = read_whole(find_sources([tmp_path], lambda _: None), LAYOUTS[PLAIN])
+    assert plain_text(whole.lexicon[number] for number in whole.ids.tolist()).encode() == data
 
 
 def test_frequent_pairs_become_pieces_and_the_same_words_give_the_same_pieces() -> None:
@@ -121,25 +117,30 @@ def test_a_word_is_written_with_the_longest_pieces_and_bytes_where_none_fits() -
     ]
 
 
+@pytest.mark.parametrize("text", ["the lamp", "The  lamp", "THE lamp\n"])
+def test_a_single_line_is_plain_text_too(text: str) -> None:
+    assert vocabulary_of(text).plain
+
+
 def test_sub_words_come_from_the_training_text_and_all_letters_and_bytes_are_in() -> None:
-    assert {*LETTERS, *exact.MARKERS} <= set(VOCABULARY.words)
-    assert VOCABULARY.exact
-    learned = set(VOCABULARY.words) - {*LETTERS, *exact.MARKERS}
-    assert all(word.removeprefix("##") in SCRIPT.lower() for word in learned if word.lstrip("#").isalpha())
+    assert {*LETTERS, *plain.MARKERS} <= set(VOCABULARY.words)
+    assert VOCABULARY.plain
+    learned = set(VOCABULARY.words) - {*LETTERS, *plain.MARKERS}
+    assert all(word.removeprefix("##").lower() in SCRIPT.lower() for word in learned if word.lstrip("#").isalpha())
     assert any(continues(word) for word in learned)
 
 
 def test_texts_up_to_a_length_and_the_unfinished_rest_sum_to_one() -> None:
     """A model of tokens is a code for texts: the sum over texts, each by its canonical tokens, is at most one."""
-    tokens = ("a", "##a", exact.CAPITAL, exact.NEWLINE)
+    tokens = ("a", "##a", plain.CAPITAL, plain.NEWLINE)
     share = 1 / (len(tokens) + 1)  # the rest ends the text
     unfinished: list[tuple[str, ...]] = [()]
     total, seen, mass = 0.0, set[str](), 0.0
     for length in range(6):
         for sequence in unfinished:
-            text = exact_text(words_of(sequence))
+            text = plain_text(words_of(sequence))
             mass += share ** (length + 1)
-            if [*exact_tokens(text)] == list(words_of(sequence)) and text not in seen:
+            if [*plain_tokens(text)] == list(words_of(sequence)) and text not in seen:
                 seen.add(text)
                 total += share ** (length + 1)
         unfinished = [(*sequence, token) for sequence in unfinished for token in tokens]

@@ -1,32 +1,17 @@
-"""The writer that fits a model: speeches and directions, or text byte for byte; and lines for the log of a training."""
+"""Lines that a network writes for the log of its training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.casting import Play
-from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.verse import Lines
-from scriptmodel_trainer.generation.writer import BaseWriter, Writer
+from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats
 
 LONGEST = 120  # characters
 _WORDS = (20, 14, 9, 6)  # fewer where the words are long
-
-
-def writer_of(
-    network: Network,
-    vocabulary: Vocabulary,
-    plays: Sequence[Play] = (),
-    lines: Lines | None = None,
-) -> BaseWriter:
-    """Return a writer for a network with that vocabulary, and what is known of the corpus that trained it."""
-    if vocabulary.exact:
-        return ExactWriter(network, vocabulary)
-    return Writer(network, vocabulary, plays, lines)
 
 
 def sample_line(
@@ -39,7 +24,7 @@ def sample_line(
     """
 
     def write(weights: Mapping[str, Floats]) -> str:
-        writer = writer_of(Network(weights, vocabulary.document, cutoff=cutoff), vocabulary)
+        writer = Writer(Network(weights, vocabulary.document, cutoff=cutoff), vocabulary)
         for words in _WORDS:
             try:
                 script = writer.write(words, sampling, (seed, 0), Opening())
