@@ -12,7 +12,6 @@ from typing import Any
 import grpc
 from python_pachyderm.proto.v2.pfs import pfs_pb2, pfs_pb2_grpc
 from python_pachyderm.proto.v2.pps import pps_pb2, pps_pb2_grpc
-from python_pachyderm.proto.v2.transaction import transaction_pb2, transaction_pb2_grpc
 
 from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.api.names import pachyderm_names
@@ -76,7 +75,6 @@ class Life:
         async with grpc.aio.insecure_channel(self.address) as channel:
             self._pps = pps_pb2_grpc.APIStub(channel)
             self._pfs = pfs_pb2_grpc.APIStub(channel)
-            self._transactions = transaction_pb2_grpc.APIStub(channel)
             await (self._search() if self.searches else self._live())
             end = await self._settled(expected)
             await self._die()
@@ -231,18 +229,11 @@ class Life:
         return f"v{job.pipeline_version} {pps_pb2.JobState.Name(state)}"
 
     async def _left(self) -> list[str]:
-        """Return what should have been deleted."""
+        """Return what should have been deleted. An open transaction of a killed operator has no effect, and stays."""
         repos = self._pfs.ListRepo(pfs_pb2.ListRepoRequest(type="user"), timeout=_CALL_SECONDS)
         left = [f"repo {info.repo.name}" async for info in repos if info.repo.name in self.names]
         pipelines = self._pps.ListPipeline(pps_pb2.ListPipelineRequest(), timeout=_CALL_SECONDS)
-        left += [f"pipeline {info.pipeline.name}" async for info in pipelines if info.pipeline.name in self.names]
-        request = transaction_pb2.ListTransactionRequest()
-        found = await self._transactions.ListTransaction(request, timeout=_CALL_SECONDS)
-        return left + [
-            f"transaction {info.transaction.id}"
-            for info in found.transaction_info
-            if any(each.create_pipeline.pipeline.name in self.names for each in info.requests)
-        ]
+        return left + [f"pipeline {info.pipeline.name}" async for info in pipelines if info.pipeline.name in self.names]
 
     async def _events(self) -> list[tuple[str, str]]:
         """Return reasons and notes of all events."""

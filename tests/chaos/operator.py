@@ -24,7 +24,6 @@ import ssl
 import sys
 import tempfile
 import time
-import zlib
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -94,10 +93,6 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.life}: {self.fault}"
-
-    def belongs(self, part: int, parts: int) -> bool:
-        """To that one of so many parts of the matrix, the same one in each run."""
-        return zlib.crc32(str(self).encode()) % parts == part % parts
 
 
 @dataclass
@@ -249,8 +244,7 @@ async def _main(given: argparse.Namespace, world: World) -> int:
             matrix += cases
             wanted[life] = reference.outcome
         random.Random(given.seed).shuffle(matrix)
-        of_part = [case for case in matrix if case.belongs(*given.part)]
-        chosen = [case for case in of_part if re.search(given.only, str(case))][: given.cases or None] * given.times
+        chosen = [case for case in matrix if re.search(given.only, str(case))][: given.cases or None]
         until = time.monotonic() + (given.seconds or float("inf"))
         running = Matrix(world, kube, wanted, until)
         await running.run(chosen, given.parallel)
@@ -262,12 +256,6 @@ async def _main(given: argparse.Namespace, world: World) -> int:
     return 1 if running.counts["failed"] or not running.counts["as undisturbed"] else 0
 
 
-def _part(text: str) -> tuple[int, int]:
-    """`2/4`."""
-    part, parts = map(int, text.split("/"))
-    return part, parts
-
-
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -276,10 +264,6 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=0, help="begin no case after so many seconds; 0 for no limit")
     parser.add_argument("--parallel", type=int, default=4, help="cases at a time")
     parser.add_argument("--only", default="", metavar="RE", help="cases that match, as `url: (ModifyFile|GetFile)`")
-    parser.add_argument(
-        "--part", type=_part, default="1/1", metavar="I/N", help="one of N parts, always the same cases"
-    )
-    parser.add_argument("--times", type=int, default=1, help="run each case so often, for one that fails now and then")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and operators end, too
     print(f"seed {given.seed}", flush=True)

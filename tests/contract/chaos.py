@@ -1,19 +1,13 @@
 """Kills a localpach repeatedly while several clients write, and checks its data after each kill.
 
-    python -m tests.contract.chaos --kills 200 --seed 7
-
 A writer records the acknowledged writes. After each kill the server is restarted. All acknowledged data must exist,
 byte for byte, and nothing may be partial: a commit has all files of its call or does not exist, a branch and its
 downstream branches agree, and each job belongs to a commit.
 """
 
-import argparse
 import hashlib
 import itertools
 import random
-import shutil
-import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
@@ -43,6 +37,8 @@ class Writer:
     unacknowledged: dict[str, str] = field(default_factory=dict)
     serial: int = 0
     with_jobs: bool = False
+    seen: dict[str, dict[str, pfs.CommitInfo]] = field(default_factory=dict)
+    """The commits of its repos that earlier checks have seen."""
 
     def run(self, address: str, stopped: threading.Event) -> None:
         """Write until the server dies."""
@@ -83,17 +79,20 @@ class Writer:
         self.unacknowledged = {}
         for path in self.random.sample(sorted(self.files), min(20, len(self.files))):
             assert digest(client.read(self.name, path)) == self.files[path], f"{self.name} has other bytes in {path}"
-        assert set(self.commits) <= set(history(client, self.name)), f"{self.name} has lost a commit"
+        assert set(self.commits) <= set(self.history(client, self.name)), f"{self.name} has lost a commit"
 
-
-def history(client: Client, name: str) -> dict[str, pfs.CommitInfo]:
-    """Return the commits of a repo by id, from the head of master back."""
-    found: dict[str, pfs.CommitInfo] = {}
-    uuid = client.head(name)
-    while uuid:
-        found[uuid] = client.pfs.InspectCommit(pfs.InspectCommitRequest(commit=commit(name, uuid)))
-        uuid = found[uuid].parent_commit.id
-    return found
+    def history(self, client: Client, name: str) -> dict[str, pfs.CommitInfo]:
+        """Return the commits of a repo by id, from the head of master back; of those seen before it reads a sample."""
+        found = self.seen.setdefault(name, {})
+        uuid = client.head(name)
+        again = self.random.sample(sorted(found), min(20, len(found)))
+        while uuid and uuid not in found:
+            found[uuid] = client.pfs.InspectCommit(pfs.InspectCommitRequest(commit=commit(name, uuid)))
+            uuid = found[uuid].parent_commit.id
+        for each in again:
+            info = client.pfs.InspectCommit(pfs.InspectCommitRequest(commit=commit(name, each)))
+            assert info.parent_commit == found[each].parent_commit, f"{name}@{each} has another parent"
+        return found
 
 
 def digest(content: bytes) -> str:
@@ -110,14 +109,14 @@ def check_whole(client: Client, writers: list[Writer]) -> None:
         head = client.head(writer.name)
         pipeline = f"{writer.name}-copy"
         below = client.head(pipeline)
-        infos = history(client, pipeline)
+        infos = writer.history(client, pipeline)
         jobs = {info.job.id for info in client.pps.ListJob(pps.ListJobRequest(pipeline=pps.Pipeline(name=pipeline)))}
         assert infos.keys() == jobs, f"{pipeline} has commits without jobs, or jobs without"
         sources = {source.id for source in infos[below].direct_provenance}
         assert head in sources, f"{pipeline} is not made from the head of {writer.name}"
 
 
-def torture(root: Path, kills: int, seed: int, *, writers: int = 4, verbose: bool = False) -> None:
+def torture(root: Path, kills: int, seed: int, *, writers: int = 4) -> None:
     """Kill a server ``kills`` times. Raises AssertionError with what was lost."""
     rng = random.Random(seed)
     writer_list = [
@@ -133,13 +132,16 @@ def torture(root: Path, kills: int, seed: int, *, writers: int = 4, verbose: boo
             client.create_pipeline(f"{writer.name}-copy", ["sh", "-c", "ls /pfs/in > /pfs/out/names"], writer.name)
     try:
         for number in range(1, kills + 1):
-            server = _once(server, writer_list, rng, verbose=verbose, number=number)
+            server = _once(server, writer_list, rng)
+            print(
+                f"kill {number}: {sum(len(writer.commits) for writer in writer_list)} commits, all intact", flush=True
+            )
         _await_last_job(Client(server.address), f"{writer_list[0].name}-copy")
     finally:
         server.kill()
 
 
-def _once(server: Localpach, writer_list: list[Writer], rng: random.Random, *, verbose: bool, number: int) -> Localpach:
+def _once(server: Localpach, writer_list: list[Writer], rng: random.Random) -> Localpach:
     stopped = threading.Event()
     threads = [threading.Thread(target=writer.run, args=(server.address, stopped)) for writer in writer_list]
     for thread in threads:
@@ -158,8 +160,6 @@ def _once(server: Localpach, writer_list: list[Writer], rng: random.Random, *, v
         raise
     finally:
         client.channel.close()
-    if verbose:
-        print(f"kill {number}: {sum(len(writer.commits) for writer in writer_list)} commits, all intact", flush=True)
     return again
 
 
@@ -169,26 +169,3 @@ def _await_last_job(client: Client, pipeline: str) -> None:
     for each in reversed(found):
         info = client.finished_job(pipeline, each.job.id, seconds=120)
     assert info.state == pps.JOB_SUCCESS, f"the last job of {pipeline} stopped as {info}"
-
-
-def main() -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--writers", type=int, default=4)
-    given = parser.parse_args()
-    print(f"seed {given.seed}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="localpach-chaos-"))
-    try:
-        torture(folder / "root", given.kills, given.seed, writers=given.writers, verbose=True)
-    except AssertionError as error:
-        print(f"seed {given.seed}: {error}; the store is kept in {folder}", file=sys.stderr)
-        return 1
-    shutil.rmtree(folder)
-    print(f"{given.kills} kills, nothing lost")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,8 +13,8 @@ from tests.contract.serving import localpach, serving, start
 from tests.seed import run_seed
 from tests.unit.localpach.client import Client, commit, modifications, repo
 
-# A sample; `python -m tests.contract.chaos` runs as many kills as requested.
-SAMPLE_KILLS = int(os.environ.get("CHAOS_KILLS", "4"))
+SAMPLE_KILLS = int(os.environ.get("KILLS", "4"))
+"""A sample; `make chaos-localpach` sets it."""
 LARGE = 300_000
 
 

@@ -94,15 +94,6 @@ def test_the_token_is_new_at_each_start_and_goes_with_the_server(tmp_path: Path)
     assert len(tokens) == 2
 
 
-def test_python_pachyderm_uses_a_port_with_the_token_and_a_socket_without(port: Localpach, server: Localpach) -> None:
-    with pytest.raises(Exception, match=f"no authentication token: localpach needs the one in {port.root}/token"):
-        list(python_pachyderm.Client(port.host, port.port).list_pipeline())
-    token = (port.root / "token").read_text().strip()
-    assert not list(python_pachyderm.Client(port.host, port.port, auth_token=token).list_pipeline())
-    assert server.address.startswith("unix:/")
-    list(python_pachyderm.Client("unix", server.address.removeprefix("unix:")).list_repo())
-
-
 def test_a_socket_is_its_owners_alone(server: Localpach) -> None:
     socket = Path(server.address.removeprefix("unix:"))
     assert stat.S_IMODE(socket.stat().st_mode) == 0o600

@@ -4,10 +4,9 @@ import re
 
 import grpc
 import pytest
-from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
-from tests.unit.localpach.client import Client, Name, commit, job, pfs_input, sh, until
+from tests.unit.localpach.client import Client, Name, job, pfs_input, sh, until
 
 
 def test_a_job_reads_its_input_and_writes_its_output_in_pfs(client: Client, name: Name, corpus: str) -> None:
@@ -34,25 +33,6 @@ def test_each_version_of_a_pipeline_has_its_own_tmp(client: Client, name: Name, 
         )
         client.finished_job(train, uuid)
         assert client.read(train, "/n", uuid) == expected
-
-
-def test_only_new_and_changed_datums_are_processed(client: Client, name: Name, corpus: str) -> None:
-    train = name("train")
-    script = "for f in /pfs/in/*; do cp $f /pfs/out/; done"
-    first = client.create_pipeline(train, sh(script), pfs_input(corpus, "/*", name="in"))
-    assert client.finished_job(train, first).data_processed == 2
-    client.put(corpus, {"/b.txt": b"changed\n", "/c.txt": b"new\n"})
-    second = client.finished_job(train, client.head(train))
-    assert (second.data_processed, second.data_skipped, second.data_total) == (2, 1, 3)
-    removal = [
-        pfs.ModifyFileRequest(set_commit=commit(corpus)),
-        pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path="/a.txt")),
-    ]
-    client.pfs.ModifyFile(iter(removal))
-    third = client.finished_job(train, client.head(train))
-    assert (third.data_skipped, third.data_total) == (2, 2)
-    assert client.paths(train) == ["/b.txt", "/c.txt"]
-    assert client.read(train, "/b.txt") == b"changed\n"
 
 
 def test_a_pipeline_that_is_updated_to_no_input_has_no_files_until_it_gets_one_again(
@@ -128,18 +108,6 @@ def test_datums_run_in_parallel_as_requested(client: Client, name: Name, corpus:
         datum_tries=1,
     )
     assert client.finished_job(train, uuid).data_processed == 2
-
-
-def test_a_cross_pairs_each_file_with_each(client: Client, name: Name) -> None:
-    left, right, both = name("left"), name("right"), name("both")
-    for repo, files in ((left, {"/a": b"a", "/b": b"b"}), (right, {"/x": b"x", "/y": b"y"})):
-        client.create_repo(repo)
-        client.put(repo, files)
-    crossed = pps.Input(cross=[pfs_input(left, "/*", name="left"), pfs_input(right, "/*", name="right")])
-    uuid = client.create_pipeline(both, sh("echo $left $right"), crossed)
-    assert client.finished_job(both, uuid).data_processed == 4
-    pairs = [f"/pfs/left{one} /pfs/right{other}" for one in ("/a", "/b") for other in ("/x", "/y")]
-    assert sorted(client.lines(both, uuid)) == pairs
 
 
 def test_two_datums_cannot_write_the_same_path(client: Client, name: Name, corpus: str) -> None:

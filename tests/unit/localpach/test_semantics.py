@@ -52,17 +52,6 @@ def test_a_failure_makes_all_downstream_jobs_unrunnable(client: Client, name: Na
     assert client.pfs.InspectCommit(pfs.InspectCommitRequest(commit=commit(three, uuid))).error == info.reason
 
 
-def test_one_commit_passes_through_three_levels_with_one_id(client: Client, name: Name, corpus: str) -> None:
-    chain = [name(f"p{number}") for number in range(3)]
-    for source, pipeline in zip([corpus, *chain], chain, strict=False):
-        client.create_pipeline(pipeline, sh("cp /pfs/in/* /pfs/out/"), source)
-    client.put(corpus, {"/b": b"b"})
-    uuid = client.head(corpus)
-    assert client.finished_job(chain[-1], uuid).state == pps.JOB_SUCCESS
-    assert client.paths(chain[-1], uuid) == ["/a", "/b"]
-    assert [client.finished_job(pipeline, uuid).state for pipeline in chain] == [pps.JOB_SUCCESS] * 3
-
-
 def test_two_inputs_from_one_source_make_one_job(client: Client, name: Name, corpus: str) -> None:
     left, right, both = name("left"), name("right"), name("both")
     for pipeline in (left, right):
@@ -92,15 +81,6 @@ def test_a_transaction_that_fails_to_finish_stays_open(client: Client, name: Nam
     client.transaction.FinishTransaction(tx.FinishTransactionRequest(transaction=opened))
     for each in (first, second):
         assert client.pfs.InspectRepo(pfs.InspectRepoRequest(repo=repo(each))).repo.name == each
-
-
-def test_calls_of_a_transaction_that_are_not_transactional_run_at_once(client: Client, name: Name) -> None:
-    project = name("project")
-    opened = client.transaction.StartTransaction(tx.StartTransactionRequest())
-    header = [("pach-transaction", opened.id)]
-    client.pfs.CreateProject(pfs.CreateProjectRequest(project=pfs.Project(name=project)), metadata=header)
-    assert project in [info.project.name for info in client.pfs.ListProject(pfs.ListProjectRequest())]
-    client.transaction.DeleteTransaction(tx.DeleteTransactionRequest(transaction=opened))
 
 
 def test_a_batch_is_one_transaction(client: Client, name: Name) -> None:
