@@ -92,6 +92,6 @@ images: ## Build the images (BASE=debootstrap needs no registry, VARIANT=gpu)
 	@$(PYTHON) -m dev.images $(if $(BASE),--base $(BASE)) $(if $(VARIANT),--variant $(VARIANT))
 
 .PHONY: release
-release: env ## Fill dist/ with a release (VERSION=0.1.0; IMAGES=operator,s3 or none, BASE=, BASES=, KEY=, REGISTRY=)
+release: env ## Fill dist/ with a release (VERSION=0.1.0; IMAGES=operator,s3 or none, BASE=, KEY=, REGISTRY=)
 	@$(OPERATOR)/bin/python -m dev.release build --version $(or $(VERSION),none) $(if $(IMAGES),--images $(IMAGES)) \
-	  $(if $(BASE),--base $(BASE)) $(if $(BASES),--bases $(BASES)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(KEY),--key $(KEY))
+	  $(if $(BASE),--base $(BASE)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(KEY),--key $(KEY))

@@ -55,19 +55,9 @@ def settings(listed: Library, start: Path) -> list[str]:
 
 def train(texts: Path, model: Path, state: Path, words: Sequence[str]) -> None:
     """Train on texts as tokens; it continues from the checkpoints in `state`."""
-    files: list[str | Path] = [
-        "--data",
-        texts,
-        "--layout",
-        "normalized",
-        "--split",
-        "files",
-        "--out",
-        model,
-        "--state",
-        state,
-    ]
-    _run(_PYTHON, "-m", "dev.bench.trainer.train", *files, "--seed", "0", "--checkpoint-seconds", "60", *words)
+    place: list[str | Path] = ["--data", texts, "--out", model, "--state", state]
+    words = ["--layout", "normalized", "--split", "files", "--seed", "0", "--checkpoint-seconds", "60", *words]
+    _run(_PYTHON, "-m", "dev.bench.trainer.train", *place, *words)
 
 
 def _normalize(play: Play, folder: Path, texts: Path, place: str) -> None:

@@ -31,7 +31,6 @@ def main() -> int:
         "--images", default=",".join(images.KINDS), help="which are built, separated by commas, or `none`"
     )
     parser.add_argument("--base", default="", help="as for `make images`")
-    parser.add_argument("--bases", type=Path, help="folder with packed bases, which the release then has")
     parser.add_argument("--registry", default="", help="that chart and manifests name, or that is pushed to")
     parser.add_argument("--key", default="", help="of cosign: the private one signs, the public one verifies")
     parser.add_argument("--keyless", action="store_true", help="sign what is pushed by the identity of the workflow")
@@ -69,8 +68,6 @@ def _build(options: argparse.Namespace) -> None:
     if unknown := set(kinds) - images.KINDS.keys():
         raise ReleaseError(f"no image is called {', '.join(sorted(unknown))}: choose from {', '.join(images.KINDS)}")
     shutil.rmtree(dist, ignore_errors=True)
-    if options.bases:
-        artifacts.write_bases(dist / "bases", options.bases)
     if kinds:
         digests = images.write(dist, made, kinds, options.base)
     artifacts.write_all(dist, made, artifacts.Pins(options.registry.rstrip("/"), digests))

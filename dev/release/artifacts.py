@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from dev.paths import OPERATOR_ENV, ROOT
-from dev.release.source import CHART, DISTRIBUTIONS, ReleaseError, Source
+from dev.release.source import CHART, DISTRIBUTIONS, Source
 
 MANIFESTS = ROOT / "manifests"
 _LOCK = ROOT / "dev" / "requirements" / "writer-runtime.txt"
@@ -84,24 +82,6 @@ def write_manifests(target: Path, made: Source, pins: Pins) -> None:
     _write(target / "install.yaml", pins.manifest("---\n" + "\n---\n".join(texts) + "\n").encode())
     _write(target / "crd.yaml", (MANIFESTS / "crd.yaml").read_bytes())
     archive(target / "samples.tar.gz", MANIFESTS, made.epoch, "samples")
-
-
-def write_bases(target: Path, packed: Path) -> None:
-    """Copy the packed bases of a folder, and write the card of each beside it. Raises ReleaseError for what is none."""
-    found = sorted(packed.glob("*.tar"))
-    if not found:
-        raise ReleaseError(f"{packed} has no packed base: `make base` writes LANGUAGE.tar")
-    for path in found:
-        try:
-            with tarfile.open(path) as files:
-                described = files.extractfile("model.json")
-                card = json.load(described)["card"] if described else None
-        except (KeyError, ValueError, tarfile.TarError) as error:
-            raise ReleaseError(f"{path} is no packed base: {error}") from error
-        if not card:
-            raise ReleaseError(f"{path} is a model without a card, not a base")
-        _write(target / path.name, path.read_bytes())
-        _write(target / f"{path.stem}-card.json", (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def write_wheelhouse(python: Path, made: Source) -> None:

@@ -155,25 +155,6 @@ def test_an_sdist_becomes_the_same_wheel_outside_a_checkout(
     assert (tmp_path / file).read_bytes() == (python / file).read_bytes()
 
 
-@pytest.mark.parametrize("model", [{"card": {"name": "en"}}, {"card": None}, None], ids=["base", "model", "other"])
-def test_packed_bases_are_released_with_their_cards_and_nothing_else_is(
-    tmp_path: Path, model: dict[str, Any] | None
-) -> None:
-    name = "model.json" if model else "play.txt"
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / name).write_text(json.dumps(model))
-    artifacts.archive(tmp_path / "en.tar", tmp_path / "model", 0)
-    if not (model and model["card"]):
-        with pytest.raises(ReleaseError, match=r"en\.tar is (no packed base|a model without a card)"):
-            artifacts.write_bases(tmp_path / "dist", tmp_path)
-        return
-    artifacts.write_bases(tmp_path / "dist", tmp_path)
-    assert (tmp_path / "dist/en.tar").read_bytes() == (tmp_path / "en.tar").read_bytes()
-    assert json.loads((tmp_path / "dist/en-card.json").read_text()) == {"name": "en"}
-    with pytest.raises(ReleaseError, match="has no packed base"):
-        artifacts.write_bases(tmp_path / "dist", ROOT / "bases")
-
-
 def test_a_whole_release_is_verified(release: Path) -> None:
     assert statements.verify(release) == 4
 
