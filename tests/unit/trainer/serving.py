@@ -31,6 +31,15 @@ class Server:
     process: subprocess.Popen[str]
     url: str
     folder: Path = field(default=Path())
+    pages: str = ""
+    """The path of all pages, for the browser that has entered."""
+    cookie: str = ""
+
+    def enter(self) -> None:
+        """Open the address that was printed, as a browser does."""
+        with urllib.request.urlopen(self.url, timeout=60) as answer:  # noqa: S310  # http
+            self.pages = answer.headers["Refresh"].removeprefix("0; url=").removesuffix("/")
+            self.cookie = answer.headers["Set-Cookie"].split("; ")[0]
 
     def client(self, token: str = TOKEN) -> Any:
         return openai().OpenAI(base_url=f"{self.url}v1", api_key=token, max_retries=0, timeout=60)
@@ -39,7 +48,7 @@ class Server:
         self, path: str, body: bytes | None = None, token: str = TOKEN, headers: Mapping[str, str] | None = None
     ) -> http.client.HTTPResponse:
         """Open a path of the server, with the bearer token unless it is empty."""
-        bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        bearer = {"Cookie": self.cookie} if self.cookie else {"Authorization": f"Bearer {token}"} if token else {}
         origin = "/".join(self.url.split("/")[:3])
         request = urllib.request.Request(f"{origin}{path}", body, {**bearer, **(headers or {})})  # noqa: S310  # http
         response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=60)  # noqa: S310

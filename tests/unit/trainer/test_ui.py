@@ -21,7 +21,7 @@ import msgspec
 import pytest
 from aiohttp.web import HTTPFound
 from jinja2 import DictLoader, Environment
-from serving import TOKEN, Server, started
+from serving import Server, started
 
 from scriptmodel_trainer.artifacts.model_directory import MODEL
 from scriptmodel_trainer.corpus.speeches import SPEECHES, Speech, StoredSpeeches
@@ -56,73 +56,58 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Pages of a model with a script beside it, and of a folder that holds a training."""
+    """Pages of a model with a script beside it."""
     folder = tmp_path_factory.mktemp("ui")
     shutil.copytree(model, folder / "one")
-    (folder / "apart/two").mkdir(parents=True)
-    (folder / "token").write_text(TOKEN)
     (folder / "new_script.txt").write_text(SCRIPT)
-    arguments = [
-        "--port",
-        "0",
-        "--token-file",
-        folder / "token",
-        "--base-path",
-        "/a/b",
-        "--home",
-        "/all",
-        "--until-eof",
-    ]
-    with started("ui", folder / "one", folder / "apart/two", *arguments) as running:
+    with started("ui", folder / "one", "--no-browser", "--until-eof") as running:
         running.folder = folder
+        running.enter()
         yield running
 
 
 def page(server: Server, path: str) -> Page:
-    return Page(server.get(path)[1])
+    return Page(server.get(server.pages + path)[1])
 
 
 def test_every_page_keeps_to_its_path_and_its_policy(server: Server) -> None:
-    for path in ("/a/b/", "/a/b/1/", "/a/b/1/write", "/a/b/1/script", "/a/b/2/", "/a/b/2/write"):
-        status, text, headers = server.get(path)
+    for path in ("/model", "/write", "/script"):
+        status, text, headers = server.get(server.pages + path)
         assert status == 200, path
         assert headers["Content-Security-Policy"].startswith("default-src 'self'")
         shown = Page(text)
         assert not [tag for tag, attributes in shown.tags if "style" in attributes or "onclick" in attributes]
         assert not shown.all("style")
-        assert [attributes["src"] for attributes in shown.all("script")] == [
-            "/a/b/static/page.js",
-            "/a/b/static/write.js",
-        ]
+        scripts = [attributes["src"] for attributes in shown.all("script")]
+        assert scripts == [f"{server.pages}/static/{name}.js" for name in ("page", "write")]
         links = [each["href"] for tag in ("a", "link") for each in shown.all(tag)]
-        links += [each["action"] for each in shown.all("form")]
-        assert all(link and (link.startswith("/a/b/") or link in ("/all", "#main")) for link in links)
-        for link in {link for link in links if link and link.startswith("/a/b/") and not link.endswith("/file")}:
+        links += [each.get("data-api") or each["action"] for each in shown.all("form")]
+        assert all(link and (link.startswith(f"{server.pages}/") or link == "#main") for link in links)
+        for link in {link for link in links if link and link != "#main" and not link.endswith(("/file", "/v1/"))}:
             assert server.get(link)[0] == 200, link
 
 
-@pytest.mark.parametrize(("trained", "page"), [(True, "write"), (False, "")])
-def test_the_only_model_opens_to_write_with_it_once_it_is_trained(trained: bool, page: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("trained", "page"), [(True, "write"), (False, "model")])
+def test_a_model_opens_to_write_with_it_once_it_is_trained(trained: bool, page: str, tmp_path: Path) -> None:
     (tmp_path / (MODEL if trained else "training.jsonl")).touch()
     with pytest.raises(HTTPFound) as found:
-        asyncio.run(Pages([("one", tmp_path)], "/a", "").index(Mock()))
-    assert found.value.location == f"/a/1/{page}"
+        asyncio.run(Pages(Folder(tmp_path, "one"), "/a").index(Mock()))
+    assert found.value.location == f"/a/{page}"
 
 
 def test_the_page_of_a_model_has_its_training_and_leads_to_its_report(server: Server) -> None:
-    shown = page(server, "/a/b/1/")
+    shown = page(server, "/model")
     assert "test perplexity" in shown.text
-    assert "/a/b/1/report" in [each["href"] for each in shown.all("a")]
+    assert f"{server.pages}/report" in [each["href"] for each in shown.all("a")]
     (server.folder / "one/report.html").write_text(HOSTILE)
-    status, text, headers = server.get("/a/b/1/report")
+    status, text, headers = server.get(f"{server.pages}/report")
     assert (status, text) == (200, HOSTILE)
     assert headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
-    assert server.get("/a/b/2/report")[:2] == (404, "no report is stored with this model\n")
 
 
 def test_a_stored_script_is_set_as_one_and_runs_nothing(server: Server) -> None:
     (server.folder / "script-1.txt").touch()  # is being written
-    shown = page(server, "/a/b/1/script")
+    shown = page(server, "/script")
     assert [each["aria-label"] for each in shown.all("section")] == ["new_script.txt"]
     assert [each["class"] for each in shown.all("p") if each.get("class") in ("cue", "aside")] == [
         "cue",
@@ -133,18 +118,12 @@ def test_a_stored_script_is_set_as_one_and_runs_nothing(server: Server) -> None:
     assert len(shown.all("script")) == 2
 
 
-def test_a_script_page_is_offered_where_a_script_is_stored(server: Server) -> None:
-    assert "/a/b/1/script" in [each["href"] for each in page(server, "/a/b/1/").all("a")]
-    assert "/a/b/2/script" not in [each["href"] for each in page(server, "/a/b/2/").all("a")]
-    assert server.get("/a/b/2/script")[0] == 404
-
-
 @pytest.mark.parametrize(
     ("name", "first"), [("text", "[ ANNA ]"), ("fountain", "Title: "), ("fdx", "<?xml"), ("html", "<!")]
 )
 def test_what_one_has_written_is_downloaded_in_each_format(server: Server, name: str, first: str) -> None:
     body = urllib.parse.urlencode({"text": SCRIPT.replace("\n", "\r\n"), "format": name}).encode()
-    status, text, headers = server.get("/a/b/1/file", body)
+    status, text, headers = server.get(f"{server.pages}/file", body)
     assert status == 200
     assert headers["Content-Disposition"].startswith("attachment")
     assert text.startswith(first)
@@ -154,15 +133,16 @@ def test_what_one_has_written_is_downloaded_in_each_format(server: Server, name:
 def test_a_download_has_title_author_and_the_sources_of_real_lines(server: Server) -> None:
     notes = json.dumps({"It waits.": "A play, ACT I, BEN"})
     form = {"text": SCRIPT, "format": "fountain", "title": "Ash", "author": "A. B.", "notes": notes}
-    status, text, _ = server.get("/a/b/1/file", urllib.parse.urlencode(form).encode())
+    status, text, _ = server.get(f"{server.pages}/file", urllib.parse.urlencode(form).encode())
     assert status == 200
     assert text.startswith("Title: Ash\nCredit: written by\nAuthor: A. B.\n")
     assert text.endswith("It waits. [[A play, ACT I, BEN]]\n")
-    assert server.get("/a/b/1/file", urllib.parse.urlencode({**form, "notes": "[]"}).encode())[0] == 400
+    assert server.get(f"{server.pages}/file", urllib.parse.urlencode({**form, "notes": "[]"}).encode())[0] == 400
 
 
 def test_next_lines_of_a_scene_are_answered_and_real_ones_where_they_are_stored(server: Server) -> None:
-    def replies(path: str = "/a/b/1/v1/replies", **more: Any) -> tuple[int, Any]:
+    def replies(**more: Any) -> tuple[int, Any]:
+        path = f"{server.pages}/v1/replies"
         return server.json(path, json.dumps({"prompt": "ANNA. It’s late.\n\nMIRA. Yes.", "n": 3, **more}).encode())
 
     status, found = replies()
@@ -176,12 +156,11 @@ def test_next_lines_of_a_scene_are_answered_and_real_ones_where_they_are_stored(
     assert [each["source"] for each in found["replies"]] == ["Pier, BEN", "", "Pier, BEN"]
     for wrong in ({"n": 21}, {"words": 0}, {"lines": "any"}, {"speaker": "MIRRA"}):
         assert replies(**wrong)[0] == 400, wrong
-    assert replies("/a/b/2/v1/replies")[0] == 404
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded; charset=no", "multipart/form-data"])
 def test_a_form_that_is_not_what_its_headers_say_is_refused(server: Server, kind: str) -> None:
-    status, text, _ = server.get("/a/b/1/file", b"format=text&text=%ff", headers={"Content-Type": kind})
+    status, text, _ = server.get(f"{server.pages}/file", b"format=text&text=%ff", headers={"Content-Type": kind})
     assert status == 400
     assert "cannot be read" in text
 
@@ -191,7 +170,7 @@ def test_scripts_that_are_gone_or_have_odd_names_are_no_failure(server: Server) 
     odd = os.fsdecode(bytes(server.folder) + b"/script-\xff.txt")
     Path(odd).write_text(SCRIPT)
     try:
-        assert "script-\\udcff.txt" in page(server, "/a/b/1/script").text
+        assert "script-\\udcff.txt" in page(server, "/script").text
     finally:
         Path(odd).unlink()
 
@@ -200,9 +179,8 @@ def test_scripts_are_read_and_rendered_beside_the_event_loop(tmp_path: Path, mon
     threads: list[str] = []
     (tmp_path / "script-1.txt").write_text(SCRIPT)
     monkeypatch.setattr(pages, "parts_of", lambda _: threads.append(threading.current_thread().name) or [])
-    show: Any = pages.Pages([("one", tmp_path / "model")], "", "").script
-    request: Any = SimpleNamespace(match_info={"folder": "1"})
-    asyncio.run(show(request))
+    show: Any = pages.Pages(Folder(tmp_path / "model", "one"), "").script
+    asyncio.run(show(None))
 
     async def no_values(_: object) -> dict[str, object]:
         return {}
@@ -228,7 +206,7 @@ def test_a_browser_that_leaves_while_a_model_loads_does_not_load_it_twice(
 
     monkeypatch.setattr(Folder, "_load", load)
     (tmp_path / "model.json").touch()
-    folder = Folder(tmp_path, "/1", "one")
+    folder = Folder(tmp_path, "one")
 
     async def visit() -> None:
         left = asyncio.create_task(folder.load())
@@ -242,24 +220,24 @@ def test_a_browser_that_leaves_while_a_model_loads_does_not_load_it_twice(
     assert loaded == [folder]
 
 
-def test_the_address_lets_one_browser_in_and_no_other_site(server: Server) -> None:
+def test_the_address_lets_one_browser_in_and_no_other_site(model: Path) -> None:
     """Its pages are below a path that nobody else knows, as the cookie is."""
-    origin, _, code = server.url.partition("/a/b/")
-    assert server.get("/a/b/?code=0123456789abcdef", token="")[0] == 401
-    status, _, headers = server.get(f"/a/b/{code}", token="")
-    pages = headers["Refresh"].removeprefix("0; url=")
-    assert (status, re.fullmatch(r"/a/b/[\w-]{22}/", pages) is not None) == (200, True)
-    assert server.get(f"/a/b/{code}", token="")[0] == 401
-    name, *flags = headers["Set-Cookie"].split("; ")
-    assert {"HttpOnly", "SameSite=Strict", f"Path={pages}"} <= set(flags)
-    for path, cookie, expected in ((f"{pages}1/", name, 200), (f"{pages}1/", "", 401), ("/a/b/1/", name, 401)):
-        assert server.get(path, token="", headers={"Cookie": cookie})[0] == expected
-    behind_tls = {"Host": "models.example", "Origin": "https://models.example"}
-    for site, expected in (({"Origin": origin}, 200), (behind_tls, 200), ({"Origin": "null"}, 403)):
-        sent = {"Cookie": name, **site}
-        assert server.get(f"{pages}1/file", b"format=text&text=a", token="", headers=sent)[0] == expected
-    evil = {"Cookie": name, "Origin": "http://evil.example"}
-    assert server.get(f"{pages}1/file", b"format=text&text=a", token="", headers=evil)[0] == 403
+    with started("ui", model, "--no-browser", "--until-eof") as server:
+        origin, _, code = server.url.rpartition("/")
+        assert server.get("/?code=0123456789abcdef", token="")[0] == 401
+        status, _, headers = server.get(f"/{code}", token="")
+        pages = headers["Refresh"].removeprefix("0; url=")
+        assert (status, re.fullmatch(r"/[\w-]{22}/", pages) is not None) == (200, True)
+        assert server.get(f"/{code}", token="")[0] == 401
+        name, *flags = headers["Set-Cookie"].split("; ")
+        assert {"HttpOnly", "SameSite=Strict", f"Path={pages}"} <= set(flags)
+        for path, cookie, expected in ((f"{pages}model", name, 200), (f"{pages}model", "", 401), ("/model", name, 401)):
+            assert server.get(path, token="", headers={"Cookie": cookie})[0] == expected
+        behind_tls = {"Host": "models.example", "Origin": "https://models.example"}
+        evil = {"Origin": "http://evil.example"}
+        for site, expected in (({"Origin": origin}, 200), (behind_tls, 200), ({"Origin": "null"}, 403), (evil, 403)):
+            sent = {"Cookie": name, **site}
+            assert server.get(f"{pages}file", b"format=text&text=a", token="", headers=sent)[0] == expected
 
 
 def log(folder: Path, *events: dict[str, object]) -> None:
@@ -267,15 +245,24 @@ def log(folder: Path, *events: dict[str, object]) -> None:
         file.writelines(json.dumps(event) + "\n" for event in events)
 
 
-def test_a_training_is_shown_as_it_goes_until_there_is_a_model(server: Server, model: Path) -> None:
+def test_a_training_is_shown_as_it_goes_until_there_is_a_model(model: Path, tmp_path: Path) -> None:
     """The page follows by events: the training as it goes, then what there is of the model."""
-    folder = server.folder / "apart/two"
-    assert "neither a model" in page(server, "/a/b/2/").text
+    folder = tmp_path / "two"
+    folder.mkdir()
+    with started("ui", folder, "--no-browser", "--until-eof") as server:
+        server.enter()
+        follow(server, folder, model)
+
+
+def follow(server: Server, folder: Path, model: Path) -> None:
+    for path in ("report", "script", "v1/models"):
+        assert server.get(f"{server.pages}/{path}")[0] == 404
+    assert "neither a model" in page(server, "/model").text
     heard: list[str] = []
     begun = threading.Event()
 
     def listen() -> None:
-        with server.open("/a/b/2/", headers={"Accept": "text/event-stream"}) as answer:
+        with server.open(f"{server.pages}/model", headers={"Accept": "text/event-stream"}) as answer:
             begun.set()
             for line in answer:
                 heard.append(line.decode())
@@ -292,15 +279,15 @@ def test_a_training_is_shown_as_it_goes_until_there_is_a_model(server: Server, m
     while not any("77.7" in line for line in heard):
         assert listener.is_alive()
         listener.join(0.1)
-    shown = page(server, "/a/b/2/")
+    shown = page(server, "/model")
     assert "epoch 1 of 4, perplexity 99.5" in shown.text
     assert shown.all("progress")[0]["value"] == "25"
     assert HOSTILE in shown.text
-    assert "Not yet" in page(server, "/a/b/2/write").text
+    assert "Not yet" in page(server, "/write").text
     shutil.copytree(model, folder, dirs_exist_ok=True)
     listener.join(60)
     assert not listener.is_alive()
-    assert "test perplexity" in page(server, "/a/b/2/").text
+    assert "test perplexity" in page(server, "/model").text
 
 
 def test_a_log_tells_how_a_training_ended_whatever_is_in_it(tmp_path: Path) -> None:

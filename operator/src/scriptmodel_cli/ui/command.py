@@ -20,12 +20,12 @@ _MODEL_FILE = "model.json"
 
 
 @click.command(cls=Command)
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1 [default: a free one].")
 @click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
 @trainer_option
 @pass_session
-def ui(session: Session, folders: tuple[Path, ...], port: int, no_browser: bool, trainer: Path | None) -> None:
+def ui(session: Session, folder: Path | None, port: int, no_browser: bool, trainer: Path | None) -> None:
     """Show ScriptModels in the browser: curves, logs, lineage, scripts, and a box to write with a model.
 
     With a FOLDER that `scriptmodel write` made, or that of a model, it opens the writer's page of that model instead,
@@ -42,8 +42,8 @@ def ui(session: Session, folders: tuple[Path, ...], port: int, no_browser: bool,
       scriptmodel ui -n ml --no-browser      # prints the address only
       ssh -t -L 8080:127.0.0.1:8080 HOST scriptmodel ui --port 8080 --no-browser
     """
-    if folders:
-        words = [*map(str, map(_model, folders)), "--port", str(port), *(["--no-browser"] if no_browser else [])]
+    if folder:
+        words = [str(_model(folder)), "--port", str(port), *(["--no-browser"] if no_browser else [])]
         become_trainer("ui", words, trainer)
     try:
         own = session.where()  # its errors come before the address

@@ -73,11 +73,8 @@ _REQUEST = """
 --title TEXT  title of the script in its files [default: A new script]
 --author NAME  author of the script in its files [default: scriptmodel]
 """
-_ADDRESS = """
---host ADDRESS  listen at this address; another than this machine's own needs --token-file [default: 127.0.0.1]
+_PORT = """
 --port N  listen at this port, 0 for a free one [default: {port}]
---token-file FILE  answer only requests with the bearer's secret in this file
---base-path PATH  serve below this path, as behind a proxy, for example /models/a
 --until-eof  end when standard input is closed, as the child of a program
 """
 
@@ -297,23 +294,24 @@ given [FILE|URL|NAME]  packed base to check and install in the user's folder, or
         "Ctrl-C.",
         f"""
 model {_MODEL}
-{_ADDRESS.format(port=8000)}
+--host ADDRESS  listen at this address; another than this machine's own needs --token-file [default: 127.0.0.1]
+--token-file FILE  answer only requests with the bearer's secret in this file
+--base-path PATH  serve below this path, as behind a proxy, for example /models/a
+{_PORT.format(port=8000)}
 """,
         "model/ --port 8000",
     ),
     Command(
         "ui",
-        "look at models and write with them in the browser",
-        "Show models, trainings that run and scripts in the browser, and write with a model. It changes no file. Ends "
-        "with Ctrl-C.",
+        "look at a model and write with it in the browser",
+        "Show a model, its training as it runs and its scripts in the browser, and write with it. It changes no file. "
+        "Ends with Ctrl-C.",
         f"""
-models MODEL_DIR...  {_MODEL_HELP}; also while it is trained
-{_ADDRESS.format(port=0)}
+model {_MODEL}; also while it is trained
 --name NAME  call the model so [default: as its folder]
---home URL  link to a list of more models
 --no-browser  print the address only [default: open it, on a terminal]
+{_PORT.format(port=0)}
 """,
         "model/",
-        settings={"fromfile_prefix_chars": "@"},  # for options that other users of the machine must not read
     ),
 )

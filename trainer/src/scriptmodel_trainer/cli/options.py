@@ -41,7 +41,6 @@ _EMPTY = (
     "--author",
     "--base-path",
     "--best",
-    "--home",
     "--name",
     "--of",
     "--prompt",

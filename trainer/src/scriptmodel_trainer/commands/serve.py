@@ -9,6 +9,7 @@ from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import name_of
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.serving.completions import Completions
+from scriptmodel_trainer.serving.model_folders import Folder
 from scriptmodel_trainer.serving.pages import Pages
 from scriptmodel_trainer.serving.server import Address, run
 from scriptmodel_trainer.web.entrance import Entrance
@@ -26,27 +27,21 @@ def serve(address: Address, model: Path) -> None:
     run(address, Completions(name_of(model), digest, loaded).routes(address.base_path), token, ready)
 
 
-def ui(address: Address, models: list[Path], name: str, home: str, no_browser: bool) -> None:
-    """Show model directories until the command is stopped."""
-    missing = [folder for folder in models if not folder.is_dir()]
-    if missing:
-        raise BadInputError(f"no such folder: {missing[0]}", "give the --out of a train command")
-    if name and len(models) > 1:
-        raise BadInputError("--name names one model", "leave it out: several are called as their folders")
-    token, entrance = address.token(), Entrance(address.base_path, _note)
+def ui(model: Path, port: int, name: str, no_browser: bool, until_eof: bool) -> None:
+    """Show a model directory on this machine until the command is stopped."""
+    if not model.is_dir():
+        raise BadInputError(f"no such folder: {model}", "give the --out of a train command")
+    address, entrance = Address("127.0.0.1", port, "", None, until_eof), Entrance("", _note)
 
     def ready(url: str) -> None:
         """Print an address that lets a browser in, and open one."""
-        entrance.origin = url.removesuffix(f"{address.base_path}/")
+        entrance.origin = url.removesuffix("/")
         print(entrance.address(), flush=True)
         if not no_browser and sys.stdout.isatty() and webbrowser.open(entrance.file().as_uri()):
             _note("opened in the browser; end with Ctrl-C")
 
-    folders = [(name or name_of(folder), folder) for folder in models]
-    bases = [entrance.pages, *([address.base_path] if token else [])]  # a program's requests have no cookie
     with closing(entrance):
-        routes = [route for base in bases for route in Pages(folders, base, home).routes()]
-        run(address, routes, token, ready, entrance)
+        run(address, Pages(Folder(model, name or name_of(model)), entrance.pages).routes(), None, ready, entrance)
 
 
 def _note(text: str) -> None:

@@ -25,10 +25,10 @@ class Loaded(NamedTuple):
 
 
 class Folder:
-    """A model directory at a path of the server, called `name`."""
+    """A model directory, called `name`."""
 
-    def __init__(self, folder: Path, path: str, name: str) -> None:
-        self.folder, self.path, self.name = folder, path, name
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
         self._loaded: Loaded | None = None
         self._written = 0
         """When the model in memory was written, in nanoseconds."""

@@ -16,7 +16,7 @@ from jinja2 import Environment
 Values = Mapping[str, Any]
 """What a template shows: `title` is that of the page, `problem` a banner above it."""
 Source = Callable[[web.Request], Awaitable[Values]]
-_LINK = re.compile(r'(\s(?:href|src|action|data-copy)=")/')
+_LINK = re.compile(r'(\s(?:href|src|action|data-copy|data-api)=")/')
 """A link of a template; in a text the quotation mark is escaped."""
 _EVENTS = "text/event-stream"
 _SECONDS, _CHARACTERS_A_SECOND = 0.5, 500_000
