@@ -19,8 +19,6 @@ from dev.stack import ControlPlane, Operator
 from dev.stack.s3 import S3Server
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.ui.reads import Reads
-from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.leadership import UNLIMITED
 from tests.chart.rendering import objects, only
 from tests.integration.cluster import Cluster, StatusWatch, paused
 from tests.integration.command import scriptmodel
@@ -186,7 +184,7 @@ def test_the_status_is_shown_without_a_note(team: Team) -> None:
 async def test_the_pages_show_script_and_log(team: Team, control_plane: ControlPlane, everywhere: bool) -> None:
     person, where = (control_plane, "") if everywhere else (team.alice, team.alice.namespace)
     session = Session(kubeconfig=person.kubeconfig, namespace=where)
-    reads = Reads(session, KubeClient(session.login, UNLIMITED), session.where())
+    reads = Reads(session, session.where())
     model = f"/models/{team.alice.namespace}/thrones"
     async with entered(reads, Api([])) as browser:
         await browser.page(model, "perplexity 12.5 on the test split", "Log of train", "Log of generate")

@@ -72,6 +72,10 @@ class Engine(Gateway, Protocol):
     def create_project(self, project: str) -> None: ...
 
 
+class ForbiddenError(click.ClickException):
+    """The person may not list ScriptModels there."""
+
+
 class ServerUnavailableError(click.ClickException):
     """The API server did not answer, or requested a retry."""
 
@@ -129,7 +133,7 @@ class Session:
                 self.check_served()
             if isinstance(error.__cause__, KubeForbiddenError):
                 ways = "name a namespace that you may view (-n NAMESPACE), or ask an administrator for the role `view`"
-                raise click.ClickException(f"{error.message}: {ways}") from error
+                raise ForbiddenError(f"{error.message}: {ways}") from error
             raise
 
     def check_served(self) -> None:

@@ -16,9 +16,7 @@ from scriptmodel_cli.session import Session
 from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_cli.ui.server import application
 from scriptmodel_cli.web.entrance import Entrance
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from scriptmodel_operator.leadership import UNLIMITED
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.terminal import as_object
 from tests.unit.operator.world import World
@@ -32,6 +30,10 @@ class Pachd(Session):
     """A session whose Pachyderm is a fake."""
 
     fake: FakePachyderm
+    server: str
+
+    def login(self) -> kopf.ConnectionInfo:
+        return kopf.ConnectionInfo(server=self.server)
 
     def finds_engine(self) -> bool:
         return True
@@ -98,9 +100,10 @@ async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None)
     api, served = Api(objects), web.Application()
     served.router.add_get("/{path:.*}", api.answer)
     async with TestServer(served) as server:
-        client = KubeClient(lambda: kopf.ConnectionInfo(server=str(server.make_url("/"))), UNLIMITED)
-        async with entered(Reads(session, client, "default"), api, trainer) as browser:
+        session.server = str(server.make_url("/"))
+        async with entered(Reads(session, "default"), api, trainer) as browser:
             yield browser
+        await asyncio.to_thread(session.close)
 
 
 @asynccontextmanager

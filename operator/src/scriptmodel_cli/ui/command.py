@@ -14,7 +14,6 @@ from scriptmodel_cli.local.programs import become_trainer, trainer_option
 from scriptmodel_cli.output import note, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
-from scriptmodel_operator.leadership import UNLIMITED
 
 _MODEL_FILE = "model.json"
 
@@ -58,7 +57,6 @@ def ui(session: Session, folder: Path | None, port: int, no_browser: bool, train
     from scriptmodel_cli.ui.reads import Reads  # noqa: PLC0415 - likewise
     from scriptmodel_cli.ui.server import HOST, application  # noqa: PLC0415 - likewise
     from scriptmodel_cli.web.entrance import Entrance  # noqa: PLC0415 - likewise
-    from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - likewise
 
     try:
         listener = socket.create_server((HOST, port))
@@ -66,7 +64,7 @@ def ui(session: Session, folder: Path | None, port: int, no_browser: bool, train
         raise InputError(f"cannot listen on {HOST}:{port}: {error.strerror}; choose another --port") from error
     port, entrance = listener.getsockname()[1], Entrance("", note)
     entrance.origin = f"http://{HOST}:{port}"
-    reads = Reads(session, KubeClient(session.login, UNLIMITED), own)
+    reads = Reads(session, own)
     app = application(reads, session.login().server, trainer, port, entrance)
 
     async def announce(_app: web.Application) -> None:

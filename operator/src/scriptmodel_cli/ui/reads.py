@@ -6,16 +6,15 @@ import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import click
 from aiohttp import web
 
-from scriptmodel_cli.session import NOT_SERVED, Session
+from scriptmodel_cli.session import ForbiddenError, Session
 from scriptmodel_cli.ui.model import Model
 from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 
 T = TypeVar("T")
 Read = Callable[[Gateway], T]
@@ -46,10 +45,10 @@ class Answer(Generic[T]):
 class Reads:
     """Answers by key, with the rights of one kubeconfig. What is kept is returned at once, and read in a task."""
 
-    def __init__(self, session: Session, client: KubeClient, own: str) -> None:
+    def __init__(self, session: Session, own: str) -> None:
         """Connect to pachd at the first read; `own` is shown alone where not all namespaces may be listed."""
         self.namespace, self._own = session.namespace, own
-        self._session, self._client = session, client
+        self._session = session
         self._readers = asyncio.Semaphore(_READERS)
         self._kept: dict[tuple[str, str], Answer[Any]] = {}
         """Answers by what they are and the uid of their object, if any."""
@@ -64,10 +63,12 @@ class Reads:
     def listed(self, model: Model, what: str, path: str) -> Answer[list[dict[str, Any]]]:
         """Return a list of the API server, such as the events of a model, which is read again and again."""
 
-        async def read() -> list[dict[str, Any]]:
-            return list((await self._client.request("GET", path, f"listing {what}")).get("items", []))
+        def read() -> list[dict[str, Any]]:
+            return list(
+                self._session.call(lambda client: client.request("GET", path, f"listing {what}")).get("items", [])
+            )
 
-        return self._ask((what, model.uid), read, _LISTED_SECONDS)
+        return self._ask((what, model.uid), lambda: asyncio.to_thread(read), _LISTED_SECONDS)
 
     def of(self, model: Model, what: str, read: Read[T], version: Hashable, every: float = 0.0) -> Answer[T]:
         """Return what Pachyderm has of a model, read for each version or `every` seconds; an older answer meanwhile."""
@@ -85,7 +86,6 @@ class Reads:
 
     async def close(self, _app: web.Application) -> None:
         self._stack.close()
-        await self._client.close()
 
     def _ask(
         self, key: tuple[str, str], read: Callable[[], Awaitable[Any]], every: float, version: Hashable = None
@@ -100,15 +100,15 @@ class Reads:
         return answer
 
     async def _list(self) -> dict[str, Model]:
+        where = self.namespace or None
+        request = partial(self._session.all_of, lambda client: client.list_scriptmodels(where))
         try:
-            found = await self._client.list_scriptmodels(self.namespace or None)
-        except KubeForbiddenError:
+            found = await asyncio.to_thread(request)
+        except ForbiddenError:
             if self.namespace:
                 raise
             self.namespace = self._own
             return await self._list()
-        except KubeNotFoundError as error:
-            raise click.ClickException(NOT_SERVED) from error
         models = sorted(map(Model, found), key=lambda each: each.key)
         uids = {"", *(each.uid for each in models)}
         self._kept = {key: answer for key, answer in self._kept.items() if key[1] in uids}

@@ -34,4 +34,4 @@ async def test_the_trials_of_a_search_are_a_table() -> None:
             ("1", "failed"),
         ]
         assert "The report of the best model" in page
-        await browser.page(MODEL, "validation, epoch 1: 8")  # the curve of the best one
+        await browser.page(MODEL, ">8</text>")  # the curve of the best one
