@@ -52,8 +52,8 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
     image, values = spec.image or OPERATORS_IMAGE, asdict(spec)
     for own in ("ref", "image", "command", "description", "annotations"):
         del values[own]
-    fields = {"image": image, **_command(spec.command), **settings_of(values)}
-    return {name: value for name, value in fields.items() if value not in _EMPTY}
+    others = {name: value for name, value in settings_of(values).items() if value not in _EMPTY}
+    return {"image": image, **{name: value for name, value in _command(spec.command).items() if value}, **others}
 
 
 def settings_of(value: Any, prefix: str = "") -> dict[str, str]:

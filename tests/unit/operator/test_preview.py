@@ -63,6 +63,13 @@ def test_another_preset_is_one_field_and_trains_again() -> None:
     assert "--set epochs        (none) → 2" in text
 
 
+def test_a_zero_of_the_command_is_a_value() -> None:
+    world = trained_world()
+    world.want({"model": {"seed": 7}})
+    (train,) = planned(world).changes
+    assert FieldChange("--seed", "0", "7") in fields(train)
+
+
 def test_another_generation_writes_a_new_script_and_does_not_train() -> None:
     world = trained_world()
     world.want({"generation": {"words": 5, "prompt": "Winter is"}})
