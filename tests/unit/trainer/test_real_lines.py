@@ -93,3 +93,11 @@ def test_a_play_is_called_as_its_edition_does_or_as_its_file(name: str, text: st
     sources = find_sources([tmp_path], print)
     assert {line.play for line in real_lines(read_speeches(sources, None, print))} == {title}
     assert {speech.play for speech in read_speeches(sources, None, print)} == {title}
+
+
+def test_plays_of_one_file_are_called_by_all_lines_of_their_titles(tmp_path: Path) -> None:
+    talk = "ACT I\n\n" + "ANNA. Is it early?\n\nBEN. It is early, and cold.\n\n" * 9 + "THE END\n\n"
+    titles = ["THE CIRCLE", "A WOMAN OF\nNO IMPORTANCE"]
+    (tmp_path / "plays.txt").write_text("".join(f"{title}\n\nBY A. B.\n\n{talk}" for title in titles))
+    plays = {speech.play for speech in read_speeches(find_sources([tmp_path], print), None, print)}
+    assert plays == {"THE CIRCLE", "A WOMAN OF NO IMPORTANCE"}

@@ -131,9 +131,13 @@ def _opening(front: deque[Evidence], body: Body, ahead: deque[Evidence]) -> Iter
 
 
 def _title(front: Iterable[Evidence]) -> str:
-    """Return the title of the play below these paragraphs: the first one in capitals, "" without one."""
-    lines = (plain(seen.text.partition("\n")[0]) for seen in front if not _apart(seen))
-    return next((line for line in lines if line.isupper() and 1 < len(line) < TITLE and not is_closing(line)), "")
+    """Return the title of the play below these paragraphs: the first lines in capitals, "" without one."""
+    for seen in front:
+        lines = map(plain, seen.text.split("\n"))
+        title = " ".join(itertools.takewhile(lambda line: line.isupper() and not line.startswith(_NO_TITLES), lines))
+        if 1 < len(title) < TITLE and not _apart(seen) and not is_closing(title):
+            return title
+    return ""
 
 
 def _apart(seen: Evidence) -> bool:
