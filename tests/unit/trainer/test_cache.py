@@ -113,12 +113,6 @@ def test_rows_of_validation_read_as_many_tokens_before_their_own_as_the_cache_ho
     assert ValidationGraph(model, cut_for_validation(tokens, 3)).run() != pytest.approx(expected, rel=1e-4)
 
 
-def test_probabilities_of_the_next_token_sum_to_one() -> None:
-    reader = Reader(Network(model_of().weights()))
-    sums = [np.exp(reader.read(token).astype(np.float64)).sum() for token in stream(60).tolist()]
-    assert sums == pytest.approx([1.0] * 60, abs=1e-5)
-
-
 @pytest.mark.parametrize(("temperature", "share"), [(1.0, 0.3), (0.5, 1.0), (0.5, 0.3), (1.0, 0.0)])
 def test_copies_have_their_share_at_any_temperature(temperature: float, share: float) -> None:
     net, tokens = network(SCRIPT, 1, 0.5), stream(200, len(SCRIPT))

@@ -82,6 +82,14 @@ def test_a_gpu_that_nobody_requested_is_not_missed(
     assert model.metrics.precision == "float32"
 
 
+def test_emulated_bfloat16_is_reported(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hardware, "bfloat16_is_faster", lambda: False)
+    assert train(corpus, tmp_path / "m", "--set", "precision=bfloat16") == 0
+    assert "float32 trains faster on this processor" in capsys.readouterr().err
+
+
 def test_gpu_memory_grows_on_demand_and_the_device_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     grown: list[object] = []
     monkeypatch.setattr(hardware, "gpus", lambda: ["card"])

@@ -1,13 +1,8 @@
-"""Word vectors with character n-grams: the n-grams, the arithmetic, model directories and resumed runs."""
-
-from pathlib import Path
+"""Word vectors with character n-grams: the n-grams, and their arithmetic."""
 
 import numpy as np
 import pytest
-from samples import play
 
-from scriptmodel_trainer.artifacts.model_directory import load_model
-from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.model.hardware import load_tensorflow
 from scriptmodel_trainer.model.letter_ngrams import LetterNgrams, letter_ngrams_of
 from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides
@@ -128,15 +123,3 @@ def test_training_from_a_model_starts_with_its_word_vectors() -> None:
     model = LanguageModel(preset(), 50, seed=2, letter_ngrams=letter_ngrams())
     model.set_weights(weights)
     assert (model.weights()["embedding"] == weights["embedding"]).all()
-
-
-def test_train_command_shares_vectors_and_its_model_is_one_like_any_other(tmp_path: Path) -> None:
-    (tmp_path / "play.txt").write_text(play(80))
-    folder = tmp_path / "model"
-    settings = ["--preset", "demo", "--epochs", "1", "--set", "steps=5", "hidden_units=8", "embedding_units=8"]
-    arguments = ["train", "--data", str(tmp_path / "play.txt"), "--out", str(folder), *settings]
-    assert main([*arguments, "letter_ngrams=500"]) == 0
-    model = load_model(folder)
-    assert model.origin.preset.letter_ngrams == 500
-    assert model.weights.keys() == model.origin.preset.shapes(len(model.vocabulary)).keys()
-    assert main(["generate", str(folder), "--words", "40", "--out", str(tmp_path / "script.txt")]) == 0

@@ -11,7 +11,6 @@ from stepwise import negative_log_likelihoods
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
-from scriptmodel_trainer.evaluation.perplexity import score_of
 from scriptmodel_trainer.model.hardware import load_tensorflow
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import PRESETS, with_overrides
@@ -63,30 +62,6 @@ def test_numpy_and_keras_predict_the_same(kind: str) -> None:
     for word in range(50):
         losses = model.losses(tf.reshape(features, (60, -1)), tf.fill(60, word), model.vectors)
         assert likely[:, word] == pytest.approx(np.exp(-losses), rel=1e-4)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_reading_at_once_is_reading_step_by_step(kind: str) -> None:
-    network = Network(model_of(kind).weights())
-    first, second = network.initial_state(), network.initial_state()
-    at_once = network.read(first, STREAM[:40])
-    stepped = np.stack([network.step(second, int(token)) for token in STREAM[:40]])
-    assert at_once == pytest.approx(stepped, abs=1e-5)
-    assert first.cells[-1] == pytest.approx(second.cells[-1], abs=1e-5)
-
-
-def test_perplexity_through_the_generator_s_step_is_the_evaluator_s(model: Path) -> None:
-    trained = load_model(model)
-    network, vocabulary = Network(trained.weights), trained.vocabulary
-    stream = np.random.default_rng(1).integers(0, len(vocabulary), 700).astype(np.int32)
-    state = network.initial_state()
-    token, stepwise = vocabulary.id_of("<eos>"), []
-    for target in stream.tolist():
-        logits = network.logits(network.step(state, token)).astype(np.float64)
-        stepwise.append(np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[target])
-        token = target
-    found = score_of(vocabulary, stream, negative_log_likelihoods(network, stream, vocabulary.first))
-    assert found.perplexity == pytest.approx(np.exp(np.mean(stepwise)), rel=1e-4)
 
 
 @pytest.mark.parametrize("length", [1, 2, 49, 50, 51, 511, 512, 513, 1500])

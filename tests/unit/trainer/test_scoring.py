@@ -20,13 +20,15 @@ WORDS = 40
 SMALL = {"hidden_units": "8"}
 TIED = {**SMALL, "embedding_units": "6", "tied_embeddings": "true"}
 CACHED = {**TIED, "cache_window": "30"}
+ADAPTIVE = {**SMALL, "softmax_cutoff": "20"}
 
 
 def network_of(settings: dict[str, str], spread: float = 0.6, **more: Any) -> Network:
     random = np.random.default_rng(4)
-    shapes = with_overrides(PRESETS["small"], settings).shapes(WORDS)
-    weights = {name: random.uniform(-spread, spread, shape).astype(np.float32) for name, shape in shapes.items()}
-    return Network(weights | more, document=7)
+    preset = with_overrides(PRESETS["small"], settings)
+    shapes = preset.shapes(WORDS).items()
+    weights = {name: random.uniform(-spread, spread, shape).astype(np.float32) for name, shape in shapes}
+    return Network(weights | more, document=7, cutoff=preset.softmax_cutoff)
 
 
 def stream_of(length: int) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -34,7 +36,7 @@ def stream_of(length: int) -> np.ndarray[Any, np.dtype[np.int32]]:
 
 
 @pytest.mark.parametrize("length", [1, 65, 200, 999])
-@pytest.mark.parametrize("settings", [SMALL, TIED, CACHED], ids=["plain", "tied", "cached"])
+@pytest.mark.parametrize("settings", [SMALL, TIED, CACHED, ADAPTIVE], ids=["plain", "tied", "cached", "adaptive"])
 def test_a_stream_of_any_length_scores_as_one_token_after_the_other(
     settings: dict[str, str], length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,11 +23,8 @@ from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.readers import LastTokens, Reader
-from scriptmodel_trainer.model.trigrams import Trigrams, count, fitted_share, trigrams_from
+from scriptmodel_trainer.model.trigrams import count, fitted_share, trigrams_from
 from scriptmodel_trainer.storage.files import arrays_bytes
 from scriptmodel_trainer.training.fine_tuning import load_base, preset_after
 
@@ -111,12 +108,6 @@ def test_each_distribution_sums_to_one_and_holds_what_a_stream_is_given(text: St
         before, last = last, word
 
 
-def test_trigrams_that_occur_once_are_left_out() -> None:
-    found = count(np.array([1, 2, 3, 1, 2, 3, 4, 1, 2, 5], np.int32), VOCABULARY, 0)
-    assert found.trigrams.words.tolist() == [3]  # 1 2 3
-    assert found.size == VOCABULARY + len(found.bigrams.words) + 1
-
-
 @given(st.lists(st.tuples(*[st.floats(0.001, 1)] * 3), min_size=5, max_size=50), st.booleans())
 def test_no_other_share_makes_the_text_more_probable(drawn: list[tuple[float, float, float]], caching: bool) -> None:
     network, trigrams, kept = np.array(drawn).T
@@ -129,12 +120,6 @@ def test_no_other_share_makes_the_text_more_probable(drawn: list[tuple[float, fl
     found = fitted_share(network, trigrams.astype(np.float32), kept, copied)
     assert 0 <= found <= 1
     assert loss(found) <= min(map(loss, np.linspace(0, 1, 101))) + 1e-6 * len(drawn)
-
-
-def test_trigrams_get_no_share_if_they_do_not_help() -> None:
-    network, ones = np.full(5, 0.5), np.ones(5)
-    assert fitted_share(network, np.full(5, 0.4, np.float32), ones, 1 - ones) == 0
-    assert fitted_share(network, np.full(5, 0.6, np.float32), ones, 1 - ones) == pytest.approx(1)
 
 
 @pytest.fixture(scope="module", params=[[], ["cache_window=60"]], ids=["alone", "with a cache"])
@@ -199,21 +184,6 @@ def test_the_figures_of_the_metrics_are_those_of_the_mixture(mixed: Path, corpus
         assert math.exp(losses.mean()) == pytest.approx(expected, rel=1e-3), split
 
 
-def test_next_tokens_have_probabilities_that_sum_to_one(mixed: Path, corpus: Path) -> None:
-    reader = Reader(load_model(mixed).network())
-    sums = [np.exp(reader.read(token).astype(np.float64)).sum() for token in tokens(corpus, mixed)[:80].tolist()]
-    assert sums == pytest.approx([1.0] * 80, abs=1e-4)
-
-
-def test_scripts_written_together_are_those_written_alone(mixed: Path) -> None:
-    model = load_model(mixed)
-    writer = Writer(model.network(), model.vocabulary)
-    seeds = [(5, sample) for sample in range(5)]
-    together = writer.write_together(40, Sampling(), seeds, Opening())
-    alone = [writer.write(40, Sampling(), seed, Opening()) for seed in seeds]
-    assert sum(ours == theirs for ours, theirs in zip(together, alone, strict=True)) >= len(seeds) - 1
-
-
 def test_an_export_holds_the_trigrams(mixed: Path, tmp_path: Path) -> None:
     assert run_trainer(["export", mixed, "--out", tmp_path / "model.safetensors"]).returncode == 0
     _, arrays = read_safetensors(tmp_path / "model.safetensors")
@@ -228,11 +198,6 @@ def test_a_training_from_a_model_has_trigrams_as_that_has_unless_it_is_set(mixed
     base = load_base(mixed)
     assert preset_after(base, None, {})[1].trigrams
     assert not preset_after(base, None, {"trigrams": "false"})[1].trigrams
-
-
-def test_a_training_from_a_model_without_trigrams_may_have_them(model: Path, corpus: Path, tmp_path: Path) -> None:
-    assert train(corpus, tmp_path / "mixed", "--from", model, "--set", "trigrams=true") == 0
-    assert load_model(tmp_path / "mixed").trigrams is not None
 
 
 def test_a_corpus_without_held_out_text_gets_none(tmp_path: Path) -> None:
@@ -287,14 +252,6 @@ def test_forged_trigrams_are_refused_in_one_line(forge: Callable[[Path], None], 
         load_model(folder)
     assert "is damaged" in refused.value.line()
     assert len(refused.value.line()) < 1000
-
-
-def test_stored_trigrams_are_those_that_were_counted() -> None:
-    found = dataclasses.replace(count(skewed(500), VOCABULARY, 3), share=0.25)
-    assert isinstance(found, Trigrams)
-    stored = trigrams_from(found.arrays(), VOCABULARY)
-    assert stored.share == 0.25
-    assert all(np.array_equal(array, stored.arrays()[name]) for name, array in found.arrays().items())
 
 
 def test_words_that_are_all_but_impossible_stay_comparable() -> None:
