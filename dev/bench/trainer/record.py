@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
 def _trained(data: Path, folder: Path, seed: int) -> float:
     """Return the figure of a seed, which is trained unless it was."""
     out = folder / f"seed-{seed}"
-    words = ["--data", data, "--out", out, "--state", folder / f"state-{seed}", "--seed", seed, "--resume"]
+    words = ["--data", data, "--out", out, "--state", folder / f"state-{seed}", "--seed", seed]
     subprocess.run([*train.COMMAND, *map(str, words), *TRAINING.split()], check=True)
     words = ["evaluate", out, "--data", data / "text.valid.txt", "--json"]
     done = subprocess.run([_COMMAND, *map(str, words)], check=True, capture_output=True)

@@ -30,7 +30,7 @@ STOPPED = {
     "event": "error",
     "code": 143,
     "message": "stopped in epoch 13 at 55%",
-    "hint": "state saved: repeat the command with --resume to continue",
+    "hint": "state saved: repeat the command to continue",
 }
 HALFWAY = {"event": "progress", "epoch": 13, "epochs": 40, "fraction": 0.55}
 UNWRITABLE = {"event": "warning", "code": "state-unwritable", "message": "the state folder is full"}

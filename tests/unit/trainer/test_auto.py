@@ -105,7 +105,7 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
     assert described["parameters"]["letter_ngrams"] == PLAYS["letter_ngrams"]
     assert described["parameters"]["cache_window"] == 50, "settings of one's own come first"
     named = ["document_starts=true", *settings.split()[1:]]  # without the cache: TINY has one
-    again = run_trainer([*train, *named, "--preset", "tuned", "--resume"])
+    again = run_trainer([*train, *named, "--preset", "tuned"])
     assert "is already trained with these settings" in again.stderr
 
 

@@ -30,7 +30,7 @@ def test_a_run_with_precision_auto_continues_in_the_precision_that_is_faster_on_
     assert trained == [("epoch", 1), ("resumed", 1), ("epoch", 1), ("epoch", 2)]
     assert used == ["bfloat16", "float32"]
     monkeypatch.setattr(hardware, "bfloat16_is_faster", lambda: True)
-    assert main([*train, *settings, "--resume"]) == 0
+    assert main([*train, *settings]) == 0
     assert "already trained" in capsys.readouterr().err
 
 

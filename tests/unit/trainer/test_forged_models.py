@@ -152,7 +152,7 @@ def test_a_forged_model_is_refused_in_one_line(forge: Forge, copy: Path) -> None
     assert len(refused.value.line()) < 1000
 
 
-@pytest.mark.parametrize("command", ["generate", "report", "evaluate", "train"])
+@pytest.mark.parametrize("command", ["generate", "report", "evaluate"])
 @pytest.mark.parametrize("name", ["a pipe for weights", "an array left out", "epochs that are a number"])
 def test_every_command_that_takes_a_model_ends_with_code_2(
     command: str, name: str, copy: Path, corpus: Path, tmp_path: Path
@@ -162,7 +162,6 @@ def test_every_command_that_takes_a_model_ends_with_code_2(
         "generate": ["generate", copy, "--words", "5"],
         "report": ["report", copy, "--out", tmp_path / "page.html"],
         "evaluate": ["evaluate", copy, "--data", corpus],
-        "train": ["train", "--data", corpus, "--out", copy, "--preset", "test", "--resume"],
     }
     done = run_trainer(arguments[command])
     assert done.returncode == 2

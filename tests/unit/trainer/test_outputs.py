@@ -155,13 +155,9 @@ def test_an_output_that_cannot_be_written_is_code_3_and_one_line(
     assert_reports_a_full_output(words, 2 if "bad input" in case else 3, "")
 
 
-@pytest.mark.parametrize(
-    ("command", "hint"),
-    [(["train"], "use --resume to continue"), (["trial", "--trial", "trial"], "repeat the command to continue")],
-)
+@pytest.mark.parametrize("command", [["train"], ["trial", "--trial", "trial"]])
 def test_a_training_whose_output_cannot_be_written_says_how_to_continue(
     command: list[str],
-    hint: str,
     corpus: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -182,7 +178,7 @@ def test_a_training_whose_output_cannot_be_written_says_how_to_continue(
         errors = capsys.readouterr().err.splitlines()
         assert len(errors) == 1
         assert error in errors[0]
-        assert hint in errors[0]
+        assert "repeat the command to continue" in errors[0]
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

@@ -47,7 +47,7 @@ def test_a_stopped_run_resumes_to_the_same_weights(run: str, tmp_path: Path, mon
     preset = with_overrides(PRESETS[name], SMALL | settings)
 
     def fit(file: str, progress: TextProgress, signals: StopSignals, *, resume: bool = False) -> TrainingResult:
-        store = Checkpoints(tmp_path / file, "run", progress, "")
+        store = Checkpoints(tmp_path / file, progress)
         task = TrainingTask(
             *(name, preset, 50, STREAM, STREAM, {}, 0, 1, "run", store, 3600.0, lambda _: ""),
             saved=store.newest() if resume else None,

@@ -101,7 +101,7 @@ def test_bfloat16_is_faster_by_vendor_and_flags_of_the_cpu(
 def task_in(folder: Path, **settings: str) -> TrainingTask:
     return TrainingTask(
         *("test", preset("test", **settings), 50, STREAM, STREAM, {}, 0, 1),
-        *("", Checkpoints(folder, "", TextProgress(sys.stdout), ""), 30.0, lambda _: ""),
+        *("", Checkpoints(folder, TextProgress(sys.stdout)), 30.0, lambda _: ""),
     )
 
 

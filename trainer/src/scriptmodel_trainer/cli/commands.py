@@ -54,8 +54,8 @@ _TRAINING = f"""
 --base NAME  the same from a base: an installed one, or the folder bases/NAME of --data
 {_LAYOUT}
 {_SPLIT}; with auto files for 20 or more]
---state DIR  folder that outlives this process and holds the state [default: $SCRIPTMODEL_STATE_DIR]
---checkpoint-seconds S  save the state for --state or --resume every S seconds [default: 30]
+--state DIR  keep the state, from which the same command continues, here [default: $SCRIPTMODEL_STATE_DIR or --out]
+--checkpoint-seconds S  save the state every S seconds [default: 30]
 --budget-seconds N  stop after N seconds of training over all restarts, with the best weights [default: no limit]
 --log text|json  text, a progress bar on a terminal, or an object per line [default: text]
 """
@@ -140,7 +140,6 @@ data PATH...  script files, or folders to search for them
         f"""
 {_TRAINING.format(out="MODEL_DIR  write the model to this directory")}
 --seed N  random seed; the same seed reproduces the model [default: 0]
---resume  continue from the saved state in MODEL_DIR
 """,
         epilog=_PRESETS + textwrap.fill(f"settings for --set: {', '.join(presets.KEYS)}", 78),
         required=("--data", "--out"),

@@ -24,7 +24,7 @@ Train a word-level LSTM on plays or screenplays and write new scripts with it.
 """
 _EXIT_CODES = """\
 exit codes: 0 done, 2 bad input or usage, 3 could not write, 4 diverged (NaN), 130/143 stopped by a signal
-(the state is saved: repeat train with --resume)
+(the state is saved: repeat the command)
 """
 
 

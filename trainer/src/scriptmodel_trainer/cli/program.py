@@ -20,13 +20,12 @@ from scriptmodel_trainer.job.termination import leave_message, leave_messages
 from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import Progress, TextProgress, progress_for
 from scriptmodel_trainer.reporting.suffixes import ALL, formats_for
-from scriptmodel_trainer.training.stopping import StopSignals
+from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
 
 T = TypeVar("T")
 _SAMPLING = "scriptmodel_trainer.generation.sampling"
 _BESIDE = {"report": "export", "ui": "serve"}  # commands that share a module
-_REPEAT = "repeat the command to continue"
-_CONTINUING = {"train": "use --resume to continue", "trial": _REPEAT, "write": _REPEAT, "job": _REPEAT}
+_TRAIN = ("train", "trial", "write", "job")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ended(error: Reported | MemoryError | OSError, words: Sequence[str]) -> int:
     """Report an error as the log's kind has it; returns the exit code, also where nothing can be written."""
-    continuing = _CONTINUING.get(" ".join(words[:1]), "")
+    continuing = REPEAT if words[:1] and words[0] in _TRAIN else ""
     lost = isinstance(error, OSError) and (isinstance(error, BrokenPipeError) or error.filename is None)
     if lost:  # what has no name is a stream, and standard output is the one that is written to
         _discard(sys.stdout)

@@ -5,6 +5,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import LOG, TrainedModel
@@ -20,7 +21,7 @@ from scriptmodel_trainer.runs.options import TrainOptions
 from scriptmodel_trainer.runs.prepare import Run, prepare
 from scriptmodel_trainer.storage.files import locked, locked_file, prepare_folder
 from scriptmodel_trainer.training.checkpoints import LOCK, Checkpoint, Checkpoints, paths_in
-from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
+from scriptmodel_trainer.training.stopping import StopSignals
 
 
 def train(
@@ -89,51 +90,40 @@ def _attempt(run: Run, progress: Progress, signals: StopSignals) -> Iterator[Att
         progress.report(Warned("state-locked", f"another training uses the state in {state}: waiting until it ends"))
 
     with locked_file(state / LOCK, wait) if state else nullcontext():
-        hint = f"state saved in {state}: {REPEAT}" if state else f"state saved: {run.options.continuing}"
-        log = run.options.out / LOG if state else None
-        store = Checkpoints(state or run.options.out, run.fingerprint, progress, hint, log)
+        folder = state or run.options.out
+        store = Checkpoints(folder, progress, run.options.out / LOG if state else None)
         store.prepare()
-        if paths_in(state or run.options.out):
-            signals.hint = hint
-        yield None if _is_done(run, progress) else Attempt(run, store, _saved(run, store, progress))
+        if paths_in(folder):
+            signals.hint = store.hint
+        yield None if _is_done(run, folder, progress) else Attempt(run, store, _saved(run, folder, store, progress))
 
 
-def _saved(run: Run, store: Checkpoints, progress: Progress) -> Checkpoint | None:
-    """Return the checkpoint to continue from, which counts a restart."""
-    out, options = run.options.out, run.options
-    found = store.newest() if options.state or options.resume else None
+def _saved(run: Run, folder: Path, store: Checkpoints, progress: Progress) -> Checkpoint | None:
+    """Return the checkpoint to continue from, which counts a restart; that of another run is removed."""
+    found = store.newest()
     if found and found.fingerprint == run.fingerprint:
         store.restore_log()
         effort = dataclasses.replace(found.effort, restarts=found.effort.restarts + 1)
         resumed = dataclasses.replace(found, effort=effort)
         store.save(resumed)  # so that an attempt which ends before its first checkpoint counts, too
         return resumed
-    if found and options.state:
-        progress.note(f"{options.state} holds the state of another run, which is replaced")
+    if found:
+        progress.note(f"{folder} holds the state of another run, which is replaced")
         store.remove()
-    elif found:
-        raise BadInputError(
-            f"{out} holds a state of another corpus, preset, setting or seed, or a version that reads it differently",
-            "repeat the first command with --resume, or train without --resume",
-        )
-    if options.resume:
-        progress.note("no saved state to resume: training from the start")
-    elif not options.state and paths_in(out):
-        progress.note(f"{out} has the state of an unfinished run, which is ignored: use --resume to continue it")
     return None
 
 
-def _is_done(run: Run, progress: Progress) -> bool:
-    """Return whether the finished model in the output folder is of this very run; BadInputError if of another."""
+def _is_done(run: Run, folder: Path, progress: Progress) -> bool:
+    """Return whether the output folder has the finished model of this very run."""
     out = run.options.out
-    if not run.options.resume or paths_in(run.options.state or out) or not (out / model_directory.MODEL).is_file():
+    if paths_in(folder) or not (out / model_directory.MODEL).is_file():
         return False
-    metrics = model_directory.load_model(out).metrics
+    try:
+        metrics = model_directory.load_model(out).metrics
+    except BadInputError:
+        return False  # it is replaced
     if metrics.fingerprint != run.fingerprint:
-        raise BadInputError(
-            f"{out} holds a model of another corpus, preset, setting or seed, or a version that reads it differently",
-            "train without --resume to replace it, or choose another --out",
-        )
+        return False
     if metrics.stopped_by == "budget":
         progress.note(f"the budget of {out} ended its training, and no state is left: training from the start")
         return False

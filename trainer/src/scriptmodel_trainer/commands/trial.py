@@ -31,7 +31,7 @@ from scriptmodel_trainer.runs.options import TrainOptions, options_from
 from scriptmodel_trainer.runs.prepare import Run, prepare
 from scriptmodel_trainer.runs.watch import OUT_OF_MEMORY, watch
 from scriptmodel_trainer.training.checkpoints import Checkpoints
-from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
+from scriptmodel_trainer.training.stopping import StopSignals
 
 _WORKER = "SCRIPTMODEL_TRIAL_WORKER"  # tells the process that trains who watches it
 _PARENT_DEATH = 1  # PR_SET_PDEATHSIG
@@ -103,10 +103,10 @@ class _Worker(Progress):
         """Return the options of the command line, with these parameters, the seed and the folders of the run."""
         spec, given = self._spec, vars(parsed)
         settings = [*given["settings"], *(f"{key}={value}" for key, value in parameters.items())]
-        run = given | {"out": self._out, "seed": spec.seed, "settings": settings, "resume": False}
+        run = given | {"out": self._out, "seed": spec.seed, "settings": settings}
         options = options_from(argparse.Namespace(**run))
         state = options.state and options.state / self._source.name
-        return dataclasses.replace(options, state=state, continuing=REPEAT)
+        return dataclasses.replace(options, state=state)
 
     def _begin(self, run: Run) -> Run:
         """Keep what is trained, once the corpus is read."""
@@ -117,7 +117,7 @@ class _Worker(Progress):
         """Remove the states of a run that has ended: what continues one that paused is in its output."""
         if run := self._run:
             for folder in filter(None, (run.options.state, self._out)):
-                Checkpoints(folder, run.fingerprint, self, "").remove()
+                Checkpoints(folder, self).remove()
 
     def _write(self, state: State, failure: tuple[Reason, str]) -> None:
         """Store the record with what the run has reached by now."""

@@ -30,7 +30,7 @@ from scriptmodel_trainer.storage.records import Choice
 from scriptmodel_trainer.training import auto
 from scriptmodel_trainer.training.checkpoints import newest_in, paths_in
 from scriptmodel_trainer.training.fine_tuning import epochs_in, load_base
-from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
+from scriptmodel_trainer.training.stopping import StopSignals
 
 MODEL = "model"
 _SCRIPT = re.compile(r"script-(\d{1,9})\..*")
@@ -224,11 +224,9 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
 
     def before(run: Run) -> Run:
         """Find out before an hour of training what is wrong with the folder, and say how long that takes."""
-        if unfinished and not (begun and begun.fingerprint == run.fingerprint):
-            if not options.force:
-                message = f"{folder} has an unfinished training of other files, or for other --minutes or another base"
-                raise BadInputError(message, "repeat that command, name another folder, or add --force to start anew")
-            run = dataclasses.replace(run, options=dataclasses.replace(run.options, resume=False))
+        if unfinished and not (begun and begun.fingerprint == run.fingerprint) and not options.force:
+            message = f"{folder} has an unfinished training of other files, or for other --minutes or another base"
+            raise BadInputError(message, "repeat that command, name another folder, or add --force to start anew")
         _note_base(run, options.base, progress)
         quiet.announces, quiet.choice = True, run.options.auto
         return run
@@ -237,9 +235,7 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
     begun = newest_in(folder)
     pace = begun.auto.pace if begun and begun.auto else None  # the same command continues the same training
     request = Request(options.request.words, options.request.opening)
-    training = dataclasses.replace(
-        options.training, resume=bool(unfinished), request=request, pace=pace, continuing=REPEAT
-    )
+    training = dataclasses.replace(options.training, request=request, pace=pace)
     found: list[Speech] = []
     train(training, quiet, signals, before, require, lambda *file: found.extend(speeches_of(*file)))
     write_file(options.folder / model_directory.REPORT, read_bounded(folder / model_directory.REPORT, _MOST_REPORT))

@@ -21,7 +21,6 @@ from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.storage.records import SCENES, Choice
 from scriptmodel_trainer.training.auto import choose, minutes_from, preset_of
 from scriptmodel_trainer.training.fine_tuning import BaseModel, load_base, preset_after, require_layout
-from scriptmodel_trainer.training.stopping import RESUME
 
 _STATE = "SCRIPTMODEL_STATE_DIR"
 _GPU_REQUESTED, _GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUESTED", "SCRIPTMODEL_GPU_REQUIRED"
@@ -42,7 +41,6 @@ class TrainOptions:
     preset: Preset = PRESETS["tuned"]
     """What is trained; of `auto` until the corpus is read what overrides are checked with."""
     seed: int = 0
-    resume: bool = False
     checkpoint_seconds: float = 30.0
     state: Path | None = None
     budget: float = math.inf
@@ -64,9 +62,6 @@ class TrainOptions:
     """What `auto` chose; known once the corpus is read."""
     request: Request | None = None
     """The script that is to be written: checked once the corpus is read. It changes nothing of the model."""
-
-    continuing: str = RESUME
-    """What a user does after a stop to continue from the state beside the model."""
 
     def __post_init__(self) -> None:
         """Raise BadInputError if the state would be in the model directory."""
@@ -121,7 +116,7 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
         preset = presets.with_overrides(presets.preset_named("tuned" if name == AUTO else name), overrides)
     required = environment.get(_GPU_REQUIRED) == "1"
     return TrainOptions(
-        **{same: getattr(parsed, same) for same in ("data", "out", "layout", "seed", "resume", "checkpoint_seconds")},
+        **{same: getattr(parsed, same) for same in ("data", "out", "layout", "seed", "checkpoint_seconds")},
         preset_name=name,
         preset=preset,
         state=state,

@@ -29,6 +29,7 @@ from scriptmodel_trainer.storage.files import (
 )
 from scriptmodel_trainer.storage.records import Choice, Count, EpochRecord, Text
 from scriptmodel_trainer.training.state import Effort, Position
+from scriptmodel_trainer.training.stopping import REPEAT
 
 LOCK = "checkpoint.lock"
 
@@ -60,11 +61,9 @@ class Checkpoints:
     A folder that cannot be written to costs a warning, never the training.
     """
 
-    def __init__(self, folder: Path, fingerprint: str, progress: Progress, hint: str, log: Path | None = None) -> None:
-        """`hint` says how a stopped run is continued from here."""
-        self.hint = hint
+    def __init__(self, folder: Path, progress: Progress, log: Path | None = None) -> None:
+        self.hint = f"state saved in {folder}: {REPEAT}"
         self._folder = folder
-        self._fingerprint = fingerprint
         self._progress = progress
         self._log = log
         self._number = 0
@@ -165,9 +164,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         digest = arrays.pop("digest")
         described = converted(parse_json(arrays["described"].tobytes()), Checkpoint)
     except (ValueError, KeyError) as error:
-        raise BadInputError(f"{path} is damaged: {error}", "train without --resume") from error
+        raise BadInputError(f"{path} is damaged: {error}") from error
     if not np.array_equal(digest, digest_of(arrays)):
-        raise BadInputError(f"{path} is damaged: it is not as it was written", "train without --resume")
+        raise BadInputError(f"{path} is damaged: it is not as it was written")
     del arrays["described"]
     return replace(described, arrays=arrays)
 

@@ -7,7 +7,7 @@ from typing import Self
 from scriptmodel_trainer.errors import ExitCode, StoppedError
 
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
-RESUME, REPEAT = "repeat the command with --resume to continue", "repeat the command to continue"
+REPEAT = "repeat the command to continue"
 
 
 class StopSignals:
