@@ -113,7 +113,6 @@ plays PATH...  script files, or folders to search for them
 {_REQUEST.format(seed="the number of the script")}
 --next N  print N different next lines of the text of --continue, best first, and write no script
 --cento  take real lines of the plays, chosen by the model; each has its source, in Fountain as a note
---mix  take real lines and lines that the model writes, in turn
 """,
         epilog=_WRITE_EXAMPLES,
         settings={"column": 24},

@@ -48,7 +48,7 @@ _EMPTY = (
     "--speaker",
     "--title",
 )
-_EXCLUSIVE = (("--continue", "--continue-text"), ("--cento", "--mix"), ("--from", "--base"))
+_EXCLUSIVE = (("--continue", "--continue-text"), ("--from", "--base"))
 
 
 def add_options(command: argparse.ArgumentParser, lines: str, required: Collection[str]) -> None:

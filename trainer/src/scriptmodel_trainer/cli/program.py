@@ -159,8 +159,8 @@ def _run_write(options: argparse.Namespace, given: Sequence[str], progress: Prog
     folder = write.folder_for(options.plays, options.out)
     training = write.training_of(options.plays, folder / write.MODEL, options.base, options.minutes)
     words = options.words if options.words is not None else 600 if options.lines is None else 20
-    asked = argparse.Namespace(**vars(options) | {"out": folder / "script-1.txt", "seed": options.seed or 0})
-    request = _request(asked, progress, model=training.out, words=words, takes=import_module(_SAMPLING).TAKES, kind=ALL)
+    usual = {"out": folder / "script-1.txt", "seed": options.seed or 0, "takes": import_module(_SAMPLING).TAKES}
+    request = _request(options, progress, model=training.out, words=words, kind=ALL, **usual)
     chosen = _called(
         write.WriteOptions,
         options,

@@ -1,8 +1,7 @@
-"""Next lines of a scene, and centos: what `write` does with --next, --cento and --mix."""
+"""Next lines of a scene, and centos: what `write` does with --next and --cento."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,29 +11,19 @@ from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, sample
 from scriptmodel_trainer.corpus.speeches import LONGEST, RealLine, real_lines, speeches_beside
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.quoting import Quotable
-from scriptmodel_trainer.generation.replies import MOST, Replies, Reply
+from scriptmodel_trainer.generation.replies import MOST, Replies
 from scriptmodel_trainer.generation.requests import note_unknown
-from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.files import write_file
 
 _BEST = 3  # real lines, of which the seed of a scene draws one
-_LINE = 20  # words of a line that is written in a scene
 
 
-@dataclass(frozen=True, slots=True)
-class Quoted:
-    """Real lines, and whether the model's own lines are `mixed` in."""
-
-    lines: Sequence[RealLine]
-    mixed: bool
-
-
-def quoted_of(folder: Path, plays: Sequence[Path], *, mixed: bool) -> Quoted:
+def quoted_of(folder: Path, plays: Sequence[Path]) -> Sequence[RealLine]:
     """Return the real lines of some plays; BadInputError if they have none."""
     if lines := real_lines(speeches_beside(folder, plays)):
-        return Quoted(lines, mixed)
-    raise BadInputError("these plays have no lines to quote", "leave out --cento and --mix")
+        return lines
+    raise BadInputError("these plays have no lines to quote", "leave out --cento")
 
 
 def check_lines(count: int | None, request: GenerateOptions) -> None:
@@ -49,39 +38,40 @@ def check_lines(count: int | None, request: GenerateOptions) -> None:
         raise BadInputError("--next needs a scene", "name its file with --continue", parameter="next")
 
 
-def next_lines(request: GenerateOptions, count: int, quoted: Quoted | None, progress: Progress) -> list[str]:
+def next_lines(
+    request: GenerateOptions, count: int, quoted: Sequence[RealLine] | None, progress: Progress
+) -> list[str]:
     """Return the lines to print: numbered replies as the scene is set, best first, with the sources of real ones."""
     model = load_model(request.model)
     replies, sampling = model.replies(), request.sampling
     note_unknown(replies.writer, dataclasses.replace(request.opening, speaker=""), progress)
     scene = replies.scene(request.opening, request.seed)
-    quotable = Quotable(quoted.lines, model.vocabulary) if quoted else None
-    written = quoted is None or quoted.mixed
-    found = replies.found(scene, count, request.words, sampling, request.seed, quotable, written=written)
+    quotable = Quotable(quoted, model.vocabulary) if quoted else None
+    found = replies.found(scene, count, request.words, sampling, request.seed, quotable, written=quotable is None)
     shown = []
     for number, reply in enumerate(found, 1):
         line = reply.printed.strip("\n").replace("\n", "\n    ")
         shown.append(f"{number:2}  {line}")
         if quoted and reply.line is not None:
-            shown.append(f"      -- {quoted.lines[reply.line].source}")
+            shown.append(f"      -- {quoted[reply.line].source}")
     return shown
 
 
-def cento(request: GenerateOptions, quoted: Quoted) -> list[Sheet]:
+def cento(request: GenerateOptions, quoted: Sequence[RealLine]) -> list[Sheet]:
     """Write scenes of real lines into their files; returns them."""
     from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
 
     model = load_model(request.model)
-    replies, quotable = model.replies(), Quotable(quoted.lines, model.vocabulary)
+    replies, quotable = model.replies(), Quotable(quoted, model.vocabulary)
     sheets = []
     for sample in range(request.samples):
         notes: dict[str, str] = {}
         given = request.opening.text.rstrip() or request.opening.scene
         text = given
-        for printed, words, source in _scene(replies, request, sample, quotable, quoted.mixed, request.sampling):
+        for printed, words, source in _scene(replies, request, sample, quotable):
             text += printed
             notes[words] = source
-        plays = len({line.play for line in quoted.lines})
+        plays = len({line.play for line in quoted})
         made = f"Real lines of {plays} play{'' if plays == 1 else 's'}, chosen by a model, seed {request.seed}"
         page = TitlePage(request.title or "A cento", made, request.author, notes)
         new = f"{text[len(given) :].lstrip()}\n"
@@ -94,7 +84,7 @@ def cento(request: GenerateOptions, quoted: Quoted) -> list[Sheet]:
 
 
 def _scene(
-    replies: Replies, request: GenerateOptions, sample: int, quotable: Quotable, mixed: bool, sampling: Sampling
+    replies: Replies, request: GenerateOptions, sample: int, quotable: Quotable
 ) -> Iterator[tuple[str, str, str]]:
     """Yield speeches as they are set, their words alone, and their sources."""
     scene = replies.scene(request.opening, request.seed)
@@ -102,12 +92,7 @@ def _scene(
     used: set[int] = set()
     left, speech = request.words, -1
     while True:
-        seed = int(random.integers(1 << 31))
-        found: list[Reply] = []
-        if not (mixed and random.random() < 0.5):
-            found = replies.real(scene, _BEST, LONGEST, seed, quotable, used, speech)
-        if not found and mixed:
-            found = replies.written(scene, 1, _LINE, sampling, seed)
+        found = replies.real(scene, _BEST, LONGEST, int(random.integers(1 << 31)), quotable, used, speech)
         found = [reply for reply in found if len(reply.printed.split()) <= left]
         if not found:
             return

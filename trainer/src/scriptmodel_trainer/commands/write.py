@@ -12,10 +12,10 @@ from pathlib import Path
 from scriptmodel_trainer.artifacts import bases, model_directory
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, check, generate
-from scriptmodel_trainer.commands.next_lines import Quoted, cento, check_lines, next_lines, quoted_of
+from scriptmodel_trainer.commands.next_lines import cento, check_lines, next_lines, quoted_of
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.corpus import reading
-from scriptmodel_trainer.corpus.speeches import SPEECHES, Speech, speeches_beside, speeches_of
+from scriptmodel_trainer.corpus.speeches import SPEECHES, RealLine, Speech, speeches_beside, speeches_of
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, printable, program_name
 from scriptmodel_trainer.generation.requests import Request
@@ -72,7 +72,6 @@ class WriteOptions:
     lines: int | None = None
     """How many next lines are wanted in place of a script."""
     cento: bool = False
-    mix: bool = False
 
 
 def folder_for(plays: Sequence[Path], out: Path | None) -> Path:
@@ -105,7 +104,7 @@ def training_of(plays: Sequence[Path], out: Path, base: str | None, minutes: str
 def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> str:
     """Write scripts with the model of these plays, which is trained unless it is there; returns what to show."""
     check(options.request)
-    if options.lines is not None or options.cento or options.mix:
+    if options.lines is not None or options.cento:
         check_lines(options.lines, options.request)
     model = options.folder / MODEL
     if not _fits(options, model):
@@ -125,11 +124,9 @@ def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> st
     return printable("\n".join(_ending(options, out, sheets[0])))
 
 
-def _quoted(options: WriteOptions) -> Quoted | None:
-    """Return the real lines that are asked for, None for none."""
-    if not (options.cento or options.mix):
-        return None
-    return quoted_of(options.folder, options.plays, mixed=options.mix)
+def _quoted(options: WriteOptions) -> Sequence[RealLine] | None:
+    """Return the real lines that are requested, None for none."""
+    return quoted_of(options.folder, options.plays) if options.cento else None
 
 
 def _next_script(folder: Path) -> tuple[int, Path]:
