@@ -22,7 +22,7 @@ from tests.unit.localpach.client import Client, commit
 
 FILES_A_COMMIT = 5
 # Each commit of a repo with a pipeline makes a job, and all of them run in the end.
-COMMITS_WITH_JOBS = 10
+COMMITS_WITH_JOBS = 3
 LARGE = 100_000
 
 
