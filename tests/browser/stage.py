@@ -1,6 +1,5 @@
 """What browser tests look at: a control plane, localpach, an operator, objects, and `scriptmodel ui` beside them."""
 
-import asyncio
 import json
 import os
 import re
@@ -18,8 +17,7 @@ from dev.processes import free_port
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.kube.login import login
-from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.kube.login import Credentials, login
 from tests.held import epoch_done, held_trainer
 from tests.integration.cluster import condition, manifest, prepare
 from tests.integration.pachyderm import Pachyderm
@@ -53,22 +51,18 @@ class Stage:
 
     def create(self, *objects: dict[str, Any]) -> None:
         """Create objects with their statuses."""
-        with ThreadPoolExecutor(1) as thread:  # Playwright has a loop in this one
-            thread.submit(asyncio.run, self._create(objects)).result()
+        client = KubeClient(Credentials(lambda: login(self.control_plane.kubeconfig)))
 
-    async def _create(self, objects: tuple[dict[str, Any], ...]) -> None:
-        client = KubeClient(lambda: login(self.control_plane.kubeconfig), UNLIMITED)
-
-        async def create(found: dict[str, Any]) -> None:
+        def create(found: dict[str, Any]) -> None:
             name, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
             path = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
-            made = await client.request("POST", path, "creating", found)
+            made = client.request("POST", path, "creating", found)
             if "status" in found:
                 body = made | {"status": found["status"]}
-                await client.request("PUT", f"{path}/{name}/status", "writing the status", body)
+                client.request("PUT", f"{path}/{name}/status", "writing the status", body)
 
-        await asyncio.gather(*map(create, objects))
-        await client.close()
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(create, objects))
 
     def reason(self, namespace: str, name: str) -> str:
         """Return the reason of an object's condition Ready."""

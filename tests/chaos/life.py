@@ -122,7 +122,7 @@ class Life:
         await self._until("another preset", lambda found: _ready(found, 3))
         await self.scripts.put("HAMLET: To be, and then to be no more.\n")
         requested = {"metadata": {"annotations": {RECONCILE_AT: "another corpus"}}}  # a check of URLs is not due yet
-        await self.kube.request("PATCH", self._path, "requesting a check", requested, _MERGE)
+        await asyncio.to_thread(self.kube.request, "PATCH", self._path, "requesting a check", requested, _MERGE)
         before = first["status"]["lineage"]["corpus"].partition("@")[2]
         await self._until(
             "another corpus",
@@ -146,7 +146,7 @@ class Life:
         )
 
     async def _die(self) -> None:
-        await self.kube.request("DELETE", self._path, "deleting")
+        await asyncio.to_thread(self.kube.request, "DELETE", self._path, "deleting")
         deadline = time.monotonic() + STEP_SECONDS
         self.step = "deleted"
         while await self._objects():
@@ -238,7 +238,7 @@ class Life:
     async def _events(self) -> list[tuple[str, str]]:
         """Return reasons and notes of all events."""
         path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
-        found = await self.kube.request("GET", path, "listing events")
+        found = await asyncio.to_thread(self.kube.request, "GET", path, "listing events")
         return [(each["reason"], each["note"]) for each in found["items"]]
 
     def _normal(self, value: Any) -> Any:
@@ -263,7 +263,7 @@ class Life:
     async def _objects(self) -> list[Object]:
         """Check that each observed status keeps to the rules."""
         began = time.monotonic()
-        found = await self.kube.list_scriptmodels(self.namespace)
+        found = await asyncio.to_thread(self.kube.list_scriptmodels, self.namespace)
         self.slowest = max(self.slowest, time.monotonic() - began)
         for each in found:
             status, version = each.get("status"), each["metadata"]["resourceVersion"]
@@ -273,10 +273,10 @@ class Life:
         return found
 
     async def _post(self, path: str, body: Object) -> None:
-        await self.kube.request("POST", path, path, body)
+        await asyncio.to_thread(self.kube.request, "POST", path, path, body)
 
     async def _patch(self, spec: Object) -> None:
-        await self.kube.request("PATCH", self._path, "changing the spec", {"spec": spec}, _MERGE)
+        await asyncio.to_thread(self.kube.request, "PATCH", self._path, "changing the spec", {"spec": spec}, _MERGE)
 
 
 def _ready(found: Object, generation: int) -> bool:

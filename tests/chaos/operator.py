@@ -35,8 +35,7 @@ import grpc
 from dev.stack import ControlPlane, Localpach
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
-from scriptmodel_operator.kube.login import login
-from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.kube.login import Credentials, login
 from tests.chaos.faults import WEB_DELAY_SECONDS, Calls, Fault, faults_at
 from tests.chaos.kubernetes_proxy import KubernetesProxy
 from tests.chaos.life import MILESTONES, Life
@@ -229,27 +228,24 @@ class Matrix:
 
 async def _main(given: argparse.Namespace, world: World) -> int:
     world.prepare()
-    kube = KubeClient(lambda: login(world.control_plane.kubeconfig), UNLIMITED)
-    try:
-        matrix, wanted = [], {}
-        lives = [each for each in LIVES if given.only.startswith(f"{each}:")] or LIVES
-        references = await asyncio.gather(*(run_case(world, kube, Case(life), None) for life in lives))
-        for life, reference in zip(lives, references, strict=True):
-            if reference.problem:
-                print(f"the undisturbed life of {life} failed: {reference.problem}", file=sys.stderr)
-                return 1
-            cases = [Case(life, fault) for fault in faults_at(reference.calls.places)]
-            told = f"{len(reference.calls.places)} calls in {reference.seconds:.0f} s, {len(cases)} cases"
-            print(f"{life}: {told}", flush=True)
-            matrix += cases
-            wanted[life] = reference.outcome
-        random.Random(given.seed).shuffle(matrix)
-        chosen = [case for case in matrix if re.search(given.only, str(case))][: given.cases or None]
-        until = time.monotonic() + (given.seconds or float("inf"))
-        running = Matrix(world, kube, wanted, until)
-        await running.run(chosen, given.parallel)
-    finally:
-        await kube.close()
+    kube = KubeClient(Credentials(lambda: login(world.control_plane.kubeconfig)))
+    matrix, wanted = [], {}
+    lives = [each for each in LIVES if given.only.startswith(f"{each}:")] or LIVES
+    references = await asyncio.gather(*(run_case(world, kube, Case(life), None) for life in lives))
+    for life, reference in zip(lives, references, strict=True):
+        if reference.problem:
+            print(f"the undisturbed life of {life} failed: {reference.problem}", file=sys.stderr)
+            return 1
+        cases = [Case(life, fault) for fault in faults_at(reference.calls.places)]
+        told = f"{len(reference.calls.places)} calls in {reference.seconds:.0f} s, {len(cases)} cases"
+        print(f"{life}: {told}", flush=True)
+        matrix += cases
+        wanted[life] = reference.outcome
+    random.Random(given.seed).shuffle(matrix)
+    chosen = [case for case in matrix if re.search(given.only, str(case))][: given.cases or None]
+    until = time.monotonic() + (given.seconds or float("inf"))
+    running = Matrix(world, kube, wanted, until)
+    await running.run(chosen, given.parallel)
     told = ", ".join(f"{number} {what}" for what, number in sorted(running.counts.items()))
     print(f"seed {given.seed}: {running.counts.total()} of {len(matrix)} cases: {told}")
     print(f"events lost with a killed operator: {running.lost_events}")

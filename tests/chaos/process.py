@@ -79,5 +79,5 @@ def _run(arguments: list[str], log: Path) -> None:
     queue.MAX_RETRY_SECONDS /= FASTER
     events.FIRST_RETRY_SECONDS /= FASTER
     downloads.FIRST_RETRY_SECONDS /= FASTER
-    app._WAIT_FOR_CRD_SECONDS /= FASTER
+    app._RETRY_SECONDS /= FASTER
     cli.main(arguments)

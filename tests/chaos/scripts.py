@@ -36,7 +36,7 @@ class InConfigMap:
     async def put(self, text: str) -> None:
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"hamlet.txt": text}}
         method, path = ("PUT", f"{self._path}/plays") if self._there else ("POST", self._path)
-        await self._kube.request(method, path, "writing the scripts", body)
+        await asyncio.to_thread(self._kube.request, method, path, "writing the scripts", body)
         self._there = True
 
     async def __aenter__(self) -> Self:

@@ -11,7 +11,6 @@ import yaml
 from dev.generate.chart import CHART
 from dev.paths import ROOT
 from dev.programs.built import promql
-from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.metrics import Metrics
 from tests.chart.rendering import objects, only
@@ -37,7 +36,7 @@ STATUS = {
 
 def exported() -> dict[str, set[str]]:
     """Labels of each metric that a working operator serves."""
-    store = Store(EchoFilter())
+    store = Store()
     metrics = Metrics(store)
     metrics.pachyderm_version("pachd", "2.12.0", "yes")
     metadata = {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1}

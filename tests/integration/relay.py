@@ -19,7 +19,12 @@ class Relay:
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.swallows = threading.Event()
         self._open: list[socket.socket] = []
+        self._deaf: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def deafen(self) -> None:
+        """Swallow every byte of the connections that are open; those that are opened later pass all on."""
+        self._deaf = set(self._open)
 
     def _accept(self) -> None:
         while True:
@@ -39,12 +44,15 @@ class Relay:
                 limit -= len(data)
                 if limit < 0:
                     self.swallows.set()
-                if not self.swallows.is_set():
+                if not self._swallows(source):
                     sink.sendall(data)
-            if not self.swallows.is_set():
+            if not self._swallows(source):
                 sink.shutdown(socket.SHUT_WR)
         except OSError:
             sink.close()
+
+    def _swallows(self, source: socket.socket) -> bool:
+        return self.swallows.is_set() or source in self._deaf
 
     def __enter__(self) -> Self:
         return self

@@ -17,11 +17,11 @@ from scriptmodel_operator.api.objects import ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.safe_text import without_surrogates
 from scriptmodel_operator.api.status import MAX_EXCERPT, ConditionSchema, ScriptModelStatus
+from scriptmodel_operator.engine.gateway import Calls
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.events import EventRecorder
-from scriptmodel_operator.kube.gateway import write_status
-from scriptmodel_operator.kube.login import login
-from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.kube.gateway import ThreadedKube, write_status
+from scriptmodel_operator.kube.login import Credentials, login
 from tests.integration.cluster import Cluster
 from tests.unit.operator.odd_text import ODD
 
@@ -49,17 +49,11 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @pytest.fixture
-def client(operator_kubeconfig: Path, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubeClient]:
+def client(operator_kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> ThreadedKube:
     """Writes under another name than the operator, whose statuses all have to keep to the rules."""
     monkeypatch.setattr("scriptmodel_operator.kube.client.FIELD_MANAGER", "any-text")
     monkeypatch.setenv("KUBECONFIG", str(operator_kubeconfig))
-
-    async def make() -> KubeClient:
-        return KubeClient(lambda: login(operator_kubeconfig), UNLIMITED)
-
-    made = runner.run(make())
-    yield made
-    runner.run(made.close())
+    return ThreadedKube(KubeClient(Credentials(lambda: login(operator_kubeconfig))), Calls(2))
 
 
 def filled(model: type[BaseModel], text: str) -> dict[str, Any]:
@@ -95,7 +89,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def test_each_string_of_a_status_is_read_back_unchanged(
-    model: ScriptModel, client: KubeClient, runner: asyncio.Runner
+    model: ScriptModel, client: ThreadedKube, runner: asyncio.Runner
 ) -> None:
     @BOUNDED
     @given(TEXTS)
@@ -118,7 +112,7 @@ async def _sent(recorder: EventRecorder) -> None:
 
 
 def test_any_text_goes_into_an_annotation_and_an_event(
-    model: ScriptModel, client: KubeClient, runner: asyncio.Runner, cluster: Cluster
+    model: ScriptModel, client: ThreadedKube, runner: asyncio.Runner, cluster: Cluster
 ) -> None:
     @BOUNDED
     @given(TEXTS)

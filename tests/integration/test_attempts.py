@@ -2,11 +2,8 @@
 a Job and writes the statuses by hand, which the API server validates.
 """
 
-import asyncio
 import base64
 import json
-import threading
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,8 +24,7 @@ from scriptmodel_operator.jobs.runs import Attempt, AttemptState, Input, JobSett
 from scriptmodel_operator.jobs.storage import StorageConfig
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.cluster import KubeCluster
-from scriptmodel_operator.kube.login import login
-from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.kube.login import Credentials, login
 from tests.integration.cluster import Cluster
 from tests.unit.operator.job_objects import HASH, OWNER, PLAYS
 from tests.unit.operator.pipeline_specs import FULL, PLAIN
@@ -40,19 +36,8 @@ SETTINGS = JobSettings(url_seconds=60)
 
 
 @pytest.fixture(scope="module")
-def kube(control_plane: ControlPlane) -> Iterator[KubeCluster]:
-    with closing(asyncio.new_event_loop()) as loop:
-        thread = threading.Thread(target=loop.run_forever)
-        thread.start()
-
-        async def start() -> KubeClient:
-            return KubeClient(lambda: login(control_plane.kubeconfig), UNLIMITED)
-
-        client = asyncio.run_coroutine_threadsafe(start(), loop).result()
-        yield KubeCluster(client, loop)
-        asyncio.run_coroutine_threadsafe(client.close(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+def kube(control_plane: ControlPlane) -> KubeCluster:
+    return KubeCluster(KubeClient(Credentials(lambda: login(control_plane.kubeconfig))))
 
 
 @pytest.fixture

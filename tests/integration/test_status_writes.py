@@ -1,6 +1,5 @@
 """What the operator writes into a status, on the real API server."""
 
-import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +10,7 @@ from dev.stack import Operator
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
-from scriptmodel_operator.kube.gateway import write_status
-from scriptmodel_operator.kube.login import login
-from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.kube.login import Credentials, login
 from tests.integration.cluster import Cluster
 
 SPEC = {"corpus": {"repo": {"name": "no-such-corpus"}}}
@@ -39,10 +36,7 @@ def test_the_status_of_a_newer_object_of_the_same_name_is_not_written(
     cluster.apply("thrones", SPEC)
     older = replace(parse_object(cluster.get("thrones")), uid="00000000-0000-0000-0000-000000000000")
 
-    async def write() -> None:
-        async with KubeClient(lambda: login(operator_kubeconfig), UNLIMITED) as client:
-            await write_status(client, older, {"perplexity": "1.0"})
-
+    client = KubeClient(Credentials(lambda: login(operator_kubeconfig)))
     with pytest.raises(KubeError):
-        asyncio.run(write())
+        client.replace_status(older.namespace, older.name, older.uid, {"perplexity": "1.0"})
     assert "status" not in cluster.get("thrones")

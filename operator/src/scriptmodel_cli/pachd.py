@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +33,7 @@ class Cluster(Protocol):
     @property
     def kubeconfig(self) -> Path | None: ...
 
-    def call(self, request: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T: ...
+    def call(self, request: Callable[[KubeClient], T], seconds: float | None = None) -> T: ...
 
     def where(self) -> str: ...
 
@@ -141,7 +141,7 @@ class PachdAccess:
 
     def _tunnel(self, published: PublicConfig) -> str:
         """Return the local address of the port-forward; empty if pachd is reached directly."""
-        from scriptmodel_operator.kube.login import in_a_pod  # noqa: PLC0415 - kopf takes time
+        from scriptmodel_operator.kube.login import in_a_pod  # noqa: PLC0415 - its libraries take time
 
         if published.service is None or in_a_pod(self._cluster.kubeconfig):
             return ""

@@ -1,16 +1,14 @@
-"""Connects the command to the cluster and its engine; kopf and gRPC are imported when they are needed."""
+"""Connects the command to the cluster and its engine; the clients of both are imported when they are needed."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
@@ -29,7 +27,7 @@ from scriptmodel_operator.leadership import UNLIMITED
 if TYPE_CHECKING:
     from scriptmodel_operator.api.objects import ScriptModel
     from scriptmodel_operator.kube.client import KubeClient
-    from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+    from scriptmodel_operator.kube.login import Credentials
 
 T = TypeVar("T")
 
@@ -92,13 +90,11 @@ class Session:
     _reached: bool = field(default=False, init=False)
     """Whether the API server has answered at all, even if it is busy."""
 
-    def call(self, request: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T:
+    def call(self, request: Callable[[KubeClient], T], seconds: float | None = None) -> T:
         """Send a request. Raises ServerUnavailableError without an answer, ClickException if no retry would help."""
-        client = self._client
+        client = self.client if seconds is None else self.client.within(seconds)
         try:
-            answer = self._run(_answer(request(client), seconds))
-        except TimeoutError as error:
-            raise ServerUnavailableError("the API server did not answer in time") from error
+            answer = request(client)
         except KubeUnavailableError as error:
             self._reached = self._reached or bool(error.status)
             raise ServerUnavailableError(str(error) if self._reached else f"{error}: {_NO_ANSWER}") from error
@@ -108,7 +104,7 @@ class Session:
         return answer
 
     def where(self) -> str:
-        return self.namespace or self._connection.default_namespace or "default"
+        return self.namespace or self.credentials.newest.namespace or "default"
 
     def get(self, name: str) -> dict[str, Any]:
         """Return a ScriptModel. Raises ClickException if it does not exist."""
@@ -124,7 +120,7 @@ class Session:
             )
         return found
 
-    def all_of(self, request: Callable[[KubeClient], Awaitable[T]]) -> T:
+    def all_of(self, request: Callable[[KubeClient], T]) -> T:
         """List ScriptModels. The error reports whether the CRD is installed, and what to do without the right."""
         try:
             return self.call(request)
@@ -201,7 +197,7 @@ class Session:
         from scriptmodel_cli.transfer import Transfer  # noqa: PLC0415 - likewise
         from scriptmodel_operator.kube.cluster import KubeCluster  # noqa: PLC0415 - likewise
 
-        cluster = KubeCluster(self._client, self._loop)
+        cluster = KubeCluster(self.client)
         bucket = RequestedBucket(cluster, Transfer(self._pachd.s3_tunnel), self.where())
         return PersonalGateway(cluster, bucket, [self.where()] if namespaces is None else namespaces)
 
@@ -234,46 +230,23 @@ class Session:
 
     def close(self) -> None:
         self._pachd.close()
-        if "_loop" in self.__dict__:
-            self._run(self._client.close())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            del self._loop
-
-    def _run(self, answer: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
-
-    @cached_property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        """The loop of all requests, in a thread of its own, so that all threads of a command can make them."""
-        loop = asyncio.new_event_loop()
-        Thread(target=loop.run_forever, name="kubernetes", daemon=True).start()
-        return loop
 
     @cached_property
     def _pachd(self) -> PachdAccess:
         return PachdAccess(self, self.pachd, self.pachd_token_file, self.pachd_ca_file)
 
     @cached_property
-    def _client(self) -> KubeClient:
+    def client(self) -> KubeClient:
         from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - see above
 
-        first = [self._connection]
-        return KubeClient(lambda: first.pop() if first else self.login(), UNLIMITED)
+        return KubeClient(self.credentials)
 
     @cached_property
-    def _connection(self) -> kopf.ConnectionInfo:
-        return self.login()
-
-    def login(self) -> kopf.ConnectionInfo:
-        from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
+    def credentials(self) -> Credentials:
+        from scriptmodel_operator.kube.login import Credentials, LoginFailedError, login  # noqa: PLC0415 - see above
 
         try:
-            return login(self.kubeconfig, account_first=False)
+            return Credentials(lambda: login(self.kubeconfig, account_first=False))
         except LoginFailedError as error:
             kind = InputError if self.kubeconfig else click.ClickException
             raise kind(str(error)) from error
-
-
-async def _answer(request: Awaitable[T], seconds: float | None) -> T:
-    async with asyncio.timeout(seconds):
-        return await request

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from scriptmodel_operator.api.durations import backoff
 from scriptmodel_operator.api.identity import JOBS
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
@@ -24,21 +27,16 @@ from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.kube import watch
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.cluster import KubeCluster
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
 from scriptmodel_operator.kube.events import EventRecorder
-from scriptmodel_operator.kube.gateway import KubeGateway
-from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
-from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.kopf_patches.endings import quiet_endings
-from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from scriptmodel_operator.kube.kopf_patches.watch_session import watch_session
+from scriptmodel_operator.kube.gateway import KubeGateway, ThreadedKube
 from scriptmodel_operator.kube.leader import Leader
-from scriptmodel_operator.kube.login import LoginFailedError, login, own_namespace
+from scriptmodel_operator.kube.login import Credentials, LoginFailedError, login, own_namespace
 from scriptmodel_operator.kube.object_store import Store
-from scriptmodel_operator.leadership import UNLIMITED, Leadership
+from scriptmodel_operator.kube.watch import Watch, readable
+from scriptmodel_operator.leadership import UNLIMITED, Ending, Leadership
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.polling import SnapshotPoller
@@ -49,8 +47,15 @@ if TYPE_CHECKING:
     from scriptmodel_operator.jobs.answers import Requests
 
 CALL_THREADS = 12
-_WAIT_FOR_CRD_SECONDS = 2.0
+KUBE_THREADS = 16
+"""With more, the requests of thousands of objects would wait at the API server until their deadlines pass."""
+_RETRY_SECONDS = 2.0
+_LONGEST_RETRY_SECONDS = 120.0
 _LEVELS = {Support.CERTIFIED: logging.INFO, Support.TOO_OLD: logging.ERROR}
+
+T = TypeVar("T")
+Renewals = tuple[Leader, Calls]
+"""The leader, and the thread in which it renews its lease."""
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +64,9 @@ log = logging.getLogger(__name__)
 class Process:
     """The parts that exist from the start, before this process leads and the API server answers."""
 
-    echoes: EchoFilter
     store: Store
     metrics: Metrics
     queue: WorkQueue
-    watches: WatchHeartbeat
     health: Health
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by SIGTERM and SIGINT."""
@@ -71,11 +74,9 @@ class Process:
     @classmethod
     def create(cls, *, namespaced: bool = False) -> Process:
         """With `namespaced` the project of an object is its namespace."""
-        echoes = EchoFilter()
-        store = Store(echoes, namespaced=namespaced)
+        store = Store(namespaced=namespaced)
         metrics = Metrics(store)
-        watches = WatchHeartbeat()
-        return cls(echoes, store, metrics, WorkQueue(metrics), watches, Health(metrics, watches))
+        return cls(store, metrics, WorkQueue(metrics), Health(metrics))
 
     def stop_on_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -102,13 +103,12 @@ async def run(config: OperatorConfig) -> None:
     """
     process = Process.create(namespaced=config.policy.namespaced)
     process.stop_on_signals()
-    quiet_endings(asyncio.get_running_loop())
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serving(process.health, config.health_listen))
-        leader = await stack.enter_async_context(_leader(config)) if config.leader_elect else None
-        client = await stack.enter_async_context(KubeClient(partial(login, config.kubeconfig), leader or UNLIMITED))
+        credentials = await asyncio.to_thread(Credentials, partial(login, config.kubeconfig))
+        leader = await stack.enter_async_context(_leader(config, credentials)) if config.leader_elect else None
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        work = start(group, "watch", partial(_lead, group, config, client, process, leader))
+        work = start(group, "work", partial(_lead, group, config, credentials, process, leader))
         await process.stop.wait()
         work.cancel()
 
@@ -126,74 +126,120 @@ def start(group: asyncio.TaskGroup, name: str, part: Callable[[], Awaitable[obje
 
 
 async def _lead(
-    group: asyncio.TaskGroup, config: OperatorConfig, client: KubeClient, process: Process, leader: Leader | None
+    group: asyncio.TaskGroup,
+    config: OperatorConfig,
+    credentials: Credentials,
+    process: Process,
+    renewals: Renewals | None,
 ) -> None:
     """Work while this process leads. The lease is renewed until nothing is in progress any more."""
-    if leader is None:
-        await _work(group, config, client, process, UNLIMITED)
+    if renewals is None:
+        await _work(group, config, credentials, process, UNLIMITED)
         return
-    await leader.acquire(process.health.beat, process.health.mark_ready)
-    keeping = start(group, "leader", leader.keep)
+    leader, thread = renewals
+    await thread.run(leader.acquire, process.health.beat, process.health.mark_ready)
+    keeping = start(group, "leader", partial(thread.run, leader.keep))
     try:
-        await _work(group, config, client, process, leader)
+        await _work(group, config, credentials, process, leader)
     finally:
         keeping.cancel()
 
 
 @asynccontextmanager
-async def _leader(config: OperatorConfig) -> AsyncIterator[Leader]:
-    """Create the leader with a client of its own, so that renewals never wait for other requests."""
+async def _leader(config: OperatorConfig, credentials: Credentials) -> AsyncIterator[Renewals]:
+    """Create the leader and its thread, in which no other request delays a renewal; release the lease at the end."""
     namespace = config.lease_namespace or own_namespace()
     if not namespace:
         raise LoginFailedError("not in a pod: name the namespace of the lease with --lease-namespace")
-    async with KubeClient(partial(login, config.kubeconfig), UNLIMITED) as client:
-        leader = Leader(client, namespace)
-        try:
-            yield leader
-        finally:
-            await leader.release()
+    leader, thread = Leader(KubeClient(credentials), namespace), Calls(1)
+    try:
+        yield leader, thread
+    finally:
+        leader.stopped.set()
+        await thread.run(leader.release)
+        thread.close()
 
 
 async def _work(
-    group: asyncio.TaskGroup, config: OperatorConfig, client: KubeClient, process: Process, leadership: Leadership
+    group: asyncio.TaskGroup, config: OperatorConfig, credentials: Credentials, process: Process, leadership: Leadership
 ) -> None:
-    cluster = await _first_contact(client, config, process.health)
-    store, queue = process.store, process.queue
-
-    def connect() -> kopf.AiohttpSession:
-        return watch_session(login(config.kubeconfig), process.watches, process.echoes)
-
-    # At its end, kopf waits for tasks that started after it, so the operator's own start before.
-    gateway, where, requests = open_engine(config, client, process, leadership)
-    async with working(group, config, client, gateway, cluster, process, requests):
-        log.info("watching %s; %s", ", ".join(config.namespaces) or "all namespaces", where)
-        before = asyncio.all_tasks()
-        tasks = await kopf.spawn_tasks(
-            registry=watch.registry(partial(arrived, store, queue), partial(deleted, store, queue), connect),
-            settings=watch.settings(),
-            standalone=True,
-            clusterwide=not config.namespaces,
-            namespaces=config.namespaces,
+    client, threads = KubeClient(credentials, leadership), Calls(KUBE_THREADS)
+    try:
+        cluster = config.cluster_id or await _answered(
+            partial(threads.run, client.namespace_uid, "kube-system"), process
         )
-        process.stop_on_signals()  # kopf handles them by an end like any other
-        await kopf.run_tasks(tasks, ignored=before)
+        await _answered(partial(threads.run, _served, client), process)
+        gateway, where, requests = open_engine(config, credentials, process, leadership)
+        async with working(group, config, ThreadedKube(client, threads), gateway, cluster, process, requests):
+            log.info("watching %s; %s", ", ".join(config.namespaces) or "all namespaces", where)
+            await _watch(config, credentials, process, client, threads)
+    finally:
+        await asyncio.to_thread(threads.close)
 
 
-async def _first_contact(client: KubeClient, config: OperatorConfig, health: Health) -> str:
-    """Return the cluster's id once the API server answers and serves ScriptModels."""
+async def _watch(
+    config: OperatorConfig, credentials: Credentials, process: Process, client: KubeClient, requests: Calls
+) -> None:
+    """Fill store and queue. kopf ends if the CRD is deleted or any namespace refuses: it starts again with the others.
+
+    The waits before it starts again grow, also those until a namespace that refuses is asked again.
+    """
+    wanted: Sequence[str | None] = config.namespaces or [None]
+    thread, failures = Calls(1), 0
+    try:
+        while True:
+            await _answered(partial(requests.run, _served, client), process)
+            allowed = await _answered(partial(requests.run, readable, client, wanted), process)
+            process.health.mark_ready(bool(allowed))
+            started, failures = time.monotonic(), failures + 1
+            wait = backoff(failures, _RETRY_SECONDS, _LONGEST_RETRY_SECONDS, random.random())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if len(allowed) == len(wanted) else wait):
+                    if allowed:
+                        await _deliver(credentials, [each for each in allowed if each], process, thread)
+            lasted = time.monotonic() - started
+            if lasted > _LONGEST_RETRY_SECONDS:
+                failures = 0
+            await asyncio.sleep(wait - lasted)
+    finally:
+        await asyncio.to_thread(thread.close)
+
+
+async def _deliver(credentials: Credentials, namespaces: Sequence[str], process: Process, thread: Calls) -> None:
+    """Deliver what kopf receives until it ends, or this is cancelled."""
+    loop, store, queue = asyncio.get_running_loop(), process.store, process.queue
+
+    def deliver(receive: Callable[..., None], *event: Any, **listed: Any) -> None:
+        loop.call_soon_threadsafe(partial(receive, store, queue, *event, **listed))
+
+    watch = Watch(credentials, namespaces, partial(deliver, arrived), partial(deliver, deleted))
+    try:
+        await thread.run(watch.run)
+    except Exception as error:  # any of kopf's: there is no other way to watch
+        log.warning(
+            "the watch of ScriptModels ended and starts again: %s", " ".join(str(error).split()) or type(error).__name__
+        )
+    finally:
+        watch.stop()
+
+
+def _served(client: KubeClient) -> None:
+    if not client.serves_scriptmodels():
+        raise KubeError("waiting for ScriptModels", 0, NOT_INSTALLED)
+
+
+async def _answered(request: Callable[[], Awaitable[T]], process: Process) -> T:
+    """Return the answer to a request once there is one; log why there is none yet."""
     reported = ""
     while True:
-        health.beat()
+        process.health.beat()
         try:
-            if await client.serves_scriptmodels():
-                return config.cluster_id or await client.namespace_uid("kube-system")
-            problem = NOT_INSTALLED
+            return await request()
         except KubeError as error:
-            problem = str(error)
-        if problem != reported:
-            log.warning("waiting: %s", problem)
-            reported = problem
-        await asyncio.sleep(_WAIT_FOR_CRD_SECONDS)
+            process.health.mark_ready(False)
+            if reported != (reported := str(error)):
+                log.warning("%s", reported)
+        await asyncio.sleep(_RETRY_SECONDS)
 
 
 @asynccontextmanager
@@ -243,7 +289,7 @@ async def working(
 
 
 def open_engine(
-    config: OperatorConfig, client: KubeClient, process: Process, leadership: Leadership
+    config: OperatorConfig, credentials: Credentials, process: Process, leadership: Leadership
 ) -> tuple[Gateway, str, Requests | None]:
     """Return the engine of a configuration, where it is, for the log, and the requests that people make to it."""
     if config.storage is None:
@@ -251,8 +297,9 @@ def open_engine(
     # Its libraries take memory that an operator of a pachd need not have.
     from scriptmodel_operator.job_engine import open_jobs  # noqa: PLC0415 - see above
 
-    cluster = KubeCluster(client, asyncio.get_running_loop(), partial(process.metrics.called, "kubernetes"))
-    gateway, people = open_jobs(config, config.storage, cluster, process.metrics)
+    acting = Ending(leadership)
+    cluster = KubeCluster(KubeClient(credentials, acting), partial(process.metrics.called, "kubernetes"))
+    gateway, people = open_jobs(config, config.storage, cluster, process.metrics, acting)
     return gateway, f"Jobs and the bucket {config.storage.storage}", people
 
 

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
 from scriptmodel_operator.metrics import CONTENT_TYPE, Metrics
 
 SILENCE_SECONDS = 120.0
 LARGEST_PORT = 65_535
-WATCH_SILENCE_SECONDS = 110.0
-"""Longest silence of a live watch: the API server sends a bookmark each minute if nothing else."""
 
 
 class ListenError(Exception):
@@ -25,12 +22,11 @@ class ListenError(Exception):
 class Health:
     """Liveness and readiness of this process.
 
-    The process should be restarted when `beat` is not called any more, since the ticker and each poll call it, and when
-    a list or a watch receives nothing, not even bookmarks. That Pachyderm or the API server is down is no reason.
+    The process should be restarted when `beat` is not called any more, since the ticker and each poll call it. That
+    the engine or the API server is down is no reason.
     """
 
     metrics: Metrics
-    watches: WatchHeartbeat
     ready: bool = False
     clock: Callable[[], float] = time.monotonic
     _last: float = 0.0
@@ -41,26 +37,24 @@ class Health:
     def beat(self) -> None:
         self._last = self.clock()
 
-    def mark_ready(self) -> None:
-        """Report this process as ready: it works, or could take over."""
-        self.ready = True
+    def mark_ready(self, ready: bool = True) -> None:
+        """Report whether this process is ready: it works, or could take over."""
+        self.ready = ready
 
     @property
     def failure(self) -> str:
         """The reason to restart this process; empty without one."""
         if self.clock() - self._last >= SILENCE_SECONDS:
             return "no tick for two minutes"
-        if self.watches.silence >= WATCH_SILENCE_SECONDS:
-            return f"a watch has brought nothing for {self.watches.silence:.0f} s, not even a bookmark"
         return ""
 
     async def healthz(self, _request: web.Request) -> web.Response:
-        """Answer 200 while the event loop runs, the ticker polls and watches receive something."""
+        """Answer 200 while the event loop runs and the ticker polls."""
         return _answer(not self.failure, "alive", self.failure)
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """Answer 200 once the API server answers and serves ScriptModels."""
-        return _answer(self.ready and self.watches.served, "ready", "waiting for the API server or the CRD")
+        return _answer(self.ready, "ready", "waiting for the API server or the CRD")
 
     async def serve_metrics(self, _request: web.Request) -> web.Response:
         # A thread of its own, since thousands of objects take a quarter of a second.

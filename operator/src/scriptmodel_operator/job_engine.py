@@ -17,14 +17,16 @@ from scriptmodel_operator.jobs.runs import JobSettings
 from scriptmodel_operator.jobs.storage import StorageConfig
 from scriptmodel_operator.jobs.store import Versions
 from scriptmodel_operator.kube.cluster import KubeCluster
+from scriptmodel_operator.leadership import Ending
 from scriptmodel_operator.metrics import Metrics
 
 
 def open_jobs(
-    config: OperatorConfig, storage: StorageConfig, cluster: KubeCluster, metrics: Metrics
+    config: OperatorConfig, storage: StorageConfig, cluster: KubeCluster, metrics: Metrics, acting: Ending
 ) -> tuple[JobsGateway, Requests]:
     """Return the engine of a configuration, and the requests of people in its namespaces."""
-    bucket, records = open_bucket(storage, partial(metrics.called, "bucket")), Records(cluster, config.namespaces)
+    bucket = open_bucket(storage, partial(metrics.called, "bucket"), acting)
+    records = Records(cluster, config.namespaces)
     versions, may_read, image = Versions(bucket), config.policy.lists, config.operator_image
     settings = JobSettings(
         min(storage.url_lifetime, bucket.longest),
@@ -36,5 +38,5 @@ def open_jobs(
     )
     attempts, hosts = Attempts(cluster, bucket, settings, metrics.attempt), [*map(str.lower, config.policy.downloads)]
     fetches = Fetches(bucket, records, versions, attempts, settings, image, hosts) if image else None
-    gateway = JobsGateway(records, bucket, versions, attempts, may_read, cluster.close, fetches)
+    gateway = JobsGateway(records, bucket, versions, attempts, may_read, acting.end, fetches)
     return gateway, Requests(cluster, bucket, records, versions, gateway.put_version, may_read, config.namespaces)

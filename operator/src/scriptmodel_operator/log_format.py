@@ -43,4 +43,6 @@ def set_up(form: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
         logging.getLogger("kopf").setLevel(logging.WARNING)
+        # The operator itself reports in one line why a watch ended.
+        logging.getLogger("kopf._core.reactor").setLevel(logging.CRITICAL)
         logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -16,7 +16,8 @@ from scriptmodel_cli.session import Session
 from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_cli.ui.server import application
 from scriptmodel_cli.web.entrance import Entrance
-from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.kube.login import Credentials
+from tests.unit.operator.api_server import connection
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.terminal import as_object
 from tests.unit.operator.world import World
@@ -30,10 +31,6 @@ class Pachd(Session):
     """A session whose Pachyderm is a fake."""
 
     fake: FakePachyderm
-    server: str
-
-    def login(self) -> kopf.ConnectionInfo:
-        return kopf.ConnectionInfo(server=self.server)
 
     def finds_engine(self) -> bool:
         return True
@@ -100,7 +97,7 @@ async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None)
     api, served = Api(objects), web.Application()
     served.router.add_get("/{path:.*}", api.answer)
     async with TestServer(served) as server:
-        session.server = str(server.make_url("/"))
+        session.__dict__["credentials"] = Credentials(lambda: connection(str(server.make_url("/"))))
         async with entered(Reads(session, "default"), api, trainer) as browser:
             yield browser
         await asyncio.to_thread(session.close)

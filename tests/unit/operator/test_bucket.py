@@ -1,5 +1,6 @@
 """A bucket in memory behaves as each does; what is not S3, or does not answer, is reported as it is."""
 
+import asyncio
 import json
 import socket
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from scriptmodel_operator.jobs import bucket as module
 from scriptmodel_operator.jobs.bucket import ObstoreBucket, open_bucket
 from scriptmodel_operator.jobs.storage import StorageConfig
 from tests.bucket_behaviour import BucketBehaviour
+from tests.lease import Lease
 from tests.unit.operator.connecting import key_and_certificate
 from tests.web import Handler, WebServer, content
 
@@ -258,3 +260,38 @@ def test_people_get_urls_of_the_public_address() -> None:
 
 def test_without_an_endpoint_the_bucket_is_that_of_aws() -> None:
     assert bucket_at("").sign("GET", ["x"], 60)[0].startswith("https://s3.us-east-1.amazonaws.com/plays/team/x?")
+
+
+def test_who_does_not_lead_changes_nothing_and_reads() -> None:
+    store, lease = MemoryStore(), Lease(10.0)
+    bucket = ObstoreBucket(store, "s3://plays", leadership=lease)
+    bucket.put("a", b"A")
+    lease.remaining = 0.0
+    for change in (
+        lambda: bucket.put("b", b"B"),
+        lambda: bucket.create("c", b"C", 10),
+        lambda: bucket.copy("a", "d"),
+        lambda: bucket.delete(["a"]),
+    ):
+        with pytest.raises(UnavailableError, match="this process does not lead"):
+            change()
+    assert bucket.get("a", 10) == b"A"
+    assert bucket.sizes("") == {"a": 1}
+
+
+def test_a_change_in_progress_ends_with_the_leadership(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request is withdrawn, so none is sent again once another process leads."""
+    monkeypatch.setattr(module, "_CHECK_SECONDS", 0.01)
+    lease, ended = Lease(10.0), list[str]()
+
+    async def endless(*_: object) -> None:
+        lease.remaining = 0.0
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("the request")
+
+    monkeypatch.setattr(obstore, "delete_async", endless)
+    with pytest.raises(UnavailableError, match="this process does not lead"):
+        ObstoreBucket(MemoryStore(), "s3://plays", leadership=lease).delete(["a"])
+    assert ended == ["the request"]

@@ -18,7 +18,7 @@ class Cluster:
         self.answer = answer
         self.requests: list[str] = []
 
-    async def request(self, _method: str, path: str, _what: str) -> dict[str, Any]:
+    def request(self, _method: str, path: str, _what: str) -> dict[str, Any]:
         self.requests.append(path)
         if isinstance(self.answer, KubeError):
             raise self.answer
@@ -41,9 +41,9 @@ def claim(phase: str, *modes: str) -> dict[str, Any]:
         (KubeUnavailableError("reading", 0, "refused"), "FAILED  "),
     ],
 )
-async def test_the_claim_for_checkpoints_is_checked(answer: dict[str, Any] | KubeError, line: str) -> None:
+def test_the_claim_for_checkpoints_is_checked(answer: dict[str, Any] | KubeError, line: str) -> None:
     cluster = Cluster(answer)
-    finding = await check_claim(cast(KubeClient, cluster), "pach", "state")
+    finding = check_claim(cast(KubeClient, cluster), "pach", "state")
     assert finding.line.startswith(line)
     assert cluster.requests == ["/api/v1/namespaces/pach/persistentvolumeclaims/state"]
 

@@ -193,7 +193,7 @@ class Endless:
         """Return nothing, as of a call that was cancelled."""
 
 
-async def test_no_call_is_in_progress_for_ten_seconds_before_another_replica_can_lead(
+def test_no_call_is_in_progress_for_ten_seconds_before_another_replica_can_lead(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = Server()
@@ -206,8 +206,8 @@ async def test_no_call_is_in_progress_for_ten_seconds_before_another_replica_can
 
     monkeypatch.setattr(calls, "threading", SimpleNamespace(Event=Passing))
     monkeypatch.setattr(calls, "POLL_SECONDS", 0.7)
-    await first.acquire(nothing, nothing)
+    first.acquire(nothing, nothing)
     calls.answer(Endless(), first)
     cancelled = server.now
-    await second.acquire(nothing, nothing)
+    second.acquire(nothing, nothing)
     assert server.now - cancelled >= MARGIN_SECONDS

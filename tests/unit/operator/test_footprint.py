@@ -4,19 +4,20 @@ import subprocess
 import sys
 
 
-def test_the_kubernetes_package_is_not_loaded_until_a_login_needs_it() -> None:
+def test_the_official_client_is_loaded_without_its_classes_of_objects() -> None:
+    """A token of OpenID Connect is renewed by a request of the same client."""
     code = (
-        "import sys, scriptmodel_operator.app\n"
-        "assert 'kubernetes' not in sys.modules\n"
-        "import kubernetes.config\n"
-        "from scriptmodel_operator.kube.kopf_patches.slim_import import kopf\n"
-        "print(kopf.login_via_client.__name__)"
+        "import sys, scriptmodel_operator.app, kopf\n"
+        "from kubernetes.config import kube_config\n"
+        "assert callable(kube_config.ApiClient(kube_config.Configuration()).request)\n"
+        "print([each for each in sys.modules if each.startswith('kubernetes.client.models')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.strip()) == (0, "login_via_client"), done.stderr
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
 def test_status_starts_without_pydantic_and_grpc() -> None:
-    code = "import sys, scriptmodel_cli.commands.status\nassert not {'pydantic', 'grpc', 'kopf'} & set(sys.modules)"
+    heavy = "{'pydantic', 'grpc', 'kopf', 'kubernetes'}"
+    code = f"import sys, scriptmodel_cli.commands.status\nassert not {heavy} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,220 +1,246 @@
-"""The client of the API server: credentials that are renewed, deadlines, and writes that touch no other object."""
+"""The client of the API server: credentials that are renewed, deadlines, errors, logs, and writes of one object."""
 
 import asyncio
-import json
+import socket
 import ssl
+import threading
+import time
 from base64 import b64encode
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
 
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.identity import FINALIZER
+from scriptmodel_operator.engine.errors import AccessError, ConflictError, EngineError, NotFoundError, UnavailableError
+from scriptmodel_operator.engine.gateway import Calls
+from scriptmodel_operator.kube import login
 from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.cluster import KubeCluster
 from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
-from scriptmodel_operator.kube.gateway import remove_finalizer, write_status
-from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from scriptmodel_operator.kube.kubeconfig import Connection
-from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.kube.gateway import ThreadedKube, remove_finalizer, write_status
+from scriptmodel_operator.kube.login import Credentials, LoginFailedError
 from tests.lease import Lease
-from tests.unit.operator.connecting import key_and_certificate
+from tests.unit.operator.api_server import DEADLINE, ApiServer, api_server, connection
+from tests.unit.operator.connecting import key_and_certificate, kubeconfig
 from tests.unit.operator.world import scriptmodel
 
+LOG = "/api/v1/namespaces/ml/pods/train/log"
 STATUS = {"conditions": [{"type": "Ready"}]}
 
 
-class Server:
-    """Accepts requests with the token `valid`."""
-
-    def __init__(self) -> None:
-        self.valid = "one"
-        self.requested: list[tuple[str, str, Any]] = []
-        """Method, path and body of each request that was let in."""
-        self.raw = ""
-        """The newest address, as it was sent."""
-        self.refused = 0
-        self.arrived = 0
-        """Number of requests with a valid token."""
-        self.admits = asyncio.Event()
-        self.admits.set()
-        self.delay = 0.0
-        self.page = ""
-        """What is answered in place of JSON."""
-
-    async def answer(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != f"Bearer {self.valid}":
-            self.refused += 1
-            return web.json_response({"message": "Unauthorized"}, status=401)
-        self.arrived += 1
-        await self.admits.wait()
-        await asyncio.sleep(self.delay)
-        self.raw = request.raw_path
-        text = await request.text()
-        self.requested.append((request.method, request.path, json.loads(text) if text else None))
-        return web.Response(text=self.page) if self.page else web.json_response({"items": []})
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with api_server() as found:
+        yield found
 
 
-@asynccontextmanager
-async def running(tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[Server, str]]:
-    server, application = Server(), web.Application()
-    application.router.add_route("*", "/{path:.*}", server.answer)
-    runner = web.AppRunner(application, shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
-    await site.start()
-    port = runner.addresses[0][1]
-    try:
-        yield server, f"http{'s' if tls else ''}://127.0.0.1:{port}"
-    finally:
-        await runner.cleanup()
+def test_a_name_is_no_more_than_one_part_of_an_address(server: ApiServer) -> None:
+    KubeClient(server.credentials()).get_scriptmodel("ml", "a/b?c")
+    assert server.requested[0][1] == "/apis/scriptmodel.dev/v1alpha1/namespaces/ml/scriptmodels/a%2Fb%3Fc"
 
 
-def logging_in(url: str, tokens: list[str]) -> Any:
-    """Each login reads the next token; the last one stays."""
-    return lambda: kopf.ConnectionInfo(server=url, token=tokens.pop(0) if len(tokens) > 1 else tokens[0])
-
-
-async def test_a_name_is_no_more_than_one_part_of_an_address() -> None:
-    async with running() as (server, url):
-        client = KubeClient(logging_in(url, ["one"]), UNLIMITED)
-        await client.get_scriptmodel("ml", "a/b?c")
-        assert server.raw == "/apis/scriptmodel.dev/v1alpha1/namespaces/ml/scriptmodels/a%2Fb%3Fc"
-        await client.close()
-
-
-async def test_changes_by_the_command_have_their_own_field_manager() -> None:
+def test_changes_by_the_command_have_their_own_field_manager(server: ApiServer) -> None:
     """kubectl names the manager of a field if two managers set different values."""
-    async with running() as (server, url):
-        people = Session(namespace="ml")
-        people.__dict__["_client"] = KubeClient(logging_in(url, ["one"]), UNLIMITED)
-        await asyncio.to_thread(people.patch, "thrones", {"spec": {"suspend": True}})
-        assert server.raw.endswith("/scriptmodels/thrones?fieldManager=scriptmodel")
-        await asyncio.to_thread(people.close)
+    people = Session(namespace="ml")
+    people.__dict__["credentials"] = server.credentials()
+    people.patch("thrones", {"spec": {"suspend": True}})
+    assert server.requested[-1][1].endswith("/scriptmodels/thrones?fieldManager=scriptmodel")
 
 
-async def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_made() -> None:
-    async with running() as (server, url):
-        client = KubeClient(logging_in(url, ["one", "two"]), UNLIMITED)
-        await client.list_scriptmodels(None)
+def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_made(server: ApiServer) -> None:
+    client = KubeClient(server.credentials("one", "two"))
+    client.list_scriptmodels(None)
+    server.valid = "two"
+    client.list_scriptmodels(None)
+    client.list_scriptmodels(None)
+    assert (len(server.requested), server.refused) == (3, 1)
+    server.valid = "three"
+    with pytest.raises(KubeError, match="Unauthorized"):
+        client.list_scriptmodels(None)
+    assert server.refused == 3, "once more, and not for ever"
+
+
+def test_a_new_token_breaks_no_request_in_flight_and_is_read_once(server: ApiServer) -> None:
+    credentials = server.credentials("one", "two", "three")
+    client = KubeClient(credentials)
+    server.admits.clear()
+    with ThreadPoolExecutor(16) as threads:
+        early = [threads.submit(client.list_scriptmodels, None) for _ in range(8)]
+        assert all(server.arrived.acquire(timeout=DEADLINE) for _ in early)
         server.valid = "two"
-        await client.list_scriptmodels(None)
-        await client.list_scriptmodels(None)
-        assert (len(server.requested), server.refused) == (3, 1)
-        server.valid = "three"
-        with pytest.raises(KubeError, match="Unauthorized"):
-            await client.list_scriptmodels(None)
-        assert server.refused == 3, "once more, and not for ever"
-        await client.close()
-
-
-async def test_a_new_token_breaks_no_request_in_flight_and_is_read_once() -> None:
-    tokens, logins = ["one", "two"], []
-
-    def login() -> kopf.ConnectionInfo:
-        logins.append(tokens[0])
-        return kopf.ConnectionInfo(server=url, token=tokens.pop(0))
-
-    async with running() as (server, url), asyncio.timeout(30):
-        client = KubeClient(login, UNLIMITED)
-        server.admits.clear()
-        early = [asyncio.create_task(client.list_scriptmodels(None)) for _ in range(8)]
-        while server.arrived < 8:
-            await asyncio.sleep(0.01)
-        server.valid = "two"
-        late = [asyncio.create_task(client.list_scriptmodels(None)) for _ in range(8)]
-        while server.arrived < 16:
-            await asyncio.sleep(0.01)
+        late = [threads.submit(client.list_scriptmodels, None) for _ in range(8)]
+        assert all(server.arrived.acquire(timeout=DEADLINE) for _ in late)
         server.admits.set()
-        assert await asyncio.gather(*early, *late) == [[]] * 16
-        assert (logins, server.refused) == (["one", "two"], 8)
-        await client.close()
+        assert [each.result(DEADLINE) for each in early + late] == [[]] * 16
+    assert server.refused, "the late ones"
+    assert credentials.newest.authorization == "Bearer two"
 
 
-async def test_a_server_that_does_not_answer_is_reported_with_the_waiting_time() -> None:
-    async with running() as (server, url):
-        server.delay = 1.0
-        client = KubeClient(logging_in(url, ["one"]), Lease(0.2))
+def test_a_login_that_fails_is_an_error_of_the_request(server: ApiServer) -> None:
+    first = iter([connection(server.url, "old")])
+
+    def log_in() -> login.Connection:
+        if found := next(first, None):
+            return found
+        raise LoginFailedError("its program gave no credentials")
+
+    with pytest.raises(KubeError, match="listing ScriptModels: its program gave no credentials"):
+        KubeClient(Credentials(log_in)).list_scriptmodels(None)
+
+
+def test_a_server_that_does_not_answer_is_reported_with_the_waiting_time(server: ApiServer) -> None:
+    server.admits.clear()
+    for client in (KubeClient(server.credentials(), Lease(0.2)), KubeClient(server.credentials()).within(0.2)):
         with pytest.raises(KubeUnavailableError, match=r"listing ScriptModels: no answer within 0\.2 s"):
-            await client.list_scriptmodels(None)
-        await client.close()
+            client.list_scriptmodels(None)
 
 
-async def test_who_may_not_act_any_more_sends_nothing() -> None:
+def test_an_answer_that_trickles_ends_with_the_lease() -> None:
+    def trickle(listener: socket.socket) -> None:
+        with listener.accept()[0] as taken:
+            taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            while not ended.wait(0.05):
+                taken.sendall(b" ")
+
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=trickle, args=[listener], daemon=True).start()
+        client = KubeClient(
+            Credentials(lambda: connection(f"http://127.0.0.1:{listener.getsockname()[1]}")), Lease(0.3)
+        )
+        with pytest.raises(KubeUnavailableError, match="did not end in time"):
+            client.list_scriptmodels(None)
+        ended.set()
+
+
+def test_who_may_not_act_any_more_sends_nothing(server: ApiServer) -> None:
     lease = Lease(5.0)
-    async with running() as (server, url):
-        client = KubeClient(logging_in(url, ["one"]), lease)
-        await client.list_scriptmodels(None)
-        lease.remaining = 0.0
-        with pytest.raises(KubeUnavailableError, match="does not lead"):
-            await client.list_scriptmodels(None)
-        assert len(server.requested) == 1
-        await client.close()
+    client = KubeClient(server.credentials(), lease)
+    client.list_scriptmodels(None)
+    lease.remaining = 0.0
+    with pytest.raises(KubeUnavailableError, match="does not lead"):
+        client.list_scriptmodels(None)
+    assert len(server.requested) == 1
 
 
-async def test_a_write_names_the_version_that_it_is_based_on() -> None:
+async def test_a_write_names_the_version_that_it_is_based_on(server: ApiServer) -> None:
     """A newer object of the same name, or a newer list of finalizers, must not be changed."""
-    async with running() as (server, url):
-        client = KubeClient(logging_in(url, ["one"]), UNLIMITED)
-        model = scriptmodel()
-        raw = {"metadata": {"namespace": "ml", "name": "thrones", "resourceVersion": "7", "finalizers": [FINALIZER]}}
-        assert await write_status(client, model, model.status) is None, "equal ones are not written"
-        await write_status(client, model, STATUS)
-        await remove_finalizer(client, raw)
-        (_, status_path, status), (_, object_path, patch) = server.requested
-        assert status_path == f"{object_path}/status"
-        assert status[0] == {"op": "test", "path": "/metadata/uid", "value": "uid-1"}
-        assert patch == {"metadata": {"resourceVersion": "7", "finalizers": []}}
-        await client.close()
+    calls, model = Calls(2), scriptmodel()
+    kube = ThreadedKube(KubeClient(server.credentials()), calls)
+    raw = {"metadata": {"namespace": "ml", "name": "thrones", "resourceVersion": "7", "finalizers": [FINALIZER]}}
+    assert await write_status(kube, model, model.status) is None, "equal ones are not written"
+    await write_status(kube, model, STATUS)
+    await remove_finalizer(kube, raw)
+    await asyncio.to_thread(calls.close)
+    (_, status_path, status), (_, object_path, patch) = server.requested
+    assert status_path.partition("?")[0] == f"{object_path.partition('?')[0]}/status"
+    assert status[0] == {"op": "test", "path": "/metadata/uid", "value": "uid-1"}
+    assert patch == {"metadata": {"resourceVersion": "7", "finalizers": []}}
 
 
-@pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # aiohttp 3 has no other way for a session
-@pytest.mark.parametrize("server", ["https://api.example.com", "http://api.example.com"])
-async def test_a_proxy_gets_its_password_and_messages_do_not(server: str) -> None:
-    heads = []
+@pytest.mark.parametrize("address", ["https://api.example.com", "http://api.example.com"])
+def test_a_proxy_gets_its_password_and_messages_do_not(tmp_path: Path, address: str) -> None:
+    def refuse(listener: socket.socket) -> None:
+        with listener.accept()[0] as taken:
+            heads.append(taken.recv(65536))
+            taken.sendall(
+                b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
 
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heads.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        writer.close()
-
-    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
-        address = f"http://someone:secret@127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
-        client = KubeClient(lambda: kopf.ConnectionInfo(server=server, proxy_url=address), UNLIMITED)
+    heads: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        threading.Thread(target=refuse, args=[proxy], daemon=True).start()
+        given = {"server": address, "proxy-url": f"http://someone:secret@127.0.0.1:{proxy.getsockname()[1]}"}
+        file = kubeconfig(tmp_path / "config", cluster=given)
         with pytest.raises(KubeError) as caught:
-            await client.request("GET", "/x", "asking")
-        await client.close()
+            KubeClient(Credentials(lambda: login.login(file))).request("GET", "/x", "asking")
     assert "407" in str(caught.value)
     assert "secret" not in repr(caught.value) + repr(caught.value.__cause__)
-    assert b"Proxy-Authorization: Basic " + b64encode(b"someone:secret") in heads[0]
+    assert b"roxy-authorization: basic " + b64encode(b"someone:secret").lower() in heads[0].lower()
 
 
 @pytest.mark.parametrize(("name", "accepted"), [("api.internal", True), ("other.internal", False), (None, False)])
-async def test_the_certificate_must_have_the_tls_server_name(tmp_path: Path, name: str | None, accepted: bool) -> None:
+def test_the_certificate_must_have_the_tls_server_name(tmp_path: Path, name: str | None, accepted: bool) -> None:
     key, certificate = key_and_certificate("api.internal")
     (tmp_path / "pair.pem").write_bytes(key + certificate)
+    (tmp_path / "ca.pem").write_bytes(certificate)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(tmp_path / "pair.pem")
-    async with running(tls) as (server, url):
-        connection = Connection(server=url, scheme="Bearer one", ca_data=certificate, tls_server_name=name)
-        client = KubeClient(lambda: connection, UNLIMITED)
+    with api_server(tls) as server:
+        found = connection(server.url, ssl_ca_cert=str(tmp_path / "ca.pem"), tls_server_name=name)
+        client = KubeClient(Credentials(lambda: found))
         if accepted:
-            assert await client.list_scriptmodels(None) == []
+            assert client.list_scriptmodels(None) == []
         else:
             with pytest.raises(KubeUnavailableError, match="certificate"):
-                await client.list_scriptmodels(None)
+                client.list_scriptmodels(None)
         assert len(server.requested) == accepted
-        await client.close()
 
 
 @pytest.mark.parametrize("page", ["<html>Log in</html>", "[]"])
-async def test_an_answer_that_is_no_object_is_not_taken_for_an_empty_list(page: str) -> None:
-    async with running() as (server, url):
-        server.page = page
-        client = KubeClient(logging_in(url, ["one"]), UNLIMITED)
-        with pytest.raises(KubeError, match="is this the address of an API server"):
-            await client.list_scriptmodels(None)
-        await client.close()
+def test_an_answer_that_is_no_object_is_not_taken_for_an_empty_list(server: ApiServer, page: str) -> None:
+    server.page = page
+    with pytest.raises(KubeError, match="is this the address of an API server"):
+        KubeClient(server.credentials()).list_scriptmodels(None)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, AccessError), (404, NotFoundError), (409, ConflictError), (503, UnavailableError)]
+)
+def test_an_error_is_that_of_the_engine(server: ApiServer, status: int, kind: type[EngineError]) -> None:
+    server.status, cluster = status, KubeCluster(KubeClient(server.credentials("old", "one")))
+    with pytest.raises(kind, match=r"^reading it: words of the server$"):
+        cluster.request("GET", "/api/v1/namespaces/ml/configmaps/plays", "reading it")
+    with pytest.raises(kind, match=r"^following it: words of the server$"):
+        cluster.lines(LOG, "following it", 60)
+
+
+@pytest.mark.parametrize("path", ["", "/train-1", "?labelSelector=a", "/train-1?fieldManager=b"])
+def test_a_request_is_counted_by_the_kind_of_its_objects(server: ApiServer, path: str) -> None:
+    called: list[tuple[str, str]] = []
+    cluster = KubeCluster(
+        KubeClient(server.credentials()), lambda method, code, _seconds: called.append((method, code))
+    )
+    cluster.request("PATCH", f"/apis/batch/v1/namespaces/v1/jobs{path}", "changing it")
+    server.status = 403
+    with pytest.raises(AccessError):
+        cluster.request("GET", "/api/v1/configmaps?labelSelector=a", "listing")
+    assert called == [("PATCH jobs", "OK"), ("GET configmaps", "PERMISSION_DENIED")]
+
+
+def test_the_lines_of_a_log_are_whole_however_they_come(server: ApiServer) -> None:
+    assert [*KubeCluster(KubeClient(server.credentials())).lines(LOG, "following it", 60)] == ["one", "two", "�"]
+
+
+def test_another_thread_ends_a_log_that_is_followed(server: ApiServer) -> None:
+    server.holds, server.pieces = True, [b"one\n"]
+    lines = KubeCluster(KubeClient(server.credentials())).lines(LOG, "following it", 60)
+    found = iter(lines)
+    assert next(found) == "one"
+    assert server.sent.wait(DEADLINE)
+    threading.Thread(target=lines.cancel).start()
+    assert [*found] == []
+
+
+def test_a_log_without_a_line_yet_is_opened_and_ended(server: ApiServer) -> None:
+    server.holds, server.pieces = True, []
+    lines = KubeCluster(KubeClient(server.credentials())).lines(LOG, "following it", 60)
+    threading.Timer(0.1, lines.cancel).start()
+    assert [*lines] == []
+
+
+def test_a_log_ends_once_its_time_is_over(server: ApiServer) -> None:
+    server.holds, started = True, time.monotonic()
+    assert [*KubeCluster(KubeClient(server.credentials())).lines(LOG, "following it", 0.3)] == ["one", "two", "�"]
+    assert time.monotonic() - started < DEADLINE / 2
+
+
+def test_credentials_of_two_clients_are_one(server: ApiServer) -> None:
+    shared = server.credentials("one", "two", "three")
+    server.valid = "two"
+    KubeClient(shared).list_scriptmodels(None)
+    KubeClient(shared).list_scriptmodels(None)
+    assert server.refused == 1

@@ -1,9 +1,10 @@
 """The Lease, with a clock and a server of the test's own: who may act, and for how long."""
 
 import copy
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -20,12 +21,8 @@ class Server:
     broken: Callable[[str], str] = lambda _method: ""
     writes: list[tuple[float, str]] = field(default_factory=list)
 
-    async def request(
-        self, method: str, _path: str, what: str, body: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def request(self, method: str, _path: str, what: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         trouble = self.broken(method)
-        if trouble == "silent":
-            raise TimeoutError
         if trouble == "before":
             raise KubeUnavailableError(what, 0, "injected")
         answer = self._answer(method, what, body)
@@ -48,113 +45,126 @@ class Server:
         return copy.deepcopy(self.lease)
 
     def candidate(self, name: str) -> Leader:
-        async def sleep(seconds: float) -> None:
-            self.now += seconds
+        return Leader(self, "ns", name, clock=lambda: self.now, stopped=Passing(self))
 
-        return Leader(self, "ns", name, clock=lambda: self.now, sleep=sleep)
+    def within(self, _seconds: float) -> Self:
+        return self
+
+
+class Passing(threading.Event):
+    """Is never set: whoever waits for it makes the time of the server pass."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._server.now += timeout or 0.0
+        return False
 
 
 def nothing() -> None:
     """Receives a signal that a test does not check."""
 
 
-async def test_an_expired_lease_is_taken_and_not_before_it_expires() -> None:
+def test_an_expired_lease_is_taken_and_not_before_it_expires() -> None:
     server = Server()
     first, second = server.candidate("first"), server.candidate("second")
-    await first.acquire(nothing, nothing)
+    first.acquire(nothing, nothing)
     started = server.now
-    await second.acquire(nothing, nothing)
+    second.acquire(nothing, nothing)
     assert LEASE_SECONDS <= server.now - started <= 30
     assert server.lease is not None
     assert server.lease["spec"]["holderIdentity"] == "second"
     assert server.lease["spec"]["leaseTransitions"] == 1
 
 
-async def test_a_leader_may_act_until_ten_seconds_before_its_lease_can_be_taken() -> None:
+def test_a_leader_may_act_until_ten_seconds_before_its_lease_can_be_taken() -> None:
     server = Server()
     first, second = server.candidate("first"), server.candidate("second")
     assert first.lease_remaining() == 0
-    await first.acquire(nothing, nothing)
+    first.acquire(nothing, nothing)
     assert first.lease_remaining() == LEASE_SECONDS - MARGIN_SECONDS
     server.broken = lambda method: "before" if method == "PUT" else ""
     with pytest.raises(LeadershipLostError, match="not renewed in time"):
-        await first.keep()
+        first.keep()
     stopped = server.now
     assert first.lease_remaining() == 0
     server.broken = lambda _method: ""
-    await second.acquire(nothing, nothing)
+    second.acquire(nothing, nothing)
     assert server.now - stopped >= MARGIN_SECONDS
-    await first.release()
+    first.release()
     assert [who for _when, who in server.writes] == ["first", "second"], "who has lost it writes no more"
 
 
-async def test_a_silent_server_is_reported_as_such(caplog: pytest.LogCaptureFixture) -> None:
-    server = Server()
-    leader = server.candidate("first")
-    await leader.acquire(nothing, nothing)
-    server.broken = lambda method: "silent" if method == "PUT" else ""
-    with pytest.raises(LeadershipLostError):
-        await leader.keep()
-    assert "lease: no answer" in caplog.messages
-
-
-async def test_a_leader_that_slept_does_not_renew_a_lease_that_may_be_anothers() -> None:
+def test_a_leader_that_slept_does_not_renew_a_lease_that_may_be_anothers() -> None:
     server = Server()
     first = server.candidate("first")
-    await first.acquire(nothing, nothing)
+    first.acquire(nothing, nothing)
     server.now += LEASE_SECONDS
     with pytest.raises(LeadershipLostError):
-        await first.keep()
+        first.keep()
     assert len(server.writes) == 1
 
 
-async def test_a_renewal_whose_answer_was_lost_keeps_the_lease() -> None:
+def test_a_renewal_whose_answer_was_lost_keeps_the_lease() -> None:
     server = Server()
     first = server.candidate("first")
-    await first.acquire(nothing, nothing)
+    first.acquire(nothing, nothing)
     faults = iter(["after", ""])
     server.broken = lambda method: next(faults, "before") if method == "PUT" else ""
     started = server.now
     with pytest.raises(LeadershipLostError, match="not renewed in time"):
-        await first.keep()
+        first.keep()
     assert server.now - started > LEASE_SECONDS - MARGIN_SECONDS, "the renewal after the lost answer counted"
 
 
-async def test_a_created_lease_whose_answer_was_lost_is_ours() -> None:
+def test_a_created_lease_whose_answer_was_lost_is_ours() -> None:
     server = Server(broken=lambda method: "after" if method == "POST" else "")
     first = server.candidate("first")
     started = server.now
-    await first.acquire(nothing, nothing)
+    first.acquire(nothing, nothing)
     assert server.now - started < LEASE_SECONDS
     assert first.lease_remaining() > 0
 
 
-async def test_a_released_lease_is_taken_at_once() -> None:
+def test_a_released_lease_is_taken_at_once() -> None:
     server = Server()
     first, second = server.candidate("first"), server.candidate("second")
-    await first.acquire(nothing, nothing)
-    await first.release()
+    first.acquire(nothing, nothing)
+    first.release()
     assert first.lease_remaining() == 0
     started = server.now
-    await second.acquire(nothing, nothing)
+    second.acquire(nothing, nothing)
     assert server.now == started
 
 
-async def test_another_holder_ends_it() -> None:
+def test_another_holder_ends_it() -> None:
     server = Server()
     first = server.candidate("first")
-    await first.acquire(nothing, nothing)
+    first.acquire(nothing, nothing)
     assert server.lease is not None
     server.lease["spec"]["holderIdentity"] = "somebody"
     server.lease["metadata"]["resourceVersion"] = "77"
     with pytest.raises(LeadershipLostError, match="'somebody' leads"):
-        await first.keep()
+        first.keep()
 
 
-async def test_a_replica_reports_an_answer_of_the_server_only_if_it_got_one() -> None:
+def test_a_replica_reports_an_answer_of_the_server_only_if_it_got_one() -> None:
     server = Server()
     server.broken = lambda _method: "before" if server.now < 1010 else ""
     times: list[float] = []
-    await server.candidate("first").acquire(nothing, lambda: times.append(server.now))
+    server.candidate("first").acquire(nothing, lambda: times.append(server.now))
     assert len(times) == 1
     assert times[0] >= 1010
+
+
+def test_a_process_that_ends_renews_no_more_and_does_not_wait() -> None:
+    server = Server()
+    leader = server.candidate("first")
+    leader.acquire(nothing, nothing)
+    leader.stopped = threading.Event()
+    leader.stopped.set()
+    leader.keep()
+    server.candidate("second").release()
+    assert [who for _when, who in server.writes] == ["first"]

@@ -4,50 +4,62 @@ In a pod the API server is found by the address that every pod is given, not by 
 """
 
 import json
+import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes.config import kube_config
 
 from scriptmodel_operator.kube import login as module
-from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.kube.watch import connection_info
 from tests.unit.operator.connecting import key_and_certificate, kubeconfig
 
-ACCOUNT = kopf.ConnectionInfo(server="https://kubernetes.default.svc", username="somebody")
+DEADLINE = 30
 
 
 @pytest.fixture(autouse=True)
-def _in_a_pod(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.kopf, "login_with_service_account", lambda **_: ACCOUNT)
+def _in_a_pod(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    incluster = pytest.importorskip("kubernetes.config.incluster_config")
+    for name, content in (
+        ("SERVICE_TOKEN_FILENAME", b"of the pod\n"),
+        ("SERVICE_CERT_FILENAME", key_and_certificate()[1]),
+    ):
+        (tmp_path / name).write_bytes(content)
+        monkeypatch.setattr(incluster, name, str(tmp_path / name))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    set_proxies(monkeypatch, {})
+
+
+@pytest.fixture(autouse=True)
+def _unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No login changes the environment, which programs and other threads share."""
+    login = module.login
+
+    def checked(*given: Any, **options: Any) -> module.Connection:
+        before = dict(os.environ)
+        try:
+            return login(*given, **options)
+        finally:
+            assert dict(os.environ) == before
+
+    monkeypatch.setattr(module, "login", checked)
 
 
 @pytest.mark.parametrize(
-    ("host", "server"),
-    [
-        ("10.96.0.1", "https://10.96.0.1:443"),
-        ("fd00::1", "https://[fd00::1]:443"),
-        ("", "https://kubernetes.default.svc"),
-    ],
+    ("host", "server"), [("10.96.0.1", "https://10.96.0.1:443"), ("fd00::1", "https://[fd00::1]:443")]
 )
 def test_the_address_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, host: str, server: str) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
     found = module.login(None)
-    assert found.server == server
-    assert found.username == "somebody"
+    assert (found.settings.host, found.authorization) == (server, "bearer of the pod")
 
 
-def test_a_named_kubeconfig_has_priority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+def test_a_named_kubeconfig_has_priority(tmp_path: Path) -> None:
     with pytest.raises(module.LoginFailedError, match="does not exist"):
         module.login(tmp_path / "none")
-
-
-@pytest.fixture
-def package_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The `kubernetes` package finds out at its import which file to read: once for all tests."""
-    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "config"))
 
 
 def helper(folder: Path, text: str) -> dict[str, Any]:
@@ -58,27 +70,24 @@ def helper(folder: Path, text: str) -> dict[str, Any]:
     return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(program), "args": []}}
 
 
-@pytest.mark.usefixtures("package_reads")
 def test_credentials_of_a_program_are_combined_with_the_kubeconfig_not_with_the_pod(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     status = {"token": "given"}
     answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
     user = helper(tmp_path, f"echo '{json.dumps(answer)}'")
     file = kubeconfig(tmp_path / "config", user=user, cluster={"proxy-url": "http://p:1"}, context={"namespace": "ml"})
     found = module.login(file)
-    assert (found.server, found.token) == ("https://127.0.0.1:1", "given")
-    assert (found.default_namespace, found.proxy_url) == ("ml", "http://p:1")
+    assert (found.settings.host, found.authorization) == ("https://127.0.0.1:1", "Bearer given")
+    assert (found.namespace, found.proxy) == ("ml", "http://p:1")
 
 
-@pytest.mark.usefixtures("package_reads")
 def test_a_program_without_credentials_is_reported_with_its_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for text, reported in (("exit 3", "process returned 3"), ("echo no json", "failed to decode process output")):
         file = kubeconfig(tmp_path / "config", user=helper(tmp_path, text))
-        with pytest.raises(module.LoginFailedError, match=f"gave no credentials: exec: {reported}"):
+        with pytest.raises(module.LoginFailedError, match=f"its program gave no credentials: exec: {reported}"):
             module.login(file)
     assert "ERROR:root" not in capfd.readouterr().err
 
@@ -87,15 +96,15 @@ def test_files_that_a_kubeconfig_names_are_found_from_where_it_is(tmp_path: Path
     authority = tmp_path / "ca.crt"
     authority.write_bytes(key_and_certificate()[1])
     found = module.login(kubeconfig(tmp_path / "config", cluster={"certificate-authority": "ca.crt"}))
-    assert found.ca_path == str(authority)
+    assert found.settings.ssl_ca_cert == str(authority)
 
 
 def test_unreadable_certificates_are_reported_before_any_request(tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("no certificate")
     for cluster, reported in (
-        ({"certificate-authority": "none.crt"}, f"it names {tmp_path / 'none.crt'}, which does not exist"),
+        ({"certificate-authority": "none.crt"}, f"File does not exist: {tmp_path / 'none.crt'}"),
         ({"certificate-authority": "broken"}, "its certificates: "),
-        ({"certificate-authority-data": "x"}, "its certificates: "),
+        ({"certificate-authority-data": "x"}, "Invalid base64"),
     ):
         with pytest.raises(
             module.LoginFailedError, match=f"cannot read the kubeconfig {tmp_path / 'config'}: {reported}"
@@ -127,7 +136,7 @@ def test_proxies_of_the_environment_are_used(
 ) -> None:
     set_proxies(monkeypatch, environment)
     file = kubeconfig(tmp_path / "config", cluster={"server": "https://10.1.2.3:6443"})
-    assert module.login(file).proxy_url == expected
+    assert module.login(file).proxy == (expected or "")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "[::1]", "localhost"])
@@ -135,13 +144,13 @@ def test_loopback_is_reached_without_proxies_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     set_proxies(monkeypatch, {"HTTPS_PROXY": "http://p:1"})
-    assert module.login(kubeconfig(tmp_path / "config", cluster={"server": f"https://{host}:1"})).proxy_url is None
+    assert module.login(kubeconfig(tmp_path / "config", cluster={"server": f"https://{host}:1"})).proxy == ""
 
 
 def test_the_proxy_of_a_kubeconfig_overrides_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_proxies(monkeypatch, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"})
     file = kubeconfig(tmp_path / "config", cluster={"server": "https://api.example.com", "proxy-url": "http://q:2"})
-    assert module.login(file).proxy_url == "http://q:2"
+    assert module.login(file).proxy == "http://q:2"
 
 
 def test_an_invalid_proxy_of_the_environment_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,12 +172,12 @@ def set_proxies(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) ->
 @pytest.mark.parametrize("context", [{"user": None}, {"user": ""}])
 def test_a_context_without_a_user_is_anonymous(tmp_path: Path, context: dict[str, Any]) -> None:
     found = module.login(kubeconfig(tmp_path / "config", context={"namespace": "ml", **context}))
-    assert (found.server, found.default_namespace) == ("https://127.0.0.1:1", "ml")
-    assert found.as_http_headers() == {}
+    assert (found.settings.host, found.namespace) == ("https://127.0.0.1:1", "ml")
+    assert found.authorization == ""
 
 
 def test_a_context_whose_user_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(module.LoginFailedError, match="it has no user 'gone'"):
+    with pytest.raises(module.LoginFailedError, match=r"Expected object with name gone in .*users list"):
         module.login(kubeconfig(tmp_path / "config", context={"user": "gone"}))
 
 
@@ -176,8 +185,11 @@ def test_an_invalid_kubeconfig_is_reported_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "config"
     for text, message in (
         ("hello", f"{file} is not a valid kubeconfig"),
-        ("{}", f"cannot read the kubeconfig {file}: it has no 'current-context'"),
-        ('{"current-context": "gone"}', f"cannot read the kubeconfig {file}: it has no context 'gone'"),
+        ("{}", f"cannot read the kubeconfig {file}: it has no current-context"),
+        (
+            '{"current-context": "gone"}',
+            f"cannot read the kubeconfig {file}: Expected object with name gone in .*contexts list",
+        ),
     ):
         file.write_text(text)
         with pytest.raises(module.LoginFailedError, match=message):
@@ -189,7 +201,7 @@ def test_of_several_kubeconfigs_those_that_are_missing_are_passed_over(
 ) -> None:
     file = kubeconfig(tmp_path / "config")
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'none'}:{file}")
-    assert module.login(None, account_first=False).server == "https://127.0.0.1:1"
+    assert module.login(None, account_first=False).settings.host == "https://127.0.0.1:1"
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     with pytest.raises(module.LoginFailedError, match="none does not exist"):
         module.login(None, account_first=False)
@@ -198,13 +210,12 @@ def test_of_several_kubeconfigs_those_that_are_missing_are_passed_over(
 def test_people_in_a_pod_have_their_kubeconfig_and_without_one_the_pods_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config")))
-    assert module.login(None).username == "somebody"
-    assert module.login(None, account_first=False).server == "https://127.0.0.1:1"
+    assert module.login(None).authorization == "bearer of the pod"
+    assert module.login(None, account_first=False).settings.host == "https://127.0.0.1:1"
     monkeypatch.setenv("KUBECONFIG", "")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert module.login(None, account_first=False).username == "somebody"
+    assert module.login(None, account_first=False).authorization == "bearer of the pod"
 
 
 def test_a_user_who_is_to_act_as_another_one_is_refused(tmp_path: Path) -> None:
@@ -219,4 +230,71 @@ def test_a_home_folder_that_may_not_be_entered_has_no_kubeconfig(monkeypatch: py
 
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setattr(Path, "exists", refuse)
-    assert module.login(None, account_first=False).username == "somebody"
+    assert module.login(None, account_first=False).authorization == "bearer of the pod"
+
+
+def test_the_current_context_is_that_of_the_first_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = kubeconfig(tmp_path / "first", cluster={"server": "https://one"})
+    second = tmp_path / "second"
+    second.write_text(kubeconfig(second, cluster={"server": "https://two"}).read_text().replace('"x"', '"y"'))
+    monkeypatch.setenv("KUBECONFIG", f"{first}:{second}")
+    assert module.login(None, account_first=False).settings.host == "https://one"
+
+
+def test_kopf_has_the_same_credentials(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path / "config", cluster={"insecure-skip-tls-verify": True, "proxy-url": "http://a:b@p:1"})
+    found = connection_info(module.login(file))
+    assert (found.server, found.insecure, found.proxy_url) == ("https://127.0.0.1:1", True, "http://a:b@p:1")
+    assert found.as_http_headers() == {"Authorization": "Bearer t"}
+    file = kubeconfig(tmp_path / "config", cluster={"tls-server-name": "kubernetes"})
+    with pytest.raises(module.LoginFailedError, match="tls-server-name is not supported"):
+        connection_info(module.login(file))
+
+
+def renewing(log_in: Callable[[], module.Connection]) -> tuple[module.Credentials, module.Connection]:
+    """Credentials whose next login is `log_in`, and those that were refused."""
+    first = module.login(None)
+    logins = iter([lambda: first])
+    found = module.Credentials(lambda: next(logins, log_in)())  # noqa: PLW0108 - another one each time
+    return found, found.newest
+
+
+def test_concurrent_refusals_log_in_once_and_all_have_the_new_credentials() -> None:
+    together, logins = threading.Barrier(8), list[module.Connection]()
+
+    def log_in() -> module.Connection:
+        logins.append(module.login(None))
+        return logins[-1]
+
+    found, refused = renewing(log_in)
+    renewed: list[module.Connection] = []
+
+    def refusal() -> None:
+        together.wait(DEADLINE)
+        renewed.append(found.renewed(refused, DEADLINE))
+
+    threads = [threading.Thread(target=refusal) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(DEADLINE)
+    assert renewed == [logins[0]] * 8
+    assert len(logins) == 1
+
+
+def test_a_program_that_never_ends_holds_nobody_and_one_that_fails_is_run_again() -> None:
+    never, failed = threading.Event(), list[int]()
+
+    def log_in() -> module.Connection:
+        never.wait(DEADLINE)
+        failed.append(1)
+        raise module.LoginFailedError("no credentials")
+
+    found, refused = renewing(log_in)
+    with pytest.raises(TimeoutError):
+        found.renewed(refused, 0.01)
+    never.set()
+    for _ in range(2):
+        with pytest.raises(module.LoginFailedError, match="no credentials"):
+            found.renewed(refused, DEADLINE)
+    assert found.newest is refused

@@ -10,7 +10,6 @@ import pytest
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.safe_text import without_controls
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
-from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.log_format import JsonFormatter, TextFormatter
 from scriptmodel_operator.metrics import Metrics
@@ -23,7 +22,7 @@ async def test_a_line_about_an_object_carries_its_reference(caplog: pytest.LogCa
     async def handler(_key: Key) -> None:
         raise RetryError("Pachyderm is away")
 
-    queue = WorkQueue(Metrics(Store(EchoFilter())))
+    queue = WorkQueue(Metrics(Store()))
     queue.add(("ml", "thrones"))
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         work = group.create_task(queue.run(handler, workers=1))

@@ -13,14 +13,10 @@ from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.engine.gateway import Calls
 from scriptmodel_operator.engine.values import JobInfo
 from scriptmodel_operator.health import Health, ListenError, serving
-from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
-from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.object_store import News, Store
-from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.channel import PachdAddress
+from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 RAW = {
@@ -38,7 +34,7 @@ RAW = {
 
 
 def test_every_figure_is_documented_and_no_other() -> None:
-    store = Store(EchoFilter())
+    store = Store()
     metrics = Metrics(store)
     store.put(RAW)
     metrics.called("pachyderm", "ListJob", "OK", 0.25)
@@ -49,7 +45,7 @@ def test_every_figure_is_documented_and_no_other() -> None:
 
 
 def test_figures_of_an_object_go_with_it() -> None:
-    store = Store(EchoFilter())
+    store = Store()
     metrics = Metrics(store)
     metrics.queue_depth.set(3)
     store.put(RAW)
@@ -79,7 +75,7 @@ def test_figures_of_an_object_go_with_it() -> None:
 
 def test_counters_start_at_zero() -> None:
     """The first time is an increase only where there was a figure before it."""
-    lines = Metrics(Store(EchoFilter())).render().decode().splitlines()
+    lines = Metrics(Store()).render().decode().splitlines()
     zeros = {
         "scriptmodel_retries_total",
         "scriptmodel_events_left_out_total",
@@ -89,7 +85,7 @@ def test_counters_start_at_zero() -> None:
 
 
 def test_the_store_distinguishes_changes_from_self_caused_events() -> None:
-    store = Store(EchoFilter())
+    store = Store()
     assert store.put(RAW) is News.REQUESTED
     assert store.put(RAW) is News.NONE
     older = {**RAW, "metadata": {**RAW["metadata"], "resourceVersion": "4"}}  # type: ignore[dict-item]  # a dict
@@ -106,7 +102,7 @@ def test_the_store_distinguishes_changes_from_self_caused_events() -> None:
 
 async def test_probes_answer_their_own_question() -> None:
     now = 0.0
-    health = Health(Metrics(Store(EchoFilter())), WatchHeartbeat(), clock=lambda: now)
+    health = Health(Metrics(Store()), clock=lambda: now)
     address = f"127.0.0.1:{free_port()}"
     async with serving(health, address), aiohttp.ClientSession(f"http://{address}") as session:
 
@@ -126,7 +122,7 @@ async def test_probes_answer_their_own_question() -> None:
 async def test_a_long_poll_of_a_slow_pachyderm_does_not_fail_liveness(monkeypatch: pytest.MonkeyPatch) -> None:
     now, failures = 0.0, list[str]()
     created = Process.create()
-    health = Health(created.metrics, created.watches, clock=lambda: now)
+    health = Health(created.metrics, clock=lambda: now)
     process, pachyderm, calls = replace(created, health=health), FakePachyderm(), Calls(1)
     for number in range(20):
         pachyderm.projects.add(project := f"project-{number}")
@@ -141,8 +137,7 @@ async def test_a_long_poll_of_a_slow_pachyderm_does_not_fail_liveness(monkeypatc
 
     monkeypatch.setattr(pachyderm, "list_jobs", slow)
     config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
-    client = KubeClient(lambda: kopf.ConnectionInfo(server="http://nowhere"), UNLIMITED)
-    controller = compose(config, client, pachyderm, calls, "cluster-1", process)
+    controller = compose(config, UnexpectedKube(), pachyderm, calls, "cluster-1", process)
     try:
         await controller.snapshots.latest(0.0)
     finally:
@@ -152,7 +147,7 @@ async def test_a_long_poll_of_a_slow_pachyderm_does_not_fail_liveness(monkeypatc
 
 
 async def test_an_address_in_use_or_invalid_is_one_clear_error() -> None:
-    health = Health(Metrics(Store(EchoFilter())), WatchHeartbeat())
+    health = Health(Metrics(Store()))
     address = f"127.0.0.1:{free_port()}"
     async with serving(health, address):
         for wrong, reported in (

@@ -12,10 +12,10 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.controller import queue as module
 from scriptmodel_operator.controller.queue import Handler, RetryError, WorkQueue
 from scriptmodel_operator.kube import watch
-from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.kube.login import Credentials
 from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.metrics import Metrics
+from tests.unit.operator.api_server import connection
 
 A, B = ("ns", "a"), ("ns", "b")
 DEADLINE = 60
@@ -23,7 +23,7 @@ DEADLINE = 60
 
 @asynccontextmanager
 async def running(handler: Handler, workers: int = 2) -> AsyncIterator[WorkQueue]:
-    queue = WorkQueue(Metrics(Store(EchoFilter())), draw=lambda: 0.0)
+    queue = WorkQueue(Metrics(Store()), draw=lambda: 0.0)
     task = asyncio.create_task(queue.run(handler, workers))
     await queue.started.wait()
     try:
@@ -74,7 +74,7 @@ async def test_a_status_that_somebody_else_writes_again_and_again_is_put_right_o
         module.arrived(store, queue, raw)
 
     async with running(handler) as queue:
-        store = Store(EchoFilter())
+        store = Store()
         arrives(1)
         await until(lambda: calls == 1)
         for version in range(2, 20):
@@ -202,10 +202,8 @@ def test_backoff_doubles_to_a_limit_and_jitter_takes_at_most_half() -> None:
 async def test_the_watch_says_which_versions_are_from_a_list(kind: str | None, expected: list[bool]) -> None:
     arrived: list[bool] = []
 
-    def no_login() -> kopf.AiohttpSession:
-        raise NotImplementedError
-
-    registry = watch.registry(lambda _raw, *, listed: arrived.append(listed), lambda _raw: None, no_login)
+    credentials = Credentials(lambda: connection("http://nowhere"))
+    registry = watch.registry(lambda _raw, *, listed: arrived.append(listed), lambda _raw: None, credentials)
     [handler] = registry._watching.get_all_handlers()
     await handler.fn(event={"type": kind, "object": {}})
     assert arrived == expected

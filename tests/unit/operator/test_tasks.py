@@ -1,19 +1,23 @@
 """The end of any task ends the process: none dies in silence while the probes stay green."""
 
 import asyncio
-import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from scriptmodel_operator import app
+from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.app import Parts, Process, run, working
 from scriptmodel_operator.cli import main
 from scriptmodel_operator.config import OperatorConfig
@@ -21,12 +25,12 @@ from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.engine.gateway import Calls
 from scriptmodel_operator.kube.events import EventRecorder
-from scriptmodel_operator.kube.kopf_patches.endings import quiet_endings
-from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from scriptmodel_operator.kube.leader import LeadershipLostError
+from scriptmodel_operator.kube.leader import LEASE_NAME, LeadershipLostError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.observe import polling
 from scriptmodel_operator.pachyderm.channel import PachdAddress
+from tests.unit.operator.api_server import HELD, api_server, connection, serve_scriptmodels
+from tests.unit.operator.connecting import kubeconfig
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
@@ -44,11 +48,6 @@ async def ends(*_: Any) -> None:
 
 async def lasts(*_: Any) -> None:
     await asyncio.Event().wait()
-
-
-@asynccontextmanager
-async def client(*_: Any) -> AsyncIterator[UnexpectedKube]:
-    yield UnexpectedKube()
 
 
 @pytest.fixture
@@ -111,36 +110,6 @@ async def test_a_poll_that_ends_unexpectedly_ends_the_others(
     assert [type(each) for each in caught.value.exceptions] == [ValueError]
 
 
-def test_the_end_waits_for_a_call_that_waits_for_the_event_loop(pachyderm: FakePachyderm) -> None:
-    entered, closed, answered = threading.Event(), threading.Event(), list[int]()
-
-    async def answer() -> int:
-        return 1
-
-    async def ends_during_a_call() -> None:
-        loop = asyncio.get_running_loop()
-
-        def engine() -> str:
-            entered.set()
-            closed.wait(DEADLINE)
-            answered.append(asyncio.run_coroutine_threadsafe(answer(), loop).result(DEADLINE))
-            return pachyderm.engine_id
-
-        pachyderm.engine = engine  # type: ignore[method-assign]
-        pachyderm.close = closed.set  # type: ignore[method-assign]
-        with pytest.raises(ExceptionGroup):
-            await work(replace(CONFIG, poll_interval=0.01), until=fails)
-
-    async def fails() -> None:
-        await asyncio.to_thread(entered.wait, DEADLINE)
-        raise ValueError("a bug")
-
-    process = threading.Thread(target=asyncio.run, args=[ends_during_a_call()], daemon=True)
-    process.start()
-    process.join(DEADLINE / 2)
-    assert answered == [1]
-
-
 def test_the_end_does_not_wait_for_a_call_that_never_ends() -> None:
     calls, entered, ended, waited = Calls(1), threading.Event(), threading.Event(), list[bool]()
 
@@ -162,35 +131,165 @@ def test_the_end_does_not_wait_for_a_call_that_never_ends() -> None:
     assert waited == [False]
 
 
-async def test_a_signal_ends_the_process_without_an_error_though_kopf_handles_signals_too(
+@pytest.mark.parametrize("lost", [False, True], ids=["a signal", "the loss of the lease"])
+def test_an_operator_that_ends_during_calls_releases_its_lease_unless_another_holds_it(
+    pachyderm: FakePachyderm, tmp_path: Path, lost: bool
+) -> None:
+    """Each thread that waits is let go, whatever it waits for; so is the watch."""
+    closed, entered = threading.Event(), threading.Event()
+
+    def engine() -> str:
+        entered.set()
+        closed.wait(DEADLINE)
+        return pachyderm.engine_id
+
+    pachyderm.engine = engine  # type: ignore[method-assign]
+    pachyderm.close = closed.set  # type: ignore[method-assign]
+    leases = list[dict[str, Any]]()
+
+    def lease(_method: str, _query: str, body: dict[str, Any] | None) -> tuple[int, Any]:
+        if lost and entered.is_set() and body:
+            return 409, {"message": "the object has been modified"}
+        if body:
+            leases.append({**body, "metadata": {**body["metadata"], "resourceVersion": str(len(leases) + 1)}})
+        held = {**leases[-1]["spec"], **({"holderIdentity": "another"} if lost and entered.is_set() else {})}
+        return 200, {**leases[-1], "spec": held}
+
+    async def ends() -> None:
+        async with asyncio.timeout(DEADLINE):
+            running = asyncio.create_task(
+                run(replace(CONFIG, lease_namespace="ns", kubeconfig=file, poll_interval=0.01))
+            )
+            await asyncio.to_thread(entered.wait, DEADLINE)
+            if not lost:
+                os.kill(os.getpid(), signal.SIGTERM)
+            await running
+
+    with api_server() as server:
+        serve_scriptmodels(server)
+        path = "/apis/coordination.k8s.io/v1/namespaces/ns/leases"
+        server.answers |= {path: lease, f"{path}/{LEASE_NAME}": lambda *given: lease(*given) if leases else (404, {})}
+        file = kubeconfig(tmp_path / "config", cluster={"server": server.url}, user={"token": server.valid})
+        if lost:
+            with pytest.raises(ExceptionGroup) as caught:
+                asyncio.run(ends())
+            assert str(caught.value.exceptions[0]).startswith("'another' leads instead of")
+        else:
+            asyncio.run(ends())
+    assert (leases[-1]["spec"]["holderIdentity"] == "") is not lost
+
+
+async def test_the_watch_starts_again_once_scriptmodels_are_served_again(
     monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm
 ) -> None:
-    ended = asyncio.Event()
+    """Meanwhile the operator is not ready, and what it computes goes on."""
+    process, started, ready = Process.create(), list[int](), list[bool]()
 
-    async def spawn(**_: Any) -> list[asyncio.Task[None]]:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-        return []
+    class GivesUp:
+        def __init__(self, *_: object) -> None:
+            started.append(1)
 
-    async def until_a_signal(*_: Any, **_options: Any) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        await ended.wait()
+        def run(self) -> None:
+            ready.append(process.health.ready)
+            raise ValueError("no such resource")
 
-    async def contact(*_: Any) -> str:
-        return "cluster-1"
+        def stop(self) -> None:
+            """Do nothing: it has ended."""
 
-    monkeypatch.setattr(app, "KubeClient", client)
-    monkeypatch.setattr(app, "_first_contact", contact)
-    monkeypatch.setattr(kopf, "spawn_tasks", spawn)
-    monkeypatch.setattr(kopf, "run_tasks", until_a_signal)
-    async with asyncio.timeout(DEADLINE):
-        await run(replace(CONFIG, leader_elect=False))
+    monkeypatch.setattr(app, "Watch", GivesUp)
+    monkeypatch.setattr(app, "_RETRY_SECONDS", 0.01)
+    with api_server() as server:
+        serve_scriptmodels(server)
+        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
+            work = app.start(group, "work", partial(app._work, group, CONFIG, server.credentials(), process, UNLIMITED))
+            while len(started) < 2:
+                await asyncio.sleep(0.01)
+            server.answers[f"/apis/{GROUP}/{VERSION}"] = {"resources": []}
+            while process.health.ready:
+                await asyncio.sleep(0.01)
+            server.answers[f"/apis/{GROUP}/{VERSION}"] = {"resources": [{"name": PLURAL}]}
+            before = len(started)
+            while len(started) == before:
+                await asyncio.sleep(0.01)
+            work.cancel()
+    assert all(ready)
+
+
+async def test_a_watch_that_ends_at_once_starts_again_after_waits_that_grow(
+    monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm
+) -> None:
+    started = list[float]()
+
+    class GivesUp:
+        def __init__(self, *_: object) -> None:
+            started.append(time.monotonic())
+
+        def run(self) -> None:
+            raise ValueError("may not watch")
+
+        def stop(self) -> None:
+            """Do nothing: it has ended."""
+
+    monkeypatch.setattr(app, "Watch", GivesUp)
+    monkeypatch.setattr(app, "_RETRY_SECONDS", 0.02)
+    with api_server() as server:
+        serve_scriptmodels(server)
+        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
+            work = app.start(
+                group, "work", partial(app._work, group, CONFIG, server.credentials(), Process.create(), UNLIMITED)
+            )
+            while len(started) < 6:
+                await asyncio.sleep(0.01)
+            work.cancel()
+    assert [after - before >= 0.01 * 2**number for number, (before, after) in enumerate(pairwise(started))] == [
+        True
+    ] * 5
+
+
+async def test_a_namespace_that_may_not_be_read_does_not_stop_the_watch_of_another(
+    monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is asked again, and watched once its role is there."""
+    api, admitted, watched = f"/apis/{GROUP}/{VERSION}/namespaces", threading.Event(), set[str]()
+
+    def answers(namespace: str) -> Callable[..., tuple[int, Any]]:
+        def answer(_method: str, query: str, _body: object) -> tuple[int, Any]:
+            if namespace == "films" and not admitted.is_set():
+                return 403, {"kind": "Status", "message": "scriptmodels is forbidden"}
+            if "watch=" in query:
+                watched.add(namespace)
+                return 200, HELD
+            return 200, {"metadata": {"resourceVersion": "1"}, "items": []}
+
+        return answer
+
+    monkeypatch.setattr(app, "_RETRY_SECONDS", 0.5)
+    config = replace(CONFIG, namespaces=("ml", "films"))
+    with api_server() as server:
+        serve_scriptmodels(server)
+        server.answers |= {f"{api}/{each}/{PLURAL}": answers(each) for each in config.namespaces}
+        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
+            work = app.start(
+                group, "work", partial(app._work, group, config, server.credentials(), Process.create(), UNLIMITED)
+            )
+            while not watched:
+                await asyncio.sleep(0.01)
+            assert watched == {"ml"}
+            assert "films" in caplog.text
+            admitted.set()
+            while "films" not in watched:
+                await asyncio.sleep(0.01)
+            work.cancel()
 
 
 class Leads:
-    """A leader whose parts a test replaces."""
+    """A leader, and its thread, whose parts a test replaces."""
 
     def __init__(self, keep: Callable[..., Any]) -> None:
         self.keep, self.acquire = keep, ends
+
+    async def run(self, part: Callable[..., Awaitable[None]], *given: Any) -> None:
+        await part(*given)
 
 
 async def lost() -> None:
@@ -211,11 +310,11 @@ async def test_the_end_of_the_watch_or_the_leader_ends_the_process(
     monkeypatch: pytest.MonkeyPatch, watch: Callable[..., Any], keep: Callable[..., Any], error: type[Exception]
 ) -> None:
     @asynccontextmanager
-    async def elected(_config: OperatorConfig) -> AsyncIterator[Leads]:
-        yield Leads(keep)
+    async def elected(_config: OperatorConfig, _credentials: object) -> AsyncIterator[tuple[Leads, Leads]]:
+        yield Leads(keep), Leads(keep)
 
     monkeypatch.setattr(app, "_leader", elected)
-    monkeypatch.setattr(app, "KubeClient", client)
+    monkeypatch.setattr(app, "login", lambda _kubeconfig: connection("http://nowhere"))
     monkeypatch.setattr(app, "_work", watch)
     with pytest.raises(ExceptionGroup) as caught:
         async with asyncio.timeout(DEADLINE):
@@ -256,22 +355,3 @@ async def test_a_part_that_returns_when_it_is_cancelled_is_no_error() -> None:
 
 async def _raised(error: Exception) -> None:
     raise error
-
-
-def test_a_watch_that_the_loop_closes_is_no_error_and_a_lost_task_is(caplog: pytest.LogCaptureFixture) -> None:
-    async def watch() -> AsyncIterator[int]:
-        try:
-            yield 1
-        finally:
-            raise RuntimeError("generator didn't stop")
-
-    async def end() -> None:
-        quiet_endings(asyncio.get_running_loop())
-        watches.append(watch())
-        await anext(watches[0])
-        asyncio.get_running_loop().call_exception_handler({"message": "a task was lost"})
-
-    watches: list[AsyncIterator[int]] = []
-    with caplog.at_level(logging.INFO):
-        asyncio.run(end())
-    assert [record.getMessage() for record in caplog.records] == ["a task was lost"]

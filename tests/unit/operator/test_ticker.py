@@ -17,7 +17,6 @@ from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import JobRef, JobState
-from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.observe.follow import LogFollower
@@ -61,7 +60,7 @@ def world_named(pachyderm: FakePachyderm, name: str) -> World:
 
 @asynccontextmanager
 async def ticking(pachyderm: FakePachyderm, *names: str) -> AsyncIterator[Witness]:
-    store, witness = Store(EchoFilter()), Witness()
+    store, witness = Store(), Witness()
     for name in names:
         metadata: dict[str, Any] = {"namespace": "ml", "name": name, "uid": name, "resourceVersion": "1"}
         store.put({"metadata": metadata, "spec": {}})

@@ -17,7 +17,7 @@ class Server:
         self.answers = list(answers)
         self.scaled = False
 
-    async def request(self, method: str, path: str, *_: object) -> dict[str, Any]:
+    def request(self, method: str, path: str, *_: object) -> dict[str, Any]:
         if method == "PATCH":
             self.scaled = True
             return {}
@@ -35,12 +35,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uninstall, "POLL_SECONDS", 0.001)
 
 
-async def test_it_waits_until_all_pods_are_gone_even_if_the_api_server_does_not_answer_for_a_while() -> None:
+def test_it_waits_until_all_pods_are_gone_even_if_the_api_server_does_not_answer_for_a_while() -> None:
     server = Server([POD], KubeUnavailableError("listing", 0, "TimeoutError"), [])
-    await uninstall.stop(server, "ns", "operator", 60)
+    uninstall.stop(server, "ns", "operator", 60)
     assert server.answers == [[]]
 
 
-async def test_pods_that_did_not_end_in_time_are_named() -> None:
+def test_pods_that_did_not_end_in_time_are_named() -> None:
     with pytest.raises(TimeoutError, match="these pods still run: operator-0"):
-        await uninstall.stop(Server([POD]), "ns", "operator", 0.01)
+        uninstall.stop(Server([POD]), "ns", "operator", 0.01)

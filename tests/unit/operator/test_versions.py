@@ -20,7 +20,6 @@ from scriptmodel_operator.engine.values import (
     RepoRef,
 )
 from scriptmodel_operator.installation.check import check_pachyderm
-from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.metrics import Metrics
@@ -117,14 +116,14 @@ def test_a_version_is_certified_newer_or_too_old(version: str, support: Support,
 def test_localpach_is_named_with_its_own_version_and_the_one_that_it_behaves_like() -> None:
     found = ServerVersion(2, 7, 8, localpach="0.1.0")
     assert found.verdict == "localpach 0.1.0 has the API of pachd 2.7.8"
-    metrics = Metrics(Store(EchoFilter()))
+    metrics = Metrics(Store())
     version_reporter(metrics)(found)
     assert b'info{certified="yes",engine="localpach",version="2.7.8"} 1.0' in metrics.render()
 
 
 def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    metrics = Metrics(Store(EchoFilter()))
+    metrics = Metrics(Store())
     report = version_reporter(metrics)
     for version in ("2.7.8", "2.7.8", "2.9.1", "2.13.0", "2.4.0"):
         report(version_of(version))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -139,11 +140,11 @@ def _sources(session: Session, model: ScriptModel, documents: Documents | None) 
     async def read(client: KubeClient) -> tuple[Sourced, str | Problem]:
         async def config_map(namespace: str, name: str) -> Mapping[str, Any]:
             try:
-                return given.get(name) or await client.get_config_map(namespace, name)
+                return given.get(name) or client.get_config_map(namespace, name)
             except KubeForbiddenError as error:  # the user may not read it; whether the operator may is not known
                 raise click.ClickException(str(error)) from error
 
         files = DownloadState() if model.spec.corpus.download else await corpus_files(config_map, model)
         return files, await continued_text(config_map, model)
 
-    return session.call(read)
+    return session.call(lambda client: asyncio.run(read(client)))

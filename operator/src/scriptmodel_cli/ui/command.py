@@ -64,8 +64,7 @@ def ui(session: Session, folder: Path | None, port: int, no_browser: bool, train
         raise InputError(f"cannot listen on {HOST}:{port}: {error.strerror}; choose another --port") from error
     port, entrance = listener.getsockname()[1], Entrance("", note)
     entrance.origin = f"http://{HOST}:{port}"
-    reads = Reads(session, own)
-    app = application(reads, session.login().server, trainer, port, entrance)
+    app = application(Reads(session, own), session.credentials.newest.settings.host, trainer, port, entrance)
 
     async def announce(_app: web.Application) -> None:
         # aiohttp ends in order at SIGINT and SIGTERM; so does it when the terminal is closed.

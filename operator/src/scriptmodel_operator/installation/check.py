@@ -53,28 +53,28 @@ def read_sample(path: Path) -> dict[str, Any]:
     return found
 
 
-async def check_cluster(client: KubeClient, namespace: str, sample: Mapping[str, Any]) -> list[Finding]:
+def check_cluster(client: KubeClient, namespace: str, sample: Mapping[str, Any]) -> list[Finding]:
     """Check that the API server serves ScriptModels and accepts this one in a dry run."""
     try:
-        if not await client.serves_scriptmodels():
+        if not client.serves_scriptmodels():
             return [Finding(False, NOT_INSTALLED)]
         served = Finding(True, f"the API server serves {API_VERSION}")
     except KubeError as error:
         return [Finding(False, str(error))]
     name = sample["metadata"]["name"]
     try:
-        await client.dry_run_scriptmodel(namespace, name, sample)
+        client.dry_run_scriptmodel(namespace, name, sample)
     except KubeError as error:
         return [served, Finding(False, f"ScriptModel {name!r} is refused in namespace {namespace!r}: {error}")]
     return [served, Finding(True, f"ScriptModel {name!r} is accepted in namespace {namespace!r} (dry run)")]
 
 
-async def check_claim(client: KubeClient, namespace: str, name: str) -> Finding:
+def check_claim(client: KubeClient, namespace: str, name: str) -> Finding:
     """Check that the claim for checkpoints exists, is bound, and can be mounted on several nodes."""
     claim = f"PersistentVolumeClaim {namespace}/{name}"
     try:
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/persistentvolumeclaims/{quote(name, safe='')}"
-        found = await client.request("GET", path, f"reading {claim}")
+        found = client.request("GET", path, f"reading {claim}")
     except KubeNotFoundError:
         return Finding(False, f"{claim} does not exist: create it in the namespace of the workers")
     except KubeForbiddenError:

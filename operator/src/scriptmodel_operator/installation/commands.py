@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -109,17 +108,17 @@ def before_uninstall(
 
     place, name = _place(deployment, "--deployment")
 
-    async def prepared(client: KubeClient) -> None:
-        models = await uninstall.list_models(client, namespaces)
+    def prepared(client: KubeClient) -> None:
+        models = uninstall.list_models(client, namespaces)
         if not models:
             click.echo("no ScriptModel exists")
             return
         if policy == "refuse":
             raise click.ClickException(uninstall.refusal(models, namespaces, let_go))
         if deployment:
-            await uninstall.stop(client, place, name, timeout)
+            uninstall.stop(client, place, name, timeout)
         # Read again: the operator may have changed them until it ended.
-        await uninstall.let_go(client, await uninstall.list_models(client, namespaces), click.echo)
+        uninstall.let_go(client, uninstall.list_models(client, namespaces), click.echo)
 
     try:
         _request(kubeconfig, prepared)
@@ -135,17 +134,12 @@ def _place(text: str, option: str) -> tuple[str, str]:
     return place, name
 
 
-def _request(kubeconfig: Path | None, request: Callable[[KubeClient], Awaitable[T]]) -> T:
+def _request(kubeconfig: Path | None, request: Callable[[KubeClient], T]) -> T:
     from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
-    from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
-    from scriptmodel_operator.leadership import UNLIMITED  # noqa: PLC0415 - see above
-
-    async def answered() -> T:
-        async with KubeClient(lambda: login(kubeconfig), UNLIMITED) as client:
-            return await request(client)
+    from scriptmodel_operator.kube.login import Credentials, LoginFailedError, login  # noqa: PLC0415 - see above
 
     try:
-        return asyncio.run(answered())
+        return request(KubeClient(Credentials(lambda: login(kubeconfig))))
     except (KubeError, LoginFailedError) as error:
         raise click.ClickException(str(error)) from error

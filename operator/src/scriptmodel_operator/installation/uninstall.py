@@ -4,7 +4,6 @@ A ScriptModel carries a finalizer that only the operator removes. Without an ope
 pipelines would stay in Pachyderm.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -13,7 +12,7 @@ from urllib.parse import quote
 
 from scriptmodel_operator.kube.client import MERGE_PATCH, KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeNotFoundError, KubeUnavailableError
-from scriptmodel_operator.kube.gateway import remove_finalizer
+from scriptmodel_operator.kube.gateway import without_finalizer
 
 POLL_SECONDS = 1.0
 _TRIES = 5
@@ -21,12 +20,12 @@ _TRIES = 5
 Report = Callable[[str], None]
 
 
-async def list_models(client: KubeClient, namespaces: tuple[str, ...]) -> list[dict[str, Any]]:
+def list_models(client: KubeClient, namespaces: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the ScriptModels of the namespaces, or of all for none; nothing if the CRD is not installed."""
     found: list[dict[str, Any]] = []
     for namespace in namespaces or (None,):
         try:
-            found += await client.list_scriptmodels(namespace)
+            found += client.list_scriptmodels(namespace)
         except KubeNotFoundError:
             return []
     return found
@@ -52,7 +51,7 @@ def refusal(models: list[dict[str, Any]], namespaces: tuple[str, ...], let_go: s
     )
 
 
-async def stop(client: KubeClient, namespace: str, deployment: str, seconds: float) -> None:
+def stop(client: KubeClient, namespace: str, deployment: str, seconds: float) -> None:
     """Scale the operator's Deployment to zero and wait for its pods to end: it would add finalizers again.
 
     Raises TimeoutError if they still run after that many seconds.
@@ -60,49 +59,54 @@ async def stop(client: KubeClient, namespace: str, deployment: str, seconds: flo
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}"
     what = f"Deployment {namespace}/{deployment}"
     try:
-        found = await client.request("GET", path, f"reading {what}")
-        await client.request("PATCH", f"{path}/scale", f"scaling {what}", {"spec": {"replicas": 0}}, MERGE_PATCH)
+        found = client.request("GET", path, f"reading {what}")
+        client.request("PATCH", f"{path}/scale", f"scaling {what}", {"spec": {"replicas": 0}}, MERGE_PATCH)
     except KubeNotFoundError:
         return
     labels = ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
     pods = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(labels)}"
     deadline = time.monotonic() + seconds
-    while remaining := await _remaining_pods(client, pods, what):
+    while remaining := _remaining_pods(client, pods, what):
         if time.monotonic() > deadline:
             running = f"after {seconds:.0f} s these pods still run: {remaining}"
             raise TimeoutError(f"{what} is scaled to zero, but {running}")
-        await asyncio.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
-async def _remaining_pods(client: KubeClient, pods: str, what: str) -> str:
+def _remaining_pods(client: KubeClient, pods: str, what: str) -> str:
     """Return the names of the remaining pods; an API server that does not answer counts as some."""
     try:
-        found = await client.request("GET", pods, f"listing pods of {what}")
+        found = client.request("GET", pods, f"listing pods of {what}")
     except KubeUnavailableError as error:
         return f"unknown ({error})"
     return ", ".join(pod["metadata"]["name"] for pod in found["items"])
 
 
-async def let_go(client: KubeClient, models: list[dict[str, Any]], report: Report) -> None:
+def let_go(client: KubeClient, models: list[dict[str, Any]], report: Report) -> None:
     """Remove the finalizer of each object, which completes pending deletions. Nothing in Pachyderm is touched."""
     for model in models:
-        if await _remove_finalizer(client, model):
+        if _remove_finalizer(client, model):
             pipelines = [each["name"] for each in (model.get("status") or {}).get("pipelines") or []]
             kept = f"; its pipelines stay: {', '.join(pipelines)}" if pipelines else ""
             report(f"let go of {_name(model)}{kept}")
 
 
-async def _remove_finalizer(client: KubeClient, model: Mapping[str, Any]) -> bool:
+def _remove_finalizer(client: KubeClient, model: Mapping[str, Any]) -> bool:
     """Remove the operator's finalizer and no other, and return whether there was one."""
     found: Mapping[str, Any] | None = model
     for _ in range(_TRIES):
         try:
-            return found is not None and await remove_finalizer(client, found) is not None
+            patch = without_finalizer(found) if found is not None else None
+            if patch is None:
+                return False
+            client.patch_scriptmodel(model["metadata"]["namespace"], model["metadata"]["name"], patch)
         except KubeNotFoundError:
             return False
         except KubeConflictError:
-            again = await client.list_scriptmodels(model["metadata"]["namespace"])
+            again = client.list_scriptmodels(model["metadata"]["namespace"])
             found = next((each for each in again if _name(each) == _name(model)), None)
+        else:
+            return True
     raise KubeError(f"letting go of {_name(model)}", HTTPStatus.CONFLICT, "it keeps changing")
 
 

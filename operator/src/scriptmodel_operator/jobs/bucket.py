@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
 import obstore
@@ -21,14 +21,16 @@ from obstore.store import AzureStore, GCSStore, S3Store
 from scriptmodel_operator.engine.counting import Called, counted, ignored
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.jobs.ports import S3_ERROR
+from scriptmodel_operator.leadership import UNLIMITED, Leadership
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, MemoryStore, RetryConfig
 
     from scriptmodel_operator.jobs.storage import StorageConfig
 
-_PART_BYTES = 8 << 20
-_PARTS_AT_ONCE = 2
+_PARTS = {"chunk_size": 8 << 20, "max_concurrency": 2}
+_CHECK_SECONDS = 0.5
+"""How often a change in progress checks that this process may still act."""
 _SIGNING = "signing"
 """No request is sent for it."""
 # A read ends within 10 s even if a bucket that is away accepts the connection: the last retry starts before 4 s.
@@ -61,7 +63,7 @@ _BY_STATUS: dict[str, Callable[[str, str, str], EngineError]] = {
 }
 
 
-def open_bucket(config: StorageConfig, called: Called = ignored) -> ObstoreBucket:
+def open_bucket(config: StorageConfig, called: Called = ignored, leadership: Leadership = UNLIMITED) -> ObstoreBucket:
     """Return the bucket; credentials are those of the environment, as AWS_ACCESS_KEY_ID. No request is sent."""
     where = urlsplit(config.storage)
     kind, keys = _KINDS[where.scheme]
@@ -100,6 +102,7 @@ def open_bucket(config: StorageConfig, called: Called = ignored) -> ObstoreBucke
         signer=signer,
         longest=longest,
         called=called,
+        leadership=leadership,
     )
 
 
@@ -116,9 +119,12 @@ class ObstoreBucket:
         signer: Callable[[bool], Store] | None = None,
         longest: float = math.inf,
         called: Called = ignored,
+        leadership: Leadership = UNLIMITED,
     ) -> None:
         """`singly` returns the store that deletes objects one at a time, for a server that takes no request to delete
-        many. `signer` returns the store that signs, for people or not; URLs are valid for `longest` seconds at most."""
+        many. `signer` returns the store that signs, for people or not; URLs are valid for `longest` seconds at most.
+        What changes the bucket ends with `leadership`.
+        """
         self._store = store
         self._writes = writes or store
         self._singly = singly
@@ -126,6 +132,7 @@ class ObstoreBucket:
         self.longest = longest
         self._name = name
         self._called = called
+        self._leadership = leadership
 
     def get(self, key: str, limit: int) -> bytes:
         with self._translated("reading", key) as what:
@@ -146,16 +153,16 @@ class ObstoreBucket:
     def put(self, key: str, data: bytes | Iterable[bytes]) -> None:
         content = data if isinstance(data, bytes) else _elsewhere(data)
         with self._translated("writing", key):
-            obstore.put(self._writes, key, content, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+            self._act(obstore.put_async, self._writes, key, content, **_PARTS)
 
     def create(self, key: str, data: bytes, limit: int) -> bytes:
         with self._translated("writing", key):
             try:
-                obstore.put(self._writes, key, data, mode="create")
+                self._act(obstore.put_async, self._writes, key, data, mode="create")
             except AlreadyExistsError:
                 pass
             except NotImplementedError:  # the store has no conditional writes: the last writer wins
-                obstore.put(self._writes, key, data)
+                self._act(obstore.put_async, self._writes, key, data)
         return self.get(key, limit)
 
     def sizes(self, prefix: str) -> Mapping[str, int]:
@@ -164,26 +171,41 @@ class ObstoreBucket:
 
     def copy(self, source: str, target: str) -> None:
         with self._translated("copying", source):
-            obstore.copy(self._writes, source, target)
+            self._act(obstore.copy_async, self._writes, source, target)
 
     def delete(self, keys: Sequence[str]) -> None:
         with self._translated("deleting", " ".join(keys[:3])):
             try:
-                obstore.delete(self._writes, keys)
+                self._act(obstore.delete_async, self._writes, keys)
             except FileNotFoundError:  # Azure's answer if one is missing
                 for each in keys:
                     with suppress(FileNotFoundError):
-                        obstore.delete(self._writes, each)
+                        self._act(obstore.delete_async, self._writes, each)
             except BaseError as error:
                 if self._singly is None or _NOT_IMPLEMENTED not in str(error):
                     raise
                 self._writes, self._singly = self._singly(), None
-                obstore.delete(self._writes, keys)
+                self._act(obstore.delete_async, self._writes, keys)
 
     def sign(self, method: str, keys: Sequence[str], seconds: float, *, public: bool = False) -> list[str]:
         valid = timedelta(seconds=min(seconds, self.longest))
         with self._translated(_SIGNING, f"{len(keys)} keys"):
             return list(obstore.sign(self._signer(public), cast('Literal["GET", "PUT"]', method), keys, valid))
+
+    def _act(self, change: Callable[..., Awaitable[object]], *arguments: Any, **settings: Any) -> None:
+        """Change the bucket, in an event loop of its own, in which a change can be cancelled."""
+
+        async def act() -> None:
+            if self._leadership.lease_remaining() <= 0:
+                raise _NotActingError
+            changing = asyncio.ensure_future(change(*arguments, **settings))
+            while not (await asyncio.wait([changing], timeout=_CHECK_SECONDS))[0]:
+                if self._leadership.lease_remaining() <= 0:
+                    changing.cancel()
+                    raise _NotActingError
+            changing.result()
+
+        asyncio.run(act())
 
     @contextmanager
     def _translated(self, doing: str, key: str) -> Iterator[str]:
@@ -193,14 +215,22 @@ class ObstoreBucket:
                 yield what
             except (BaseError, FileNotFoundError, NotImplementedError) as error:
                 raise _engine_error(error, what) from None
+            except _NotActingError:
+                raise UnavailableError(what, "this process does not lead") from None
 
 
-def _elsewhere(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield pieces that another thread produces: the one that sends them cannot wait for a read of the bucket."""
+class _NotActingError(Exception):
+    """This process may not act any more."""
+
+
+async def _elsewhere(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield pieces that another thread produces, since they may be reads of the bucket.
+
+    obstore's threads, which send them, wait for none meanwhile: as many as the processor has cores are all that it has.
+    """
     found = iter(pieces)
-    with ThreadPoolExecutor(1) as thread:
-        while (piece := thread.submit(next, found, None).result()) is not None:
-            yield piece
+    while (piece := await asyncio.to_thread(next, found, None)) is not None:
+        yield piece
 
 
 def _engine_error(error: Exception, what: str) -> EngineError:

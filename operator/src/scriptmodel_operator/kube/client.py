@@ -1,16 +1,19 @@
-"""The asynchronous HTTP client of the API server."""
+"""The client of the API server: blocking, for any number of threads."""
 
-import asyncio
+import copy
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import closing, suppress
 from typing import Any, Self
 from urllib.parse import quote
 
-import aiohttp
-from yarl import URL
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
 from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.safe_text import without_surrogates
@@ -21,13 +24,10 @@ from scriptmodel_operator.kube.errors import (
     KubeNotFoundError,
     KubeUnavailableError,
 )
-from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from scriptmodel_operator.kube.kubeconfig import Connection
-from scriptmodel_operator.leadership import Leadership
+from scriptmodel_operator.kube.login import Connection, Credentials, LoginFailedError
+from scriptmodel_operator.leadership import UNLIMITED, Leadership
 
 REQUEST_SECONDS = 15.0
-CONNECTIONS = 16
-"""With more, the requests of thousands of objects would wait at the API server until their deadlines pass."""
 _BY_STATUS: dict[int, type[KubeError]] = {
     403: KubeForbiddenError,
     404: KubeNotFoundError,
@@ -40,94 +40,77 @@ MERGE_PATCH = "application/merge-patch+json"
 Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 _UNSAFE_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-@dataclass
-class _Session:
-    """The connections of one login, and the number of requests in flight."""
-
-    server: str
-    http: aiohttp.ClientSession
-    requests: int = 0
+_PIECE = 1 << 16
+_FIRST_SECONDS = 2.0
+"""An API server sends an error at once, but the header of a log only with its first line."""
+_LONGEST_LINE = 1 << 20
 
 
 class KubeClient:
-    """Implements `KubeGateway`: logs in again once for a request with HTTP 401; no request outlasts `leadership`."""
+    """Sends a request that is answered with HTTP 401 again with new credentials; no request outlasts `leadership`."""
 
-    def __init__(self, login: Callable[[], kopf.ConnectionInfo], leadership: Leadership) -> None:
-        self._login = login
+    def __init__(self, credentials: Credentials, leadership: Leadership = UNLIMITED) -> None:
+        self._credentials = credentials
         self._leadership = leadership
-        self._connection = login()
-        self._session: _Session | None = None
-        self._streams: aiohttp.ClientSession | None = None
-        """The connections of logs: hundreds may be followed, which must not keep requests waiting."""
-        self._turn = asyncio.Semaphore(CONNECTIONS)
+        self._seconds = REQUEST_SECONDS
 
-    async def __aenter__(self) -> Self:
-        return self
+    def within(self, seconds: float) -> Self:
+        """Return a client whose requests last no longer than that."""
+        found = copy.copy(self)
+        found._seconds = min(seconds, self._seconds)
+        return found
 
-    async def __aexit__(self, *_error: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.http.close()
-            self._session = None
-        if self._streams is not None:
-            await self._streams.close()
-            self._streams = None
-
-    async def namespace_uid(self, name: str) -> str:
-        found = await self.request("GET", f"/api/v1/namespaces/{name}", f"reading namespace {name}")
+    def namespace_uid(self, name: str) -> str:
+        found = self.request("GET", f"/api/v1/namespaces/{name}", f"reading namespace {name}")
         return str(found["metadata"]["uid"])
 
-    async def is_ending(self, name: str) -> bool:
+    def is_ending(self, name: str) -> bool:
         try:
-            found = await self.request("GET", f"/api/v1/namespaces/{name}", f"reading namespace {name}")
+            found = self.request("GET", f"/api/v1/namespaces/{name}", f"reading namespace {name}")
         except KubeNotFoundError:
             return True
         except KubeForbiddenError:
             return False
         return "deletionTimestamp" in found["metadata"]
 
-    async def serves_scriptmodels(self) -> bool:
+    def serves_scriptmodels(self) -> bool:
         path = f"/apis/{GROUP}/{VERSION}"
         try:
-            found = await self.request("GET", path, "asking for the ScriptModel API")
+            found = self.request("GET", path, "asking for the ScriptModel API")
         except KubeNotFoundError:
             return False
         return any(each.get("name") == PLURAL for each in found.get("resources", []))
 
-    async def get_scriptmodel(self, namespace: str, name: str) -> dict[str, Any]:
-        return await self.request("GET", _path(namespace, name), f"reading {namespace}/{name}")
+    def get_scriptmodel(self, namespace: str, name: str) -> dict[str, Any]:
+        return self.request("GET", _path(namespace, name), f"reading {namespace}/{name}")
 
-    async def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
+    def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
         path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
-        return await self.request("GET", path, f"reading ConfigMap {namespace}/{name}")
+        return self.request("GET", path, f"reading ConfigMap {namespace}/{name}")
 
-    async def list_scriptmodels(self, namespace: str | None) -> list[dict[str, Any]]:
-        found = await self.request("GET", _list_path(namespace), "listing ScriptModels")
+    def list_scriptmodels(self, namespace: str | None, limit: int = 0) -> list[dict[str, Any]]:
+        """Return them all, or at most `limit`."""
+        found = self.request("GET", f"{_list_path(namespace)}?limit={limit}", "listing ScriptModels")
         return list(found.get("items", []))
 
-    async def table_of_scriptmodels(self, namespace: str | None) -> dict[str, Any]:
+    def table_of_scriptmodels(self, namespace: str | None) -> dict[str, Any]:
         """Return the API server's own table of them, as `kubectl get` prints it, with the object of each row."""
         path = f"{_list_path(namespace)}?includeObject=Object"
-        return await self.request("GET", path, "listing ScriptModels", accept=_TABLE)
+        return self.request("GET", path, "listing ScriptModels", accept=_TABLE)
 
-    async def patch_scriptmodel(
+    def patch_scriptmodel(
         self, namespace: str, name: str, patch: Mapping[str, Any], manager: str = FIELD_MANAGER
     ) -> dict[str, Any]:
         """Apply a merge patch. Raises KubeConflictError if it names a resourceVersion that is not the newest."""
-        query = f"?fieldManager={manager}"
-        what = f"changing {namespace}/{name}"
-        return await self.request("PATCH", _path(namespace, name) + query, what, patch, MERGE_PATCH)
+        path = f"{_path(namespace, name)}?fieldManager={manager}"
+        return self.request("PATCH", path, f"changing {namespace}/{name}", patch, MERGE_PATCH)
 
-    async def dry_run_scriptmodel(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def dry_run_scriptmodel(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Apply an object as a dry run, and return it. Raises KubeError if the API server would refuse it."""
         query = f"?fieldManager={FIELD_MANAGER}-check&force=true&dryRun=All&fieldValidation=Strict"
-        return await self.request("PATCH", _path(namespace, name) + query, f"trying {namespace}/{name}", body, _APPLY)
+        return self.request("PATCH", _path(namespace, name) + query, f"trying {namespace}/{name}", body, _APPLY)
 
-    async def replace_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> dict[str, Any]:
+    def replace_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> dict[str, Any]:
         """Replace the status of the object with that uid; a server-side apply would keep fields of other writers."""
         path = f"{_path(namespace, name)}/status?fieldManager={FIELD_MANAGER}"
         patch: list[dict[str, Any]] = [
@@ -135,13 +118,12 @@ class KubeClient:
             {"op": "add", "path": "/status", "value": status},
         ]
         what = f"writing the status of {namespace}/{name}"
-        return await self.request("PATCH", path, what, patch, "application/json-patch+json")
+        return self.request("PATCH", path, what, patch, "application/json-patch+json")
 
-    async def create_event(self, namespace: str, body: Mapping[str, Any]) -> None:
-        path = f"/api/v1/namespaces/{namespace}/events"
-        await self.request("POST", path, f"writing an event in {namespace}", body)
+    def create_event(self, namespace: str, body: Mapping[str, Any]) -> None:
+        self.request("POST", f"/api/v1/namespaces/{namespace}/events", f"writing an event in {namespace}", body)
 
-    async def request(
+    def request(
         self,
         method: str,
         path: str,
@@ -151,100 +133,136 @@ class KubeClient:
         accept: str = "application/json",
     ) -> dict[str, Any]:
         """Send a request and return the JSON of the answer. Raises KubeError."""
-        async with self._turn:  # the request's deadline starts after this
-            async with self._opened() as session:
-                status, content = await self._send(session, method, path, what, body, content_type, accept)
-                if status == 401 and session is self._session:  # otherwise another request has renewed it
-                    self._connection = self._login()
-                    self._session = None
-            if status == 401:
-                async with self._opened() as session:
-                    status, content = await self._send(session, method, path, what, body, content_type, accept)
-        if status >= 300:
-            raise _refused(what, status, content)
+        remaining = self._leadership.lease_remaining()
+        if remaining <= 0:
+            raise KubeUnavailableError(what, 0, "not sent: this process does not lead")
+        deadline = time.monotonic() + min(self._seconds, remaining)
+        headers = {"Accept": accept, **({"Content-Type": content_type} if body is not None else {})}
+        response = self._sent(method, path, what, deadline, headers, None if body is None else encoded(body))
+        content = b"".join(_pieces(response, what, deadline))
         answer = _parsed(content)
         if answer is None:
-            raise KubeError(what, status, "the answer is no JSON object: is this the address of an API server?")
+            raise KubeError(
+                what, response.status, "the answer is no JSON object: is this the address of an API server?"
+            )
         return answer
 
-    async def stream(self, path: str, what: str, seconds: float) -> aiohttp.ClientResponse:
-        """Return an answer that comes for at most `seconds`, as of a log that is followed. Raises KubeError."""
-        for attempt in range(2):
-            if self._streams is None:
-                self._streams = open_session(self._connection, limit=0)
-            timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=REQUEST_SECONDS)
+    def lines(self, path: str, what: str, seconds: float) -> "Lines":
+        """Return the lines of an answer that comes for at most `seconds`, as of a log that is followed."""
+        opened: Future[BaseHTTPResponse] = Future()
+        deadline = time.monotonic() + seconds
+
+        def send() -> None:
             try:
-                url = self._connection.server.rstrip("/") + path
-                response = await self._streams.get(url, headers={"Accept": "*/*"}, timeout=timeout)
-                if response.status < 300:
-                    return response
-                content = await response.read()
-            except (TimeoutError, aiohttp.ClientError, OSError) as error:
-                raise KubeUnavailableError(what, 0, str(error) or type(error).__name__) from error
-            if response.status != 401 or attempt:
-                break
-            self._connection, old, self._streams = self._login(), self._streams, None
-            await old.close()
-        raise _refused(what, response.status, content)
+                response = self._sent("GET", path, what, deadline, {"Accept": "*/*"})
+            except Exception as error:  # whoever reads receives it
+                with suppress(InvalidStateError):
+                    opened.set_exception(error)
+                return
+            try:
+                opened.set_result(response)
+            except InvalidStateError:  # it was cancelled meanwhile
+                response.close()
 
-    @asynccontextmanager
-    async def _opened(self) -> AsyncIterator[_Session]:
-        """Use the session. One that a login has replaced is closed after its last request."""
-        if self._session is None:
-            self._session = _Session(self._connection.server, open_session(self._connection, limit=CONNECTIONS))
-        session = self._session
-        session.requests += 1
-        try:
-            yield session
-        finally:
-            session.requests -= 1
-            if session is not self._session and not session.requests:
-                await session.http.close()
+        threading.Thread(target=send, name="lines", daemon=True).start()
+        return Lines(opened, what, deadline)
 
-    async def _send(
-        self, session: _Session, method: str, path: str, what: str, body: Body | None, content_type: str, accept: str
-    ) -> tuple[int, bytes]:
-        lease_remaining = self._leadership.lease_remaining()
-        if lease_remaining <= 0:
-            raise KubeUnavailableError(what, 0, "not sent: this process does not lead")
-        seconds = min(REQUEST_SECONDS, lease_remaining)
-        timeout = aiohttp.ClientTimeout(total=seconds)
-        data = None if body is None else encoded(body)
-        headers = {"Accept": accept, **({"Content-Type": content_type} if data is not None else {})}
-        url = session.server.rstrip("/") + path
+    def _sent(
+        self, method: str, path: str, what: str, deadline: float, headers: Mapping[str, str], data: bytes | None = None
+    ) -> BaseHTTPResponse:
+        """Return an answer without its content. Raises KubeError if the request is refused."""
+        connection = self._credentials.newest
+        response = _send(connection, method, path, what, deadline, headers, data)
+        if response.status == 401:
+            response.close()
+            try:
+                connection = self._credentials.renewed(connection, min(REQUEST_SECONDS, _left(deadline)))
+            except LoginFailedError as error:
+                raise KubeError(what, 401, str(error)) from error
+            except TimeoutError as error:
+                raise KubeUnavailableError(what, 401, "no new credentials in time") from error
+            response = _send(connection, method, path, what, deadline, headers, data)
+        if response.status >= 300:
+            content = b"".join(_pieces(response, what, min(deadline, time.monotonic() + REQUEST_SECONDS)))
+            raise _refused(what, response.status, content)
+        return response
+
+
+class Lines:
+    """The lines of an answer as they come; a line that is too long comes in pieces."""
+
+    def __init__(self, opened: Future[BaseHTTPResponse], what: str, deadline: float) -> None:
+        """Wait a moment for the answer. Raises KubeError if the request is refused at once."""
+        self._opened, self._what, self._deadline, self._cancelled = opened, what, deadline, False
+        with suppress(TimeoutError):
+            opened.result(min(_left(deadline), _FIRST_SECONDS))
+
+    def __iter__(self) -> Iterator[str]:
+        rest = b""
         try:
-            async with session.http.request(method, url, data=data, headers=headers, timeout=timeout) as response:
-                return response.status, await response.read()
-        except TimeoutError as error:
-            raise KubeUnavailableError(what, 0, f"no answer within {seconds:g} s") from error
-        except (aiohttp.ClientError, OSError) as error:
+            response = self._opened.result(_left(self._deadline))
+            for piece in _pieces(response, self._what, self._deadline):
+                *lines, rest = (rest + piece).split(b"\n")
+                if len(rest) > _LONGEST_LINE:
+                    lines, rest = [*lines, rest], b""
+                yield from (line.decode(errors="replace") for line in lines)
+        except (CancelledError, TimeoutError):
+            return
+        except KubeUnavailableError:
+            if not self._cancelled and time.monotonic() < self._deadline:
+                raise
+        if rest:
+            yield rest.decode(errors="replace")
+
+    def cancel(self) -> None:
+        """End the iteration, from any thread."""
+        self._cancelled = True
+        if not self._opened.cancel() and not self._opened.exception():
+            with suppress(OSError, ValueError):  # it has ended
+                self._opened.result().shutdown()
+
+
+def _send(
+    connection: Connection,
+    method: str,
+    path: str,
+    what: str,
+    deadline: float,
+    headers: Mapping[str, str],
+    data: bytes | None,
+) -> BaseHTTPResponse:
+    given = {**headers, **({"Authorization": connection.authorization} if connection.authorization else {})}
+    url, seconds = connection.settings.host.rstrip("/") + path, _left(deadline)
+    timeout = Timeout(connect=min(seconds, REQUEST_SECONDS), read=seconds)
+    try:
+        return connection.pool.request(
+            method, url, body=data, headers=given, timeout=timeout, retries=False, preload_content=False
+        )
+    except HTTPTimeoutError as error:
+        raise KubeUnavailableError(what, 0, f"no answer within {seconds:.3g} s") from error
+    except (HTTPError, OSError) as error:
+        raise KubeUnavailableError(what, 0, str(error) or type(error).__name__) from error
+
+
+def _left(deadline: float) -> float:
+    """Return the seconds until a deadline, at least a millisecond: a time-out of 0 would be none."""
+    return max(deadline - time.monotonic(), 0.001)
+
+
+def _pieces(response: BaseHTTPResponse, what: str, deadline: float) -> Iterator[bytes]:
+    """Yield the content of an answer as it comes. Raises KubeUnavailableError if it breaks off, or takes too long."""
+    with closing(response):
+        try:
+            while piece := response.read1(_PIECE):
+                yield piece
+                if time.monotonic() >= deadline:
+                    raise KubeUnavailableError(what, 0, "the answer did not end in time")
+            response.drain_conn()
+            response.release_conn()
+        except HTTPTimeoutError as error:
+            raise KubeUnavailableError(what, 0, "the answer did not end in time") from error
+        except (HTTPError, OSError, ValueError) as error:
             raise KubeUnavailableError(what, 0, str(error) or type(error).__name__) from error
-
-
-def open_session(connection: kopf.ConnectionInfo, *, limit: int, **options: Any) -> aiohttp.ClientSession:
-    """Open a session of at most `limit` connections, or any number for 0; `options` go to aiohttp's session."""
-    proxy = URL(connection.proxy_url or "")
-    name = connection.tls_server_name if isinstance(connection, Connection) else None
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=connection.as_ssl_context(), limit=limit),
-        headers={"Accept": "application/json", **connection.as_http_headers()},
-        trust_env=connection.trust_env,
-        # Without user and password, since messages of aiohttp contain the proxy's address.
-        proxy=proxy.with_user(None) if proxy.host else None,
-        proxy_auth=aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None,
-        middlewares=[_expecting(name)] if name else (),
-        **options,
-    )
-
-
-def _expecting(name: str) -> aiohttp.ClientMiddlewareType:
-    """Return a middleware that expects a name of the server other than the host name of its address."""
-
-    async def send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        request.server_hostname = name
-        return await handler(request)
-
-    return send
 
 
 def _refused(what: str, status: int, content: bytes) -> KubeError:

@@ -1,4 +1,4 @@
-"""All requests to the API server of a reconcile. Over HTTP it is `client.py`; each method raises a `KubeError`.
+"""All requests to the API server of a reconcile, each in a thread; each method raises a `KubeError`.
 
 The functions write finalizer, engine and status. They return the object as it is then, None if it is so already.
 """
@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from scriptmodel_operator.api.identity import ENGINE, FINALIZER
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.engine.gateway import Calls
+from scriptmodel_operator.kube.client import KubeClient
 
 
 class KubeGateway(Protocol):
@@ -29,33 +31,58 @@ class KubeGateway(Protocol):
         """Create an event. Raises KubeConflictError if one of that name exists already."""
 
 
+class ThreadedKube:
+    """Implements `KubeGateway` by a client."""
+
+    def __init__(self, client: KubeClient, calls: Calls) -> None:
+        self._client = client
+        self._calls = calls
+
+    async def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
+        return await self._calls.run(self._client.get_config_map, namespace, name)
+
+    async def is_ending(self, namespace: str) -> bool:
+        return await self._calls.run(self._client.is_ending, namespace)
+
+    async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._calls.run(self._client.patch_scriptmodel, namespace, name, patch)
+
+    async def replace_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._calls.run(self._client.replace_status, namespace, name, uid, status)
+
+    async def create_event(self, namespace: str, body: Mapping[str, Any]) -> None:
+        await self._calls.run(self._client.create_event, namespace, body)
+
+
 async def claim(gateway: KubeGateway, raw: Mapping[str, Any], engine: str) -> dict[str, Any] | None:
     """Add the operator's finalizer to this version of an object and record its engine; change nothing else."""
     metadata = raw["metadata"]
     known = (metadata.get("annotations") or {}).get(ENGINE)
     annotations = {ENGINE: engine} if engine and not known else {}
-    return await _patched(gateway, metadata, [*_others(raw), FINALIZER], annotations)
+    patch = _patch(metadata, [*_others(raw), FINALIZER], annotations)
+    return await gateway.patch_scriptmodel(metadata["namespace"], metadata["name"], patch) if patch else None
 
 
 async def remove_finalizer(gateway: KubeGateway, raw: Mapping[str, Any]) -> dict[str, Any] | None:
     """Remove the operator's finalizer, and no other, from this version of an object."""
-    return await _patched(gateway, raw["metadata"], _others(raw), {})
+    patch, metadata = without_finalizer(raw), raw["metadata"]
+    return await gateway.patch_scriptmodel(metadata["namespace"], metadata["name"], patch) if patch else None
+
+
+def without_finalizer(raw: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the patch of this version of an object that removes the operator's finalizer; None if it has none."""
+    return _patch(raw["metadata"], _others(raw), {})
 
 
 def _others(raw: Mapping[str, Any]) -> list[str]:
     return [each for each in raw["metadata"].get("finalizers") or () if each != FINALIZER]
 
 
-async def _patched(
-    gateway: KubeGateway, metadata: Mapping[str, Any], finalizers: list[str], annotations: Mapping[str, str]
-) -> dict[str, Any] | None:
+def _patch(metadata: Mapping[str, Any], finalizers: list[str], annotations: Mapping[str, str]) -> dict[str, Any] | None:
     change: dict[str, Any] = {"annotations": dict(annotations)} if annotations else {}
     if set(finalizers) != set(metadata.get("finalizers") or ()):
         change["finalizers"] = finalizers
-    if not change:
-        return None
-    patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], **change}}
-    return await gateway.patch_scriptmodel(metadata["namespace"], metadata["name"], patch)
+    return {"metadata": {"resourceVersion": metadata["resourceVersion"], **change}} if change else None
 
 
 async def write_status(gateway: KubeGateway, model: ScriptModel, status: Mapping[str, Any]) -> dict[str, Any] | None:

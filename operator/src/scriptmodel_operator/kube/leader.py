@@ -5,12 +5,12 @@ The leader acts, and its calls last, only until `LEASE_SECONDS - MARGIN_SECONDS`
 replica takes the lease, no call of the former leader has been in progress for `MARGIN_SECONDS`.
 """
 
-import asyncio
 import logging
 import socket
+import threading
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -39,13 +39,17 @@ def uptime() -> float:
 
 @dataclass
 class Leader(Leadership):
-    """Acquires the lease, keeps it while the operator works, and releases it."""
+    """Acquires the lease, keeps it while the operator works, and releases it.
+
+    Its calls block and belong in a thread of their own, so that nothing else delays a renewal.
+    """
 
     client: KubeClient
     namespace: str
     identity: str = field(default_factory=lambda: f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}")
     clock: Callable[[], float] = uptime
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    stopped: threading.Event = field(default_factory=threading.Event)
+    """Set when the process ends."""
     _lease: dict[str, Any] | None = None
     _renewed: float | None = None
     """When the last successful renewal was sent; None while this process does not lead."""
@@ -56,16 +60,16 @@ class Leader(Leadership):
         renewed = self._renewed
         return 0.0 if renewed is None else renewed + LEASE_SECONDS - MARGIN_SECONDS - self.clock()
 
-    async def acquire(self, beat: Callable[[], None], answered: Callable[[], None]) -> None:
-        """Wait until this process leads. Raises KubeForbiddenError if its role does not allow it to read the lease.
+    def acquire(self, beat: Callable[[], None], answered: Callable[[], None]) -> None:
+        """Wait until this process leads, or is stopped. Raises KubeForbiddenError if it may not read the lease.
 
         `beat` is called at each attempt, `answered` at each that the API server has answered.
         """
         reported: object = None
-        while True:
+        while not self.stopped.is_set():
             beat()
             try:
-                wait = await self._try()
+                wait = self._try()
                 answered()
             except KubeForbiddenError:
                 raise
@@ -77,53 +81,52 @@ class Leader(Leadership):
                 return
             if reported != (reported := (self._lease or {}).get("spec", {}).get("holderIdentity")):
                 log.info("standing by: %s leads", reported or "nobody")
-            await self.sleep(wait)
+            self.stopped.wait(wait)
 
-    async def keep(self) -> None:
+    def keep(self) -> None:
+        """Renew the lease until this process is stopped. Raises LeadershipLostError."""
         wait = RENEW_SECONDS
-        while True:
-            await self.sleep(min(wait, max(self.lease_remaining(), 0.0)))
+        while not self.stopped.wait(min(wait, max(self.lease_remaining(), 0.0))):
             if self.lease_remaining() <= 0:
                 self._renewed = None
                 raise LeadershipLostError(f"{self.identity} no longer leads: its lease was not renewed in time")
-            wait = await self._try_renewal()
+            wait = self._try_renewal()
 
-    async def _try_renewal(self) -> float:
+    def _try_renewal(self) -> float:
         """Renew the lease if possible, and return the seconds until the next renewal."""
         try:
-            async with asyncio.timeout(self.lease_remaining()):
-                await self._renew()
+            self._renew()
         except KubeConflictError:
             return 0.0  # perhaps by a late write of this process: the next renewal reads the lease
-        except (KubeError, TimeoutError) as error:
-            log.warning("lease: %s", str(error) or "no answer")
+        except KubeError as error:
+            log.warning("lease: %s", error)
             return RETRY_SECONDS
         return RENEW_SECONDS
 
-    async def release(self) -> None:
+    def release(self) -> None:
         """Release the lease, so that another replica need not wait. No call of this process may be in progress."""
         if self._renewed is None:
             return
         self._renewed = None
         try:
-            lease = self._lease or await self._read()
+            lease = self._lease or self._read()
             if lease["spec"].get("holderIdentity") == self.identity:
-                await self._put(lease, {"holderIdentity": "", "leaseDurationSeconds": 1})
+                self._put(lease, {"holderIdentity": "", "leaseDurationSeconds": 1})
         except KubeError as error:
             log.warning("lease: %s; another replica takes over in %d s", error, LEASE_SECONDS)
 
-    async def _try(self) -> float | None:
+    def _try(self) -> float | None:
         """Return None once this process holds the lease, else the seconds until the next attempt."""
         sent = self.clock()
         try:
-            found: dict[str, Any] | None = await self._read()
+            found: dict[str, Any] | None = self._read()
         except KubeNotFoundError:
             found = None
         if found is not None and (wait := self._wait_for(found["spec"])) > 0:
             self._lease = found
             return min(wait, RETRY_SECONDS)
         try:
-            await self._take(found)
+            self._take(found)
         except (KubeConflictError, KubeNotFoundError):
             return RETRY_SECONDS  # another replica was faster
         self._renewed = sent
@@ -141,36 +144,42 @@ class Leader(Leadership):
     def _held(self) -> dict[str, Any]:
         return {"holderIdentity": self.identity, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": _now()}
 
-    async def _take(self, found: Mapping[str, Any] | None) -> None:
+    def _take(self, found: Mapping[str, Any] | None) -> None:
         """Replace the lease, or create it. Raises KubeConflictError if another replica was faster."""
         taken = {**self._held(), "acquireTime": _now(), "leaseTransitions": 0}
         if found is not None:
-            await self._put(found, taken | {"leaseTransitions": int(found["spec"].get("leaseTransitions") or 0) + 1})
+            self._put(found, taken | {"leaseTransitions": int(found["spec"].get("leaseTransitions") or 0) + 1})
             return
         metadata = {"name": LEASE_NAME, "namespace": self.namespace}
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": taken}
-        self._lease = await self.client.request("POST", self._leases, "creating the lease", body)
+        self._lease = self._client.request("POST", self._leases, "creating the lease", body)
 
-    async def _renew(self) -> None:
-        sent, lease = self.clock(), self._lease or await self._read()
+    def _renew(self) -> None:
+        sent, lease = self.clock(), self._lease or self._read()
         if lease["spec"].get("holderIdentity") != self.identity:
             self._renewed = None
             raise LeadershipLostError(f"{lease['spec'].get('holderIdentity')!r} leads instead of {self.identity}")
         self._lease = None
-        await self._put(lease, self._held())
+        self._put(lease, self._held())
         self._renewed = sent
+
+    @property
+    def _client(self) -> KubeClient:
+        """Return the client; while this process leads, its requests end before the lease does."""
+        remaining = self.lease_remaining()
+        return self.client.within(remaining) if remaining > 0 else self.client
 
     @property
     def _leases(self) -> str:
         return f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
 
-    async def _read(self) -> dict[str, Any]:
-        return await self.client.request("GET", f"{self._leases}/{LEASE_NAME}", "reading the lease")
+    def _read(self) -> dict[str, Any]:
+        return self._client.request("GET", f"{self._leases}/{LEASE_NAME}", "reading the lease")
 
-    async def _put(self, lease: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    def _put(self, lease: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
         """Replace the lease. Raises KubeConflictError if it has changed since it was read."""
         body = {**lease, "spec": {**lease["spec"], **changes}}
-        self._lease = await self.client.request("PUT", f"{self._leases}/{LEASE_NAME}", "writing the lease", body)
+        self._lease = self._client.request("PUT", f"{self._leases}/{LEASE_NAME}", "writing the lease", body)
 
 
 def _now() -> str:

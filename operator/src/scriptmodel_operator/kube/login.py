@@ -1,58 +1,150 @@
-"""Finds the API server and credentials for it; the watch by kopf uses the same."""
+"""Finds the API server and credentials for it, by the loaders of the official client."""
 
 import logging
 import os
-from contextlib import suppress
-from dataclasses import replace
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from yarl import URL
+import yaml
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3 import PoolManager
+from urllib3.util import make_headers, parse_url
 
-from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from scriptmodel_operator.kube.kubeconfig import Connection, Context, current_context, proxy_of_environment
+from scriptmodel_operator.kube.official import (
+    ConfigException,
+    Configuration,
+    KubeConfigLoader,
+    KubeConfigMerger,
+    RESTClientObject,
+    load_incluster_config,
+)
 
 _NOTHING = "no service account, no KUBECONFIG and no ~/.kube/config: name a file with --kubeconfig"
 _NO_PROXY = "not an address such as http://proxy.example.com:3128"
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-
-log = logging.getLogger(__name__)
+_CONNECTIONS = 600
+"""Idle connections that are kept: each log that is followed has one."""
+_IMPERSONATION = ("as", "as-uid", "as-groups", "as-user-extra")
 
 
 class LoginFailedError(Exception):
     """No usable credentials for the API server were found."""
 
 
-def login(kubeconfig: Path | None, *, account_first: bool = True) -> kopf.ConnectionInfo:
+@dataclass(frozen=True)
+class Connection:
+    """An API server and credentials for it."""
+
+    settings: Configuration
+    namespace: str = ""
+    """The namespace of the current context."""
+    proxy: str = ""
+    """The address of the proxy, with the password of its user."""
+
+    @cached_property
+    def pool(self) -> PoolManager:
+        self.settings.connection_pool_maxsize = _CONNECTIONS
+        pool: PoolManager = RESTClientObject(self.settings).pool_manager
+        return pool
+
+    @property
+    def authorization(self) -> str:
+        return str(self.settings.api_key.get("authorization", "")).strip()
+
+
+class Credentials:
+    """The newest credentials, for all clients of a process.
+
+    They are renewed in a thread of their own, since a program that a kubeconfig names may take long, or for ever.
+    """
+
+    def __init__(self, log_in: Callable[[], Connection]) -> None:
+        """Log in. Raises LoginFailedError."""
+        self._log_in = log_in
+        self._lock = threading.Lock()
+        self._renewal: Future[Connection] | None = None
+        self.newest = log_in()
+
+    def renewed(self, refused: Connection, seconds: float) -> Connection:
+        """Return newer credentials than those that were refused. Raises LoginFailedError or TimeoutError."""
+        with self._lock:
+            if self.newest is not refused:
+                return self.newest
+            renewal = self._renewal
+            if renewal is None:
+                renewal = self._renewal = Future()
+                threading.Thread(target=self._renew, args=[renewal], name="login", daemon=True).start()
+        return renewal.result(seconds)
+
+    def _renew(self, renewal: "Future[Connection]") -> None:
+        try:
+            found, error = self._log_in(), None
+        except Exception as failed:  # those who wait receive it
+            found, error = self.newest, failed
+        with self._lock:
+            self.newest, self._renewal = found, None
+        if error is None:
+            renewal.set_result(found)
+        else:
+            renewal.set_exception(error)
+
+
+def login(kubeconfig: Path | None, *, account_first: bool = True) -> Connection:
     """Return credentials from the given file, else the pod's service account, else KUBECONFIG or ~/.kube/config.
 
     Without `account_first` the pod comes last, as with kubectl. Raises LoginFailedError.
     """
-    settings = kopf.OperatorSettings()
-    if kubeconfig is not None:
-        os.environ["KUBECONFIG"] = str(kubeconfig)
-    files = _kubeconfigs()
+    files = _kubeconfigs(kubeconfig)
+    settings = Configuration()
+    settings.proxy = None  # the official client takes the proxy of any scheme
     if kubeconfig is None and (account_first or not files):
-        account = kopf.login_with_service_account(settings=settings, logger=log)
-        if account is not None:
-            # The kubelet gives every pod the address; kopf would use DNS, which can be missing or down.
-            return replace(account, server=_server_of_the_pod() or account.server)
-    return _from(files, settings)
+        with suppress(ConfigException):  # this is no pod
+            load_incluster_config(settings)
+            return Connection(settings)
+    if not files:
+        raise LoginFailedError(_NOTHING)
+    names = os.pathsep.join(map(str, files))
+    try:
+        return _from(files, settings)
+    except _UnreadableError as error:
+        raise LoginFailedError(f"cannot read the kubeconfig {names}: {error}") from error
+    except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
+        why = " ".join(str(error).removeprefix("Invalid kube-config file. ").split())
+        raise LoginFailedError(f"cannot read the kubeconfig {names}: {why}") from error
+    except (AttributeError, LookupError, TypeError) as error:  # the loader expects mappings
+        raise LoginFailedError(f"{names} is not a valid kubeconfig") from error
+
+
+class _UnreadableError(Exception):
+    """A kubeconfig has something that is not supported, or fails."""
 
 
 def in_a_pod(kubeconfig: Path | None) -> bool:
     """Return whether `login` without `account_first` uses the service account of this process' pod."""
-    return kubeconfig is None and bool(_server_of_the_pod()) and not _kubeconfigs()
+    return kubeconfig is None and bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and not _kubeconfigs(None)
 
 
-def _kubeconfigs() -> list[Path]:
-    """Return the existing files of KUBECONFIG, as kubectl does, else ~/.kube/config."""
-    named = [_expanded(path) for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path.strip()]
+def own_namespace() -> str:
+    """Return the namespace of the pod that this process runs in; empty outside a pod."""
+    return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.exists() else ""
+
+
+def _kubeconfigs(given: Path | None) -> list[Path]:
+    """Return the given file, else the existing ones of KUBECONFIG, as kubectl does, else ~/.kube/config."""
+    words = [str(given)] if given else os.environ.get("KUBECONFIG", "").split(os.pathsep)
+    named = [_expanded(path) for path in words if path.strip()]
     found = [path for path in named or [_expanded("~/.kube/config")] if _exists(path)]
     if named and not found:
         raise LoginFailedError(f"kubeconfig {named[0]} does not exist")
-    if named:
-        os.environ["KUBECONFIG"] = os.pathsep.join(map(str, found))
     return found
 
 
@@ -68,108 +160,79 @@ def _exists(path: Path) -> bool:
     return False
 
 
-def _from(files: list[Path], settings: kopf.OperatorSettings) -> Connection:
-    if not files:
-        raise LoginFailedError(_NOTHING)
+def _from(files: list[Path], settings: Configuration) -> Connection:
+    contexts = ((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("current-context") for file in files)
+    name = next(filter(None, contexts), None)  # the first file wins, as with kubectl
+    if name is None:
+        raise _UnreadableError("it has no current-context")
+    merged = KubeConfigMerger(os.pathsep.join(map(str, files))).config
+    loader = KubeConfigLoader(merged, name, config_base_path=None)
+    context: Mapping[str, Any] = loader.current_context["context"]
+    cluster = merged["clusters"].get_with_name(context["cluster"])["cluster"].value
+    user = merged["users"].get_with_name(context["user"])["user"].value if context.get("user") else {}
+    for key in _IMPERSONATION:
+        if user.get(key):
+            raise _UnreadableError(f"it sets {key} for its user {context['user']}, which is not supported")
+    with _reported() as errors:
+        loader.load_and_set(settings)
+    if errors:
+        raise _UnreadableError(f"its program gave no credentials: {' '.join(errors)}")
+    if "server" not in cluster:
+        raise _UnreadableError("it has no server")
+    proxy = _use_proxy(settings, cluster.get("proxy-url") or "")
+    _check_certificates(settings)
+    return Connection(settings, str(context.get("namespace") or ""), proxy)
+
+
+def _check_certificates(settings: Configuration) -> None:
+    checking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context = current_context(files)
-        _require_supported(context, files)
-        found = context.connection
-        known = found.token or found.username or found.certificate_path or found.certificate_data
-        if context.user and not known:
-            found = _from_program(found, settings)
-        paths = ("ca_path", "certificate_path", "private_key_path")
-        found = replace(found, **{name: _absolute(getattr(found, name), files) for name in paths})
-        found = _with_proxy(found, files)
-    except LoginFailedError:
-        raise
-    except Exception as error:  # the readers raise any error of their parsers
-        if isinstance(error, AttributeError | TypeError):
-            raise LoginFailedError(f"{_names(files)} is not a valid kubeconfig") from error
-        raise _unreadable(files, f"it has no {error}" if isinstance(error, KeyError) else str(error)) from error
-    try:
-        found.as_ssl_context()
-    except (OSError, ValueError) as error:
-        raise _unreadable(files, f"its certificates: {error}") from error
-    return found
+        if settings.ssl_ca_cert:
+            checking.load_verify_locations(settings.ssl_ca_cert)
+        if settings.cert_file:
+            checking.load_cert_chain(settings.cert_file, settings.key_file)
+    except OSError as error:
+        raise _UnreadableError(f"its certificates: {error}") from error
 
 
-def _require_supported(context: Context, files: list[Path]) -> None:
-    for key in ("as", "as-uid", "as-groups", "as-user-extra"):
-        if context.user.get(key):
-            raise _unreadable(files, f"it sets {key} for its user {context.user_name}, which is not supported")
-
-
-def _with_proxy(found: Connection, files: list[Path]) -> Connection:
-    if found.proxy_url:
-        if not _is_proxy(found.proxy_url):
-            raise _unreadable(files, f"its proxy-url is {_NO_PROXY}")
-        return found
-    proxy = proxy_of_environment(found.server)
-    if proxy and not _is_proxy(proxy):
-        raise LoginFailedError(f"{URL(found.server).scheme.upper()}_PROXY in the environment is {_NO_PROXY}")
-    return replace(found, proxy_url=proxy)
-
-
-def _unreadable(files: list[Path], why: str) -> LoginFailedError:
-    return LoginFailedError(f"cannot read the kubeconfig {_names(files)}: {why}")
-
-
-def _names(files: list[Path]) -> str:
-    return os.pathsep.join(map(str, files))
-
-
-def _is_proxy(address: str) -> bool:
-    """Return whether a proxy address is supported. Messages omit it, since it may contain a password."""
-    try:
-        url = URL(address)
-    except ValueError:
-        return False
-    return url.scheme in ("http", "https") and bool(url.host)
-
-
-def _absolute(path: Any, files: list[Path]) -> Any:
-    """Return the path of a file that a kubeconfig names relative to itself."""
-    if not path:
-        return path
-    places = [file.parent / os.fsdecode(path) for file in files]
-    found = next((place for place in places if place.exists()), None)
-    if found is None:
-        raise _unreadable(files, f"it names {places[0]}, which does not exist")
-    return str(found)
-
-
-def _from_program(info: Connection, settings: kopf.OperatorSettings) -> Connection:
-    """Return the connection with credentials from a program or a cloud provider.
-
-    The `kubernetes` package, which is imported only then, runs it. It prefers the pod's account, and only logs errors.
-    """
-    os.environ.pop("KUBERNETES_SERVICE_HOST", None)
+@contextmanager
+def _reported() -> Iterator[list[str]]:
+    """Collect the errors that the official client logs when a program gives no credentials, and then goes on."""
     errors: list[str] = []
 
     def collect(record: logging.LogRecord) -> bool:
         if record.levelno < logging.ERROR:
             return True
-        errors.append(record.getMessage())
+        errors.append(" ".join(record.getMessage().split()))
         return False
 
     root = logging.getLogger()  # whose filters get what is logged to it, and not to loggers below
     root.addFilter(collect)
     try:
-        found = kopf.login_via_client(settings=settings, logger=log)
+        yield errors
     finally:
         root.removeFilter(collect)
-    if found is None or errors:
-        raise LoginFailedError(f"the program of the kubeconfig gave no credentials: {' '.join(errors)}")
-    names = ("username", "password", "scheme", "token", "certificate_path", "private_key_path")
-    return replace(info, **{name: getattr(found, name) for name in names})
 
 
-def _server_of_the_pod() -> str:
-    host, port = (os.environ.get(f"KUBERNETES_SERVICE_{name}", "") for name in ("HOST", "PORT"))
-    return f"https://{f'[{host}]' if ':' in host else host}:{port}" if host and port else ""
+def _use_proxy(settings: Configuration, given: str) -> str:
+    """Use the proxy of the kubeconfig, else that of the environment; as with kubectl, none for loopback."""
+    host, scheme = urlsplit(settings.host).hostname or "", urlsplit(settings.host).scheme.upper()
+    where = "its proxy-url" if given else f"{scheme}_PROXY in the environment"
+    address = given or ("" if _is_loopback(host) else select_proxy(settings.host, get_environ_proxies(settings.host)))
+    if not address:
+        return ""
+    address = address if given or "://" in address else f"http://{address}"
+    try:
+        url = parse_url(address)
+    except ValueError as error:
+        raise _UnreadableError(f"{where} is {_NO_PROXY}") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise _UnreadableError(f"{where} is {_NO_PROXY}")  # without the address, which may contain a password
+    settings.proxy, settings.proxy_headers = url._replace(auth=None).url, make_headers(proxy_basic_auth=url.auth)
+    return address
 
 
-def own_namespace() -> str:
-    """Return the namespace of the pod that this process runs in; empty outside a pod."""
-    return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.exists() else ""
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"

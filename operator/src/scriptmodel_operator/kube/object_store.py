@@ -10,7 +10,6 @@ from typing import Any
 
 from scriptmodel_operator.api.identity import ENGINE, GROUP
 from scriptmodel_operator.api.names import DEFAULT_PROJECT, Key
-from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 
 _pack = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _METADATA = ("name", "namespace", "uid", "generation", "resourceVersion", "finalizers", "deletionTimestamp")
@@ -51,10 +50,9 @@ class News(Enum):
 class Store:
     """Keeps the newest version of each object and ignores older ones that the watch brings late."""
 
-    def __init__(self, echoes: EchoFilter, *, namespaced: bool = False) -> None:
+    def __init__(self, *, namespaced: bool = False) -> None:
         """With `namespaced` the project of an object is its namespace."""
         self._objects: dict[Key, Stored] = {}
-        self._echoes = echoes
         self._namespaced = namespaced
 
     def __len__(self) -> int:
@@ -75,9 +73,9 @@ class Store:
         known = self._objects.get(key)
         same = known is not None and known.uid == raw["metadata"]["uid"]
         if known is not None and same and _version(raw) <= known.version:
-            if not current or _version(raw) == known.version or time.monotonic() - known.received < RESTORED_SECONDS:
+            restored = current and time.monotonic() - known.received >= RESTORED_SECONDS
+            if not restored or _version(raw) == known.version:
                 return News.NONE
-            self._echoes.forget()  # their versions are given to other events
         trimmed = _trimmed(raw)
         if known is not None and same and _request(trimmed) == known.request:
             self._objects[key] = self._stored(trimmed, known.requested)
@@ -103,10 +101,7 @@ class Store:
         known = self._objects.get(key_of(raw))
         if known is None or known.uid != raw["metadata"]["uid"]:
             return News.NONE
-        news = self.put(raw, current=True)
-        if news is not News.NONE:
-            self._echoes.expect(_version(raw))
-        return news
+        return self.put(raw, current=True)
 
     def remove(self, raw: Mapping[str, Any]) -> bool:
         """Remove a deleted object, unless another of the same name exists by now."""
