@@ -136,17 +136,10 @@ def _verdict(found: Object) -> Iterator[str]:
         yield f"{reason} means: {meaning_of(ready) or unknown}"
     if step := next_step(found, reason):
         yield f"Next: {step}"
-    if loss := if_worker_is_lost(found):
-        yield f"If the worker is lost: {loss}"
 
 
 def meaning_of(ready: Object) -> str:
     return next((each.doc for each in Reason if each.value == ready.get("reason")), "")
-
-
-def if_worker_is_lost(found: Object) -> str:
-    """Return what would be computed again if the worker were lost now; empty unless a training is in progress."""
-    return str(((found.get("status") or {}).get("training") or {}).get("ifWorkerIsLost") or "")
 
 
 def next_step(found: Object, reason: str) -> str:

@@ -30,7 +30,7 @@ from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
-from scriptmodel_operator.reconcile.training import BUDGET_RAISED, state_is_kept
+from scriptmodel_operator.reconcile.training import BUDGET_RAISED
 
 
 def preview(
@@ -143,10 +143,7 @@ def _pipeline(change: PipelineChange, view: ModelView) -> Change:
     effect = again if apply.reprocess else "computes nothing again"
     if observed.running:
         job = short_id(observed.running.ref.id)
-        resumes = observed is view.train and not apply.reprocess and state_is_kept(observed, view)
-        effect += (
-            f"; the running job {job} resumes from its checkpoint" if resumes else f"; kills the running job {job}"
-        )
+        effect += f"; kills the running job {job}"
     return Change("~", f"update step {apply.spec.ref} to version {observed.info.version + 1}", why, effect, fields)
 
 

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import pytest
 
-from scriptmodel_cli.diagnosis import why
 from scriptmodel_cli.screen import line_of, screen_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
@@ -76,7 +75,7 @@ def shown(world: World) -> dict[str, Any]:
 def test_a_restart_continues_the_progress_in_the_log() -> None:
     found = digest(START, RESUMED)
     assert found.resumed == resumed(3, "0.42", 2)
-    assert (found.progress.epoch, found.progress.percent, found.keeps_state) == (3, 6, True)
+    assert (found.progress.epoch, found.progress.percent) == (3, 6)
     again = {**START, "resumed_from": 3}
     assert digest(START, RESUMED, again).resumed == found.resumed, "an attempt that has just started"
     assert digest(START, RESUMED, START).resumed is None, "an attempt from the first epoch"
@@ -102,23 +101,13 @@ def test_status_and_message_report_a_restart() -> None:
     assert row.split(maxsplit=1)[1] == "2, resumed at 42% of epoch 3"
 
 
-@pytest.mark.parametrize(
-    ("claim", "start", "cost"),
-    [
-        ("", {**START, "state": False}, "all epochs are computed again: no claim for checkpoints is set"),
-        ("slow", START, "at most one checkpoint interval is computed again: claim slow keeps the state"),
-    ],
-)
-def test_a_worker_that_was_stopped_promises_no_more_than_is_kept(
-    claim: str, start: dict[str, object], cost: str
-) -> None:
-    world = running(start, HALFWAY, STOPPED, claim=claim)
-    message = world.condition("Trained")["message"]
-    assert message.startswith(f"the worker stopped in epoch 13 at 55%, and another one starts: {cost}")
+def test_a_worker_that_was_stopped_promises_no_saved_state() -> None:
+    world = running(START, HALFWAY, STOPPED)
+    assert world.condition("Trained")["message"] == "the worker stopped in epoch 13 at 55%, and another one starts"
     assert "state saved" not in str(world.model.status)
     world.pachyderm.set_state(world.train, PipelineState.RUNNING, "waits in queue gpus")
     world.reconcile()
-    assert f"and another one waits (in queue gpus): {cost}" in world.condition("Trained")["message"]
+    assert "and another one waits (in queue gpus)" in world.condition("Trained")["message"]
 
 
 def test_each_worker_lost_without_saved_state_counts_also_for_the_next_operator() -> None:
@@ -198,24 +187,6 @@ def test_the_finished_model_has_the_final_figures(restarts: int | None, expected
     found = training(world)
     assert found.get("restarts") == expected
     assert ("resumedAt" in found) == (restarts != 3), "where the third continued is not known"
-    assert "ifWorkerIsLost" not in found, "there is no worker"
-
-
-@pytest.mark.parametrize(
-    ("claim", "events", "words"),
-    [
-        ("", ({**START, "state": False},), "all epochs are computed again: no claim for checkpoints is set"),
-        ("slow", (START,), "at most one checkpoint interval is computed again: claim slow keeps the state"),
-        ("slow", ({"event": "start", "epochs": 4},), "all epochs are computed again: the trainer keeps no state"),
-        ("slow", (START, UNWRITABLE), "all epochs are computed again: the trainer keeps no state on claim slow"),
-    ],
-)
-def test_what_a_lost_worker_costs_is_in_status_and_why(
-    claim: str, events: tuple[dict[str, object], ...], words: str
-) -> None:
-    world = running(*events, claim=claim)
-    assert words in training(world)["ifWorkerIsLost"]
-    assert any(line.startswith(f"If the worker is lost: {words}") for line in why(shown(world), EPOCH))
 
 
 def test_a_full_or_read_only_claim_is_in_status_and_message_and_the_training_runs_on() -> None:
@@ -223,7 +194,6 @@ def test_a_full_or_read_only_claim_is_in_status_and_message_and_the_training_run
     assert world.ready == ("False", "Training")
     assert "; warning: the state folder is full" in world.condition("Ready")["message"]
     assert training(world)["warnings"] == ["the state folder is full"]
-    assert training(world)["ifWorkerIsLost"].startswith("all epochs are computed again: the trainer keeps no state on")
     world.pachyderm.succeed(world.train)
     world.pachyderm.succeed(world.generate)
     world.reconcile()
@@ -231,28 +201,11 @@ def test_a_full_or_read_only_claim_is_in_status_and_message_and_the_training_run
     assert training(world)["warnings"] == ["the state folder is full"], "the finished model still reports it"
 
 
-def test_an_update_does_not_wait_for_a_worker_that_resumes() -> None:
+def test_an_update_waits_for_the_end_of_a_training_even_if_it_could_resume() -> None:
     world = running(START)
-    world.apply(RESOURCES)
-    assert world.written() == [f"update {world.train.name}"], "without computing everything again"
-    assert world.condition("Reconciling")["reason"] != Reason.UPDATE_DEFERRED
-
-
-@pytest.mark.parametrize("events", [({"event": "start", "epochs": 4},), (START, UNWRITABLE)])
-def test_an_update_waits_for_a_worker_that_keeps_no_state(events: tuple[dict[str, object], ...]) -> None:
-    """Pipelines keep the image that first made them, and an older trainer ignores the folder."""
-    world = running(*events)
     world.apply(RESOURCES)
     assert world.written() == []
     assert world.condition("Reconciling")["reason"] == Reason.UPDATE_DEFERRED
-
-
-@pytest.mark.parametrize("claim", ["", "other"])
-def test_another_claim_waits_even_for_a_worker_that_keeps_its_state(claim: str) -> None:
-    world = running(START)
-    world.claim = claim
-    world.reconcile()
-    assert world.written() == []
     world.pachyderm.succeed(world.train)
     world.reconcile()
     assert world.written() == [f"update {world.train.name}"]
@@ -307,13 +260,12 @@ def test_each_restart_is_one_event() -> None:
     assert len(recorder.occasions) == 4
 
 
-def test_a_worker_lost_without_saved_state_is_a_warning_with_what_it_costs() -> None:
+def test_a_worker_lost_without_saved_state_is_a_warning() -> None:
     recorder = Recorder()
-    cost = "all epochs are computed again: no claim for checkpoints is set"
-    note = f"the worker was lost, or its attempt failed (restart 1): {cost}"
-    before = {"conditions": [], "training": {"ifWorkerIsLost": cost, "attemptStartTime": "2026-01-01T00:00:00Z"}}
+    before = {"conditions": [], "training": {"attemptStartTime": "2026-01-01T00:00:00Z"}}
     now = {"conditions": [], "training": {"restarts": 1, "attemptStartTime": "2026-01-01T01:00:00Z"}}
     record_status(cast(EventRecorder, recorder), scriptmodel(status=before), now)
+    note = "the worker was lost, or its attempt failed (restart 1): training starts again"
     assert recorder.events == [(Reason.WORKER_LOST, note, True)]
 
 

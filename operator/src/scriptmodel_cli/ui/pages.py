@@ -9,7 +9,7 @@ from aiohttp import web
 from click import unstyle
 
 from scriptmodel_cli.changes import settings_of
-from scriptmodel_cli.diagnosis import events_path, evidence, if_worker_is_lost, meaning_of, next_step, pods_path
+from scriptmodel_cli.diagnosis import events_path, evidence, meaning_of, next_step, pods_path
 from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.options import now
 from scriptmodel_cli.text import condition, is_observed
@@ -74,7 +74,6 @@ async def one_model(request: web.Request) -> Values:
         "meaning": meaning_of(ready),
         "current": is_observed(m.found),
         "next": next_step(m.found, m.reason),
-        "if_worker_is_lost": if_worker_is_lost(m.found),
         "evidence": _evidence(m, reads),
         "search": _search(m.status.get("search") or {}) if m.spec.get("search") else None,
         "trained": trained,

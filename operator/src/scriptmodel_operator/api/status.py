@@ -112,8 +112,6 @@ class TrainingStatus(ApiModel):
     """When the newest attempt without saved state started; with a search that of any run."""
     resumed_at: ResumedAt | None = None
     """Where the newest restart continued; absent if it had no saved state."""
-    if_worker_is_lost: str | None = None
-    """What is computed again if the worker is lost now."""
     failure: JobFailure | None = None
     """Why the job failed."""
 

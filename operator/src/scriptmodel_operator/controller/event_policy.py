@@ -65,8 +65,8 @@ def _of_training(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
     restarts, resumed = now.get("restarts"), now.get("resumedAt") or {}
     anew = now.get("attemptStartTime") != before.get("attemptStartTime")
     if anew and (restarts or 0) > (before.get("restarts") or 0):
-        cost = before.get("ifWorkerIsLost") or now.get("ifWorkerIsLost") or "training starts again"
-        yield Reason.WORKER_LOST, f"the worker was lost, or its attempt failed (restart {restarts}): {cost}"
+        text = f"the worker was lost, or its attempt failed (restart {restarts}): training starts again"
+        yield Reason.WORKER_LOST, text
     elif restarts and (restarts, resumed) != (before.get("restarts"), before.get("resumedAt") or {}):
         where = f" at {float(resumed['share']):.0%} of epoch {resumed['epoch']}" if resumed else ""
         yield Reason.RESUMED, f"training resumed{where} (restart {restarts})"

@@ -228,8 +228,6 @@ class PipelineInfo:
     created: datetime | None = None
     submitted: str = ""
     """The JSON that its author submitted, before defaults were merged into it; empty before Pachyderm 2.8."""
-    keeps_checkpoints: bool = False
-    """Whether the engine keeps checkpoints of its own, without a claim."""
 
 
 @dataclass(frozen=True, slots=True)

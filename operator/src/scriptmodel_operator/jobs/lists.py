@@ -94,7 +94,6 @@ def pipeline_info(record: PipelineRecord) -> PipelineInfo:
         spec=spec,
         inputs=tuple(branch for _name, branch in spec.input.branches),
         created=record.updated,
-        keeps_checkpoints=True,
     )
 
 

@@ -21,8 +21,6 @@ _LONGEST_WORD = 40
 _MOST_WARNINGS = 8
 NO_GPU = "no-gpu"
 """Code of the warning that TensorFlow sees no GPU although one was requested."""
-STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
-"""Codes of the warnings that a training continues without keeping its state."""
 _AWAY, _BACK = "bucket-away", "bucket-back"
 """Code of the warning that the bucket of a job does not answer, and of the one that ends it."""
 _MOST_RUNS = 2560  # another image may name any number of them
@@ -87,8 +85,6 @@ class LogDigest:
     failure: Failure = Failure()
     warnings: tuple[tuple[str, str], ...] = ()
     device: DeviceStatus | None = None
-    keeps_state: bool = False
-    """Whether the trainer keeps its state in a folder that outlives the worker."""
     starts: tuple[tuple[str, str], ...] = ()
     """Run and time of each start that no `resumed` reports, also of those in the logs of lost pods; a single run has no
     name."""
@@ -150,7 +146,6 @@ def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
         digest,
         progress=progress,
         failure=Failure(worker_error=digest.failure.worker_error),
-        keeps_state=event.get("state") is True,
         resumed=digest.resumed if resumes else None,
         runs={},
         ended=None,
@@ -193,7 +188,6 @@ def _epoch(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 
 def _warning(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     code, message = short_text(event.get("code"), _LONGEST_WORD), short_text(event.get("message"), _LONGEST_MESSAGE)
-    digest = replace(digest, keeps_state=digest.keeps_state and code not in STATE_WARNINGS)
     others = tuple(each for each in digest.warnings if each[0] != (_AWAY if code == _BACK else code))
     if code == _BACK:
         return replace(digest, warnings=others)

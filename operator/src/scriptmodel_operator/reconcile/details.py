@@ -22,7 +22,6 @@ from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineV
 from scriptmodel_operator.reconcile.chosen import Chosen
 from scriptmodel_operator.reconcile.search import SearchProgress
 from scriptmodel_operator.reconcile.training import (
-    if_worker_is_lost,
     restarts_in_log,
     restarts_in_metrics,
     warnings_of,
@@ -56,7 +55,6 @@ def training_status(model: ScriptModel, view: ModelView, runs: SearchProgress | 
         preset=preset,
         warnings=_warnings(view, log, kept),
         device=log.device or kept.device,
-        if_worker_is_lost=if_worker_is_lost(train, view),
         failure=failure(job, log, last.failure, generating=False),
         **restarts_in_log(log, kept),
     )

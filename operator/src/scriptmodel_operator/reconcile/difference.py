@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from scriptmodel_operator.act.actions import ChangeKind, PipelineChange
-from scriptmodel_operator.api.marks import Mark, mark_of
+from scriptmodel_operator.api.marks import Mark
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.command_lines import SELECT_INPUT
 from scriptmodel_operator.desired.digest import fingerprint
@@ -13,7 +13,7 @@ from scriptmodel_operator.desired.pod_patch import requests_differ
 from scriptmodel_operator.engine.values import BranchRef, JobState, PipelineApply, PipelineSpec, PipelineState, RepoRef
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
-from scriptmodel_operator.reconcile.training import BUDGET_RAISED, is_continued, state_is_kept
+from scriptmodel_operator.reconcile.training import BUDGET_RAISED, is_continued
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +143,7 @@ def _must_wait(change: PipelineChange, view: ModelView) -> bool:
     observed = next((each for each in view.pipelines if each.info.ref == change.ref), None)
     if observed is None or observed.info.state in _MUST_CHANGE_NOW or observed.running is None:
         return False
-    deferrable = change.kind in _DEFERRABLE and not change.apply.reprocess
-    return deferrable and not _resumes(change, observed, view)
-
-
-def _resumes(change: PipelineChange, observed: PipelineView, view: ModelView) -> bool:
-    """Return whether the worker of the updated pipeline continues where the running one is killed.
-
-    Not with many runs: those of the round that have ended would be trained again.
-    """
-    if observed is not view.train or observed.mark is None or view.search or not state_is_kept(observed, view):
-        return False
-    desired = mark_of(change.apply.spec.annotations)
-    return desired is not None and desired.claim == observed.mark.claim
+    return change.kind in _DEFERRABLE and not change.apply.reprocess
 
 
 def _training_failed(view: ModelView) -> bool:

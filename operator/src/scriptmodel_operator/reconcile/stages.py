@@ -15,7 +15,6 @@ from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, 
 from scriptmodel_operator.reconcile.training import (
     ended_by_budget,
     ended_early,
-    if_worker_is_lost,
     restart_as_text,
     warnings_as_text,
     warnings_of,
@@ -130,10 +129,9 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, run
     if at.percent == 100:
         text = f"all {at.epochs} epochs are done, and the model is being tested and written"
     if failing.stopped:
-        cost = if_worker_is_lost(train, view) or "nothing was trained yet"
         why = train.info.reason.removeprefix("waits ")
         waits = f"waits ({cannot_start(why, train.claim)})" if why else "starts"
-        text = f"the worker {failing.error}, and another one {waits}: {cost}"
+        text = f"the worker {failing.error}, and another one {waits}"
     elif failing.error:
         text = f"attempt failed, retrying: {in_terms_of_the_object(failing.error, generating=False)}"
     text += restart_as_text(log.resumed if log else None)

@@ -1,4 +1,4 @@
-"""Describes a training for its user: restarts, warnings, what a lost worker would cost, and an early end. Pure."""
+"""Describes a training for its user: restarts, warnings, and an early end. Pure."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from scriptmodel_operator.desired.pod_patch import BUDGET, variables_of
 from scriptmodel_operator.engine.values import PipelineSpec
 from scriptmodel_operator.observe.progress import NO_GPU, LogDigest
 from scriptmodel_operator.observe.trainer_files import ModelMetrics
-from scriptmodel_operator.observe.view import ModelView, PipelineView
+from scriptmodel_operator.observe.view import ModelView
 
 BUDGET_RAISED = "the budget that ended training was raised"
 _NO_GPU = (
@@ -50,31 +50,6 @@ def restart_as_text(resumed: TrainingStatus | None) -> str:
         return ""
     at = resumed.resumed_at
     return f"; resumed at {float(at.share or 0):.0%} of epoch {at.epoch} (restart {resumed.restarts})"
-
-
-def state_is_kept(train: PipelineView, view: ModelView) -> bool:
-    """Return whether the running worker says that it keeps its state on a claim, or where the engine does."""
-    log = view.logs.training
-    return bool(
-        (train.claim or train.info.keeps_checkpoints)
-        and log
-        and any(each.keeps_state for each in (log, *log.runs.values()))
-    )
-
-
-def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
-    """Return what is computed again if the worker is lost; None unless a training is in progress."""
-    log = view.logs.training
-    if train.running is None or log is None or not (log.progress.epochs or log.runs):
-        return None
-    claim = train.claim
-    if state_is_kept(train, view):
-        keeper = f"claim {claim} keeps the state" if claim else "checkpoints are kept"
-        return f"at most one checkpoint interval is computed again: {keeper}"
-    what = "a run starts again" if view.search else "all epochs are computed again"
-    if claim or train.info.keeps_checkpoints:
-        return f"{what}: the trainer keeps no state{f' on claim {claim}' if claim else ''}"
-    return f"{what}: no claim for checkpoints is set (spec.training.checkpoints)"
 
 
 def warnings_of(view: ModelView) -> tuple[str, ...]:
