@@ -69,12 +69,13 @@ def test_urls_that_are_too_long_for_a_secret_are_refused() -> None:
     [
         {"spec": replace(PLAIN, command=(*PLAIN.command, "--seed", "2"))},
         {"spec": replace(PLAIN, image="trainer:2")},
+        {"spec": replace(PLAIN, ref=replace(PLAIN.ref, name="other-train"))},
         {"inputs": (Input("corpus", PLAYS, "/acts"),)},
         {"inputs": (Input("corpus", replace(PLAYS, files=PLAYS.files[:1])),)},
         {"retrain_at": "now"},
     ],
 )
-def test_another_command_image_input_or_request_is_another_run(changed: dict[str, Any]) -> None:
+def test_another_pipeline_command_image_input_or_request_is_another_run(changed: dict[str, Any]) -> None:
     same = {"spec": PLAIN, "inputs": RUN.inputs, "retrain_at": ""}
     assert run_hash(**same | changed) != run_hash(**same)
 

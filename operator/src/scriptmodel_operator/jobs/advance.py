@@ -45,10 +45,6 @@ class Advance:
         An error of one pipeline keeps no other from its step.
         """
         now, blocked = Round(listing), dict[PipelineRef, str]()
-        unfinished = ((ref, stored.record.unfinished[:1]) for ref, stored in sorted(listing.pipelines.items()))
-        runs = [(ref, run) for ref, jobs in unfinished for job in jobs for run in job.runs]
-        for ref, run in sorted(runs, key=lambda each: not each[1].state.active):  # one that runs already comes first
-            now.first.setdefault((ref.project, run.hash), ref)
         for ref in sorted(listing.pipelines, reverse=True):  # `train` before `select` and `generate`, which read it
             beat()
             try:
@@ -159,7 +155,7 @@ class Advance:
         return result is None or result.attempt != run.attempt
 
     def _with_starts(self, record: PipelineRecord, runs: list[RunRecord], now: Round) -> list[RunRecord]:
-        """Return the runs with the attempts that are to be started, and with results that others computed."""
+        """Return the runs with the attempts that are to be started, and with results of earlier jobs."""
         namespace, active = record.ref.project, sum(run.state.active for run in runs)
         found = []
         for run in runs:
@@ -168,21 +164,18 @@ class Advance:
             elif (result := self._versions.result(namespace, run.hash)) and result.attempt > run.after:
                 done = replace(run, state=RunState.DONE, reused=not run.attempt)
                 found.append(replace(done, attempt=result.attempt, manifest=result.manifest))
-            elif now.first.setdefault((namespace, run.hash), record.ref) != record.ref:
-                found.append(run)  # another pipeline computes it
             else:
                 active += 1
-                found.append(replace(run, state=RunState.STARTING, attempt=self._next(namespace, run, now)))
+                found.append(replace(run, state=RunState.STARTING, attempt=self._next(record, run, now)))
         return found
 
-    def _next(self, namespace: str, run: RunRecord, now: Round) -> int:
-        """Return the number of the next attempt: nothing of it is in the bucket, in Kubernetes, or in a record."""
+    def _next(self, record: PipelineRecord, run: RunRecord, now: Round) -> int:
+        """Return the number of the next attempt: nothing of it is in the bucket, in Kubernetes, or in the record."""
+        namespace = record.ref.project
         prefix = attempt_prefix(namespace, run.hash, 0).removesuffix("0/")
         stored = (key.removeprefix(prefix).partition("/")[0] for key in self._bucket.sizes(prefix))
         listed = (each.number for each in now.attempts[namespace] if each.hash == run.hash)
-        pipelines = (each.record for ref, each in now.listing.pipelines.items() if ref.project == namespace)
-        runs = (each for record in pipelines for job in record.jobs for each in job.runs)
-        recorded = (each.attempt for each in runs if each.hash == run.hash)
+        recorded = (each.attempt for job in record.jobs for each in job.runs if each.hash == run.hash)
         return 1 + max(run.attempt, run.after, *listed, *recorded, *(int(each) for each in stored if each.isdecimal()))
 
     def _run(self, record: PipelineRecord, job: JobRecord, run: RunRecord, now: Round) -> Run:

@@ -36,7 +36,7 @@ class Garbage:
         mine = set(_manifests(gone.record)) - kept
         folders = self._folders_of(namespace, mine).union(_runs(gone.record))
         if folders:
-            folders -= self._folders_of(namespace, kept).union(*map(_runs, others))
+            folders -= self._folders_of(namespace, kept)
         for folder in sorted(folders):
             self._bucket.delete(list(self._bucket.sizes(f"v1/{namespace}/{folder}/")))
         self._bucket.delete([f"v1/{namespace}/manifests/{manifest}.json" for manifest in sorted(mine)])

@@ -28,8 +28,6 @@ class Round:
     listing: Listing
     attempts: dict[str, Sequence[Attempt]] = field(default_factory=dict)
     """The attempts of a namespace, once they were listed."""
-    first: dict[tuple[str, str], PipelineRef] = field(default_factory=dict)
-    """The pipeline that computes a run, by namespace and hash: others with an equal run wait for its result."""
 
     def newest(self, branch: BranchRef) -> Version | None:
         """Return the newest good version of a branch."""

@@ -90,8 +90,10 @@ class Attempt:
 def run_hash(spec: PipelineSpec, inputs: Sequence[Input], retrain_at: str) -> str:
     """Return what identifies a run: 56 hexadecimal digits, so that it fits a label.
 
-    It is made of what decides the result: command, image, contents of the inputs and `retrain_at`.
+    It is made of what decides the result: command, image, contents of the inputs and `retrain_at`; and of the pipeline,
+    which alone has its bytes then.
     """
     read = [[each.name, each.folder, each.part.content] for each in inputs]
-    what = {"command": spec.command, "image": spec.image, "inputs": sorted(read), "retrain_at": retrain_at}
+    decides = {"command": spec.command, "image": spec.image, "inputs": sorted(read), "retrain_at": retrain_at}
+    what = {"pipeline": spec.ref.name, **decides}
     return hashlib.sha224(json.dumps(what, sort_keys=True).encode()).hexdigest()
