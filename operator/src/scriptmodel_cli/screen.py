@@ -136,13 +136,12 @@ def _search(search: Object) -> list[str]:
 def _history(history: Sequence[Object], now: datetime) -> list[str]:
     if len(history) < 2:
         return []
-    rows = [("MODEL", "GENERATION", "PERPLEXITY", "FINISHED")]
+    rows = [("MODEL", "PERPLEXITY", "FINISHED")]
     for entry in history:
         finished = entry.get("finished")
         ago = f"{age(finished, now)} ago" if finished else ""
-        generation = str(entry.get("generation", ""))
         commit = short_id(str(entry.get("modelCommit")))
-        rows.append((commit, generation, str(entry.get("perplexity", "")), ago))
+        rows.append((commit, str(entry.get("perplexity", "")), ago))
     return ["", *table(rows)]
 
 

@@ -51,8 +51,6 @@ class Mark:
     retrain_at: str = ""
     version: int = 0
     """The pipeline version that was written with this mark. At any other version, somebody else has updated it."""
-    generation: int = 0
-    """metadata.generation of the owner when the train pipeline was written."""
     claim: str = ""
     """The resolved claim for checkpoints, either the user's or the operator's default."""
 
@@ -94,13 +92,13 @@ def parse_mark(text: str | None) -> Mark | None:
     try:
         data, _end = json.JSONDecoder().raw_decode(text)
         owner = Owner(**{field.name: str(data["owner"][field.name]) for field in fields(Owner)})
-        known = {field.name for field in fields(Mark)} - {"owner", "version", "generation"}
+        known = {field.name for field in fields(Mark)} - {"owner", "version"}
         rest = {key: str(value) for key, value in data.items() if key in known}
-        version, generation = int(data.get("version", 0)), int(data.get("generation", 0))
+        version = int(data.get("version", 0))
         "".join((*plain(owner).values(), *rest.values())).encode()  # JSON can name lone surrogates, which nothing takes
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-    return Mark(owner=owner, version=version, generation=generation, **rest)
+    return Mark(owner=owner, version=version, **rest)
 
 
 def marked(mark: Mark, description: str) -> str:

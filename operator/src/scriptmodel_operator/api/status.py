@@ -223,8 +223,6 @@ class PipelineStatus(ApiModel):
 class HistoryEntry(ApiModel):
     """A trained model."""
 
-    generation: int | None = None
-    """metadata.generation that set up its training; later ones with the same training leave it."""
     model_commit: str | None = None
     """Commit of the model."""
     perplexity: str | None = None

@@ -145,8 +145,7 @@ def _train(
         ),
         description=f"Trains the model of ScriptModel {model}",
     )
-    retrain, generation = retraining(model, mark), model.generation
-    mark = Mark(owner, whole, compute, image=image, retrain_at=retrain, generation=generation, claim=claim)
+    mark = Mark(owner, whole, compute, image=image, retrain_at=retraining(model, mark), claim=claim)
     return DesiredPipeline(spec, mark)
 
 

@@ -23,7 +23,7 @@ from scriptmodel_operator.engine.values import (
 )
 from scriptmodel_operator.observe.base import Bases, owned_repo
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.observe.lineage import Lineages, mark_of_job
+from scriptmodel_operator.observe.lineage import Lineages
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.search import search_view
@@ -33,7 +33,6 @@ from scriptmodel_operator.observe.view import (
     CorpusView,
     EngineView,
     LogsView,
-    ModelCommits,
     ModelsView,
     ModelView,
     OwnedRepo,
@@ -107,7 +106,6 @@ class Observer:
         maker, reported = found.maker, train.reported if train else None
         good = maker.last_good if maker else None
         made = Lineages(self._results, refs, snapshot)
-        good_model = made.reported(good)
         owned, trials = self._owned_corpus(model, refs, found.owned.corpus), found.owned.trials
         written = generate.last_good if generate else None
         # Before the newest job has made a model, it does not matter what the generate job reads.
@@ -133,9 +131,8 @@ class Observer:
             models=ModelsView(
                 reported=made.reported(reported),
                 read=made.model_read(writer),
-                good=good_model,
+                good=made.reported(good),
                 metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
-                trained_for=self._trained_for(model, found, good_model),
             ),
             scripts=ScriptsView(
                 newest=made.script(written.ref.id) if written else None, kept=made.kept_script(model, written, repos)
@@ -148,16 +145,6 @@ class Observer:
         search = search_view(made, model, observed)
         selected = (search.selection if search else ()) or (select.selection if select else ())
         return replace(observed, search=search, refs=replace(refs, selection=selected))
-
-    def _trained_for(self, model: ScriptModel, found: ModelView, made: ModelCommits | None) -> int:
-        """Return the generation that set up the training of a model; 0 if it is unknown, or in the status."""
-        maker, train = found.maker, found.train
-        good = maker.computed(maker.last_good) if maker and maker.last_good else None
-        if not (good and train and made) or model.previous.history_of(good.ref.id).generation:
-            return 0
-        job = next((each for each in train.jobs if each.ref.id == made.trained), None)
-        mark = mark_of_job(self._gateway, train, train.computed(job)) if job else None
-        return mark.generation if mark and mark.owner.uid == model.uid else 0
 
     def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
         info = snapshot.pipelines.get(ref)

@@ -233,8 +233,6 @@ class ModelsView:
     """The commits of the newest job that made a model."""
     metrics: ModelMetrics | None = None
     """The metrics of that model."""
-    trained_for: int = 0
-    """metadata.generation that set up its training; 0 if it is unknown or in the status already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def history(
     view: ModelView,
     runs: SearchProgress | None,
 ) -> list[HistoryEntry]:
-    """Put the newest model in front of the previous history, with the generation of its first entry."""
+    """Put the newest model in front of the previous history."""
     entries, maker, made = model.previous.history, view.maker, view.models.good
     if maker is None or maker.last_good is None:
         return entries
@@ -200,7 +200,6 @@ def history(
     if runs and view.search and made and made.trained == view.search.commit:
         gpu_seconds = runs.status.gpu_seconds
     figures = {
-        "generation": before.generation or view.models.trained_for or model.generation,
         "model_commit": job.ref.id,
         "perplexity": _figure(view.models.metrics.best) if view.models.metrics else None,
         "test_perplexity": _figure(view.models.metrics.perplexity.test) if view.models.metrics else None,
