@@ -108,26 +108,23 @@ def test_gpu_memory_grows_on_demand_and_the_device_is_named(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize(
-    ("files", "threads"),
+    ("limit", "threads"),
     [
-        ({"cpu.max": "100000 100000\n"}, "1"),
-        ({"cpu.max": "150000 100000\n"}, "2"),
-        ({"cpu.max": "6400000 100000\n"}, "3"),
-        ({"cpu.max": "max 100000\n"}, None),
-        ({"cpu.max": "100000 0\n"}, None),
-        ({"cpu.max": "?"}, None),
-        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, "1"),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
-        ({}, None),
+        ("100000 100000\n", "1"),
+        ("150000 100000\n", "2"),
+        ("6400000 100000\n", "3"),
+        ("max 100000\n", None),
+        ("100000 0\n", None),
+        ("?", None),
+        (None, None),
     ],
 )
 def test_training_has_as_many_threads_as_the_container_may_use_processors(
-    files: dict[str, str], threads: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    limit: str | None, threads: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    monkeypatch.setattr(hardware, "_CONTROL_GROUPS", tmp_path)
+    if limit is not None:
+        (tmp_path / "cpu.max").write_text(limit)
+    monkeypatch.setattr(hardware, "_CPU_LIMIT", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "")
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
@@ -137,7 +134,7 @@ def test_training_has_as_many_threads_as_the_container_may_use_processors(
 
 def test_threads_that_are_set_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cpu.max").write_text("100000 100000\n")
-    monkeypatch.setattr(hardware, "_CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(hardware, "_CPU_LIMIT", tmp_path / "cpu.max")
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
     hardware.load_tensorflow(0)
     assert os.environ["TF_NUM_INTRAOP_THREADS"] == "7"

@@ -184,28 +184,19 @@ def test_a_process_that_reported_why_it_ended_is_not_recorded(tmp_path: Path) ->
     assert watched("raise SystemExit(2)", tmp_path) == (2, {})
 
 
-@pytest.mark.parametrize(
-    ("group", "names", "prefix"),
-    [("", ("max", "current"), ""), ("memory", ("limit_in_bytes", "usage_in_bytes"), "total_")],
-)
-def test_a_run_near_its_memory_limit_is_ended_with_a_record(
-    group: str, names: tuple[str, str], prefix: str, tmp_path: Path
-) -> None:
-    (tmp_path / group).mkdir(exist_ok=True)
-    statistics = f"anon 1\n{prefix}inactive_file 30\n{prefix}active_file 20\n"
-    for name, content in zip((*names, "stat"), ("1000", "990", statistics), strict=True):
-        (tmp_path / group / f"memory.{name}").write_text(content)
+def test_a_run_near_its_memory_limit_is_ended_with_a_record(tmp_path: Path) -> None:
+    for name, content in (("max", "1000"), ("current", "990"), ("stat", "anon 1\ninactive_file 30\nactive_file 20\n")):
+        (tmp_path / f"memory.{name}").write_text(content)
     assert watched("", tmp_path / "out", tmp_path) == (0, {})  # files in memory are no use of it
-    (tmp_path / group / "memory.stat").write_text(f"{prefix}inactive_file 10\n")
+    (tmp_path / "memory.stat").write_text("inactive_file 10\n")
     ended, record = watched("import time; time.sleep(60)", tmp_path / "out", tmp_path)
     assert (ended, record["reason"]) == (0, "out-of-memory")
 
 
-@pytest.mark.parametrize("file", ["memory.events", "memory/memory.oom_control"])
-def test_a_kill_for_want_of_memory_is_told_from_others(file: str, tmp_path: Path) -> None:
-    (tmp_path / file).parent.mkdir(exist_ok=True)
-    (tmp_path / file).write_text("oom_kill_disable 0\noom_kill 1\n")
-    code = f"import os; open({str(tmp_path / file)!r}, 'w').write('oom_kill 2'); os.kill(os.getpid(), 9)"
+def test_a_kill_for_want_of_memory_is_distinguished_from_others(tmp_path: Path) -> None:
+    events = tmp_path / "memory.events"
+    events.write_text("oom 1\noom_kill 1\n")
+    code = f"import os; open({str(events)!r}, 'w').write('oom_kill 2'); os.kill(os.getpid(), 9)"
     assert watched(code, tmp_path / "out", tmp_path)[1]["reason"] == "out-of-memory"
 
 

@@ -18,9 +18,8 @@ from scriptmodel_trainer.storage.records import Device
 # What /proc/cpuinfo says of a processor: `flags` on x86, `Features` on ARM.
 _FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)
 
-# The limit in a container, of control groups of version 2 or 1: microseconds, or no number for none, and their period.
-_CONTROL_GROUPS = Path("/sys/fs/cgroup")
-_LIMITS = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+# The limit in a container: microseconds, or `max` for none, and their period.
+_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 _CPU_NAME = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
 
@@ -103,11 +102,9 @@ def _gpu_memory() -> int | None:
 
 def _cpu_limit() -> int | None:
     """Return how many processors a container may use, rounded up; None without a limit. TensorFlow counts all."""
-    for names in _LIMITS:
-        with contextlib.suppress(OSError, ValueError):
-            quota, period = " ".join((_CONTROL_GROUPS / name).read_text() for name in names).split()
-            if int(quota) > 0 < int(period):
-                return -(-int(quota) // int(period))
+    with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
+        quota, period = _CPU_LIMIT.read_text().split()
+        return -(-int(quota) // int(period))
     return None
 
 

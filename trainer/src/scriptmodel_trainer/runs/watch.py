@@ -24,27 +24,22 @@ CGROUP = Path("/sys/fs/cgroup")
 
 def _nearly_full(group: Path) -> bool:
     """Return whether a group uses so much that the kernel will soon kill it; files that it can drop are free."""
-    limit, used = _numbers(group, "max", "limit_in_bytes"), _numbers(group, "current", "usage_in_bytes")
-    found, most = _numbers(group, "stat", "stat"), limit.get("", sys.maxsize)
-    kinds = ("active_file", "inactive_file")
-    files = sum(found.get(f"total_{kind}", found.get(kind, 0)) for kind in kinds)  # version 1 has the total, too
-    return used.get("", 0) - files > most - min(most // 20, _MOST_KEPT)
+    most, used = _numbers(group, "max").get("", sys.maxsize), _numbers(group, "current").get("", 0)
+    found = _numbers(group, "stat")
+    files = found.get("active_file", 0) + found.get("inactive_file", 0)
+    return used - files > most - min(most // 20, _MOST_KEPT)
 
 
 def _kills(group: Path) -> int:
     """Return how many processes of a group were killed for want of memory."""
-    return _numbers(group, "events", "oom_control").get("oom_kill", 0)
+    return _numbers(group, "events").get("oom_kill", 0)
 
 
-def _numbers(group: Path, name: str, older: str) -> dict[str, int]:
-    """Return the numbers in a file of lines `NAME NUMBER`, by name: a lone number has none, and `max` is left out.
-
-    `name` is what control groups of version 2 call the file, `older` what those of version 1 do.
-    """
-    for path in (group / f"memory.{name}", group / "memory" / f"memory.{older}"):
-        with suppress(OSError, ValueError):
-            lines = (line.rpartition(" ") for line in path.read_text("ascii").splitlines())
-            return {name: int(number) for name, _, number in lines}
+def _numbers(group: Path, name: str) -> dict[str, int]:
+    """Return the numbers in a file of lines `NAME NUMBER`, by name: a lone number has none, and `max` is left out."""
+    with suppress(OSError, ValueError):
+        lines = (line.rpartition(" ") for line in (group / f"memory.{name}").read_text("ascii").splitlines())
+        return {name: int(number) for name, _, number in lines}
     return {}
 
 

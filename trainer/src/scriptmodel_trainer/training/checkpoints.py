@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -81,16 +81,12 @@ class Checkpoints:
 
         Raises OSError if one cannot be read.
         """
-        for path in paths_in(self._folder):
-            try:
-                checkpoint = load_checkpoint(path)
-            except BadInputError as error:
-                before = "continuing from the checkpoint before it, if there is one"
-                self._progress.report(Warned("state-damaged", f"{error.message}; {before}"))
-            else:
-                self._number = checkpoint.number
-                return checkpoint
-        return None
+        before = "continuing from the checkpoint before it, if there is one"
+        found = newest_in(
+            self._folder, lambda reason: self._progress.report(Warned("state-damaged", f"{reason}; {before}"))
+        )
+        self._number = found.number if found else 0
+        return found
 
     def restore_log(self) -> None:
         """Copy the log of earlier attempts to where this run continues it."""
@@ -141,11 +137,16 @@ def paths_in(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
-def newest_in(folder: Path) -> Checkpoint | None:
-    """Return the newest whole checkpoint in a folder, of any run; OSError if one is unreadable."""
+def newest_in(folder: Path, warn: Callable[[str], None] = lambda _: None) -> Checkpoint | None:
+    """Return the newest whole checkpoint in a folder, of any run; OSError if one is unreadable.
+
+    `warn` is called with the reason for each one that is damaged.
+    """
     for path in paths_in(folder):
-        with contextlib.suppress(BadInputError):
+        try:
             return load_checkpoint(path)
+        except BadInputError as error:
+            warn(error.message)
     return None
 
 
