@@ -40,8 +40,10 @@ def warm(grown: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """A model that started from another."""
     out = tmp_path_factory.mktemp("warm") / "model"
     assert train(grown, out, "--from", str(model)) == 0
-    assert "--from BASE_MODEL_DIR" in (out / "report.html").read_text("utf-8")
-    return load_model(out)
+    found = load_model(out)
+    assert found.origin.base is not None
+    assert f">base</th><td>{found.origin.base.digest}</td>" in (out / "report.html").read_text("utf-8")
+    return found
 
 
 def test_sizes_and_settings_are_the_base_s_and_epochs_a_quarter(warm: TrainedModel, model: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_run_killed_and_then_stopped_at_a_random_step_ends_with_bit_identical_
     log = [json.loads(line) for line in (training.out / "train.log.jsonl").read_text("utf-8").splitlines()]
     assert [bool(event["resumed_from"]) for event in of_kind(log, "start")] == [False] + [True] * kills
     assert all(event["state"] for event in of_kind(log, "start"))
-    assert f"restarted {kills} times" in (training.out / "report.html").read_text("utf-8")
+    assert f">Restarts</dt><dd>{kills}</dd>" in (training.out / "report.html").read_text("utf-8")
     assert not training.checkpoints()
 
 
@@ -324,7 +324,7 @@ def test_training_stops_early_after_so_many_epochs_without_a_better_validation(
     assert (metrics["stopped_by"], metrics["best_epoch"], len(metrics["epochs"])) == ("early-stopping", 4, 6)
     assert load_model(training.out).origin.preset.patience == 2
     assert not training.checkpoints()
-    assert "Early stopping ended the training" in (training.out / "report.html").read_text("utf-8")
+    assert ">Ended by</dt><dd>early stopping</dd>" in (training.out / "report.html").read_text("utf-8")
 
 
 def test_the_state_has_a_folder_of_its_own(corpus: Path, tmp_path: Path) -> None:
