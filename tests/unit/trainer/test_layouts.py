@@ -154,11 +154,11 @@ def peak_memory(arguments: list[str]) -> int:
 
 
 TINY = {
-    "one word": (b"word", " <lower> word\n <eos>\n"),
-    "one line": (b"All the world's a stage.", " all the world 's a stage .\n <eos>\n"),
+    "one word": (b"word", " <lower> word <eos>\n"),
+    "one line": (b"All the world's a stage.", " all the world 's a stage . <eos>\n"),
     "one speech": (b"ANNA: Who is there?\n\nBEN: I am.\n\nANNA: Oh.\n", None),
-    "a letter": (b"a", " <lower> a\n <eos>\n"),
-    "a byte order mark and a word": (b"\xef\xbb\xbfword\r\n", " <0xEF> <0xBB> <0xBF> word <0x0D> <newline>\n <eos>\n"),
+    "a letter": (b"a", " <lower> a <eos>\n"),
+    "a byte order mark and a word": (b"\xef\xbb\xbfword\r\n", " <0xEF> <0xBB> <0xBF> word <0x0D> <newline> <eos>\n"),
     "a giant line": (b"so " * 1_000_000, None),
     "a giant word": (b"a" * 3_000_000, None),
 }

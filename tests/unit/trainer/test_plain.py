@@ -9,7 +9,7 @@ from plain_scripts import SCRIPT, VOCABULARY, tokens_of, vocabulary_of
 
 from scriptmodel_trainer.corpus import plain
 from scriptmodel_trainer.corpus.layouts import LAYOUTS, PLAIN
-from scriptmodel_trainer.corpus.plain import ERRORS, plain_text, plain_tokens
+from scriptmodel_trainer.corpus.plain import ERRORS, plain_text
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_whole
 from scriptmodel_trainer.model.subwords import LETTERS, continues, learn_pieces, pieces_of, words_of
@@ -58,16 +58,6 @@ def test_any_bytes_come_back_from_tokens_that_are_canonical(content: bytes) -> N
     assert plain_text(tokens).encode("utf-8", ERRORS) == content
     assert tokens_of(plain_text(tokens)) == tokens
     assert not any(character.isspace() or character < " " for token in tokens for character in token)
-
-
-@settings(max_examples=100, deadline=None)
-@given(TEXTS, TEXTS)
-def test_any_text_comes_back_from_the_sub_words_of_another(training: str, text: str) -> None:
-    vocabulary = vocabulary_of(training.encode("utf-8", "replace").decode())
-    content = text.encode("utf-8", "replace")
-    numbers = vocabulary.encode(plain_tokens(content.decode()))
-    words = list(words_of(vocabulary.words[number] for number in numbers.tolist()))
-    assert plain_text(words).encode() == content
 
 
 @given(st.lists(st.sampled_from(VOCABULARY.words)))
@@ -128,21 +118,3 @@ def test_sub_words_come_from_the_training_text_and_all_letters_and_bytes_are_in(
     learned = set(VOCABULARY.words) - {*LETTERS, *plain.MARKERS}
     assert all(word.removeprefix("##").lower() in SCRIPT.lower() for word in learned if word.lstrip("#").isalpha())
     assert any(continues(word) for word in learned)
-
-
-def test_texts_up_to_a_length_and_the_unfinished_rest_sum_to_one() -> None:
-    """A model of tokens is a code for texts: the sum over texts, each by its canonical tokens, is at most one."""
-    tokens = ("a", "##a", plain.CAPITAL, plain.NEWLINE)
-    share = 1 / (len(tokens) + 1)  # the rest ends the text
-    unfinished: list[tuple[str, ...]] = [()]
-    total, seen, mass = 0.0, set[str](), 0.0
-    for length in range(6):
-        for sequence in unfinished:
-            text = plain_text(words_of(sequence))
-            mass += share ** (length + 1)
-            if [*plain_tokens(text)] == list(words_of(sequence)) and text not in seen:
-                seen.add(text)
-                total += share ** (length + 1)
-        unfinished = [(*sequence, token) for sequence in unfinished for token in tokens]
-    assert mass + len(unfinished) * share**6 == pytest.approx(1)
-    assert 0 < total < mass

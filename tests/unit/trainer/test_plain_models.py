@@ -70,17 +70,6 @@ def test_tokens_that_training_never_read_do_not_derail_the_network(plain_model: 
         assert negative_log_likelihoods(network, text, number)[1:].mean() < usual + 0.1
 
 
-def test_tokens_that_training_never_read_are_as_improbable_as_rare_ones(plain_model: Path) -> None:
-    model = load_model(plain_model)
-    network, vocabulary = Network(model.weights), model.vocabulary
-    text = vocabulary.encode(plain_tokens(play(30, 2)))
-    logits = network.logits(network.read(network.initial_state(), text))
-    likely = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares = (likely / likely.sum(axis=1, keepdims=True)).mean(axis=0)
-    unseen = [vocabulary.id_of(token) for token in ("<0x07>", "##<0xFF>", "~")]
-    assert shares[unseen].max() < 2 * shares[text].min()
-
-
 def test_figures_of_a_model_are_per_character_of_its_test_text(plain_model: Path) -> None:
     model = load_model(plain_model)
     assert model.metrics.test is not None
@@ -162,20 +151,9 @@ def test_any_weights_write_whole_lines_of_at_most_so_many_words(seed: int, more:
     assert all(character == "\n" or character.isprintable() for character in text)
 
 
-def test_a_prompt_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(BadInputError, match="the prompt does not fit"):
-        writer(1).write(5, Sampling(), (1,), Opening("", "the lamp " * 10))
-
-
 @pytest.mark.parametrize("more", [(), ("a b", "\x1b[2J", "<0x1B>", "##<0x1B>", ",")])
 def test_a_forged_vocabulary_without_words_writes_nothing(more: tuple[str, ...]) -> None:
     vocabulary = Vocabulary(("<eos>", *MARKERS, "<0x00>", *more))
     assert vocabulary.plain
     with pytest.raises(BadInputError, match="knows no words"):
         Writer(Network(weights_of(vocabulary, 1)), vocabulary).write(9, Sampling(), (1,), Opening())
-
-
-def test_scripts_written_together_are_those_written_alone() -> None:
-    seeds = [(7, sample) for sample in range(3)]
-    together = writer(2, 0.3).write_together(30, Sampling(), seeds, Opening())
-    assert together == [writer(2, 0.3).write(30, Sampling(), seed, Opening()) for seed in seeds]

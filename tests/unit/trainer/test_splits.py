@@ -32,7 +32,7 @@ def test_named_files_are_the_splits(tmp_path: Path) -> None:
         (tmp_path / f"x.{split}.txt").write_text(f"only {split} words\n" * 3)
     corpus = read(tmp_path)
     assert [set(words(corpus, split)) for split in ("train", "valid", "test")] == [
-        {"only", split, "words", "<eos>"} for split in ("train", "valid", "test")
+        {"<lower>", "only", split, "words", "<newline>", "<eos>"} for split in ("train", "valid", "test")
     ]
 
 
@@ -69,7 +69,7 @@ def test_the_same_corpus_splits_the_same_way(tmp_path: Path) -> None:
 def test_a_corpus_too_small_to_split_is_reported(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("word")
     corpus = read(tmp_path)
-    assert words(corpus, "train") == words(corpus, "valid") == words(corpus, "test") == ["word", "<eos>"]
+    assert words(corpus, "train") == words(corpus, "valid") == words(corpus, "test") == ["<lower>", "word", "<eos>"]
     assert len(corpus.notes) == 2
 
 

@@ -10,7 +10,6 @@ from random_models import SCRIPT, faults, network
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
-from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -52,11 +51,6 @@ def test_rows_of_the_network_are_what_it_predicts_alone() -> None:
         own = net.initial_state()
         for step, logits in zip(tokens, rows, strict=True):
             assert logits[row] == pytest.approx(net.logits(net.step(own, int(step[row]))), abs=1e-4)
-
-
-def test_an_opening_that_cannot_be_is_refused_together_too() -> None:
-    with pytest.raises(BadInputError, match="does not fit"):
-        Writer(network(SCRIPT, 1), SCRIPT).write_together(10, Sampling(), SEEDS, Opening("", "the lamp " * 10))
 
 
 def test_the_scripts_of_fixed_weights_and_seeds_do_not_change() -> None:

@@ -12,7 +12,7 @@ from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.detokenizing import detokenize
-from scriptmodel_trainer.generation.grammar import Grammar, Kind
+from scriptmodel_trainer.generation.grammar import Grammar, kind_of
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.page import Page
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -56,7 +56,7 @@ def test_the_number_of_takes_has_limits(takes: int) -> None:
 def kept(*written: tuple[list[str], float], stage: Stage | None = None) -> int:
     """Return the number of the take that is kept, given the words of each and the log probability of its tokens."""
     net = network(SCRIPT, 1)
-    page = Page(SCRIPT, Grammar(frozenset(Kind)), 100, {}, Lines())
+    page = Page(SCRIPT, Grammar(frozenset(map(kind_of, WORDS))), 100, {}, Lines())
     first = Take(page, Reader(net), stage or Stage(("ANNA", "BEN"), {"anna": "ANNA", "ben": "BEN"}, set()))
     takes = []
     for words, likely in written:

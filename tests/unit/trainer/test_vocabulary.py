@@ -148,12 +148,6 @@ def test_sub_words_of_a_name_are_in_the_class_of_names(vocabulary: Vocabulary) -
     assert classes == ["marker", *["name"] * name, "marker", *["word"] * word, "punctuation"]
 
 
-def test_a_name_without_letters_is_no_speaker(model_folder: Path) -> None:
-    done = run_trainer(["generate", model_folder, "--speaker", "?!"])
-    assert done.returncode == 2
-    assert "unknown speaker" in done.stderr
-
-
 LONG_NAMES = ("THE OLD AND VERY VENERABLE LORD OF ALL", "ANNA")
 
 

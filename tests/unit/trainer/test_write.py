@@ -264,4 +264,4 @@ def test_of_a_play_of_one_line_only_the_error_is_printed(tmp_path: Path) -> None
     play.write_text("HAMLET. To be or not to be.\n")
     done = run_trainer(["write", play, "--out", tmp_path / "new"])
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"scriptmodel-trainer: error: {play} has about 11 words; give at least one whole scene\n"
+    assert done.stderr == f"scriptmodel-trainer: error: {play} has about 12 words; give at least one whole scene\n"

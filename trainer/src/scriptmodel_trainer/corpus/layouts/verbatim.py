@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from scriptmodel_trainer.corpus import plain
 from scriptmodel_trainer.corpus.events import Event, EventKind
@@ -29,26 +30,30 @@ def parse_normalized(lines: Iterable[str], sample: Sequence[str], explain: Expla
 def parse_plain(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
     """Yield the reversible tokens of paragraphs, given lines with their line ends; `<eos>` ends the file."""
     del sample
-    before = ""
+    before, last = "", None
     for number, paragraph in _paragraphs(lines):
+        if last:
+            yield last
         explain(Decision(number, "verbatim", "reversible"))
         tokens = list(plain.plain_tokens(paragraph, before))
         before = next((token for token in reversed(tokens) if token not in plain.STRUCTURE), before)
-        yield Event(EventKind.VERBATIM, " ".join(tokens), line=number)
-    yield Event(EventKind.VERBATIM, EOS)
+        last = Event(EventKind.VERBATIM, " ".join(tokens), line=number)
+    if last:  # whose end is no paragraph, which might be all that validates
+        yield replace(last, text=f"{last.text} {EOS}")
 
 
 def _paragraphs(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yield the number of the first line of each paragraph, and its text with the empty lines that follow it."""
+    """Yield the number of the first line of each paragraph, and its text with the blank lines around it."""
     held: list[str] = []
-    first, size = 1, 0
+    first, size, blank = 1, 0, True
     for number, line in enumerate(lines, 1):
-        if held and (size >= _MOST_AT_ONCE or (held[-1] == "\n" and line != "\n")):
+        if held and (size >= _MOST_AT_ONCE or (held[-1] == "\n" and not blank and not line.isspace())):
             yield first, "".join(held)
-            held, first, size = [], number, 0
+            held, first, size, blank = [], number, 0, True
         held.append(line)
         size += len(line)
-    if held:
+        blank = blank and line.isspace()
+    if held and (not blank or first > 1):
         yield first, "".join(held)
 
 
