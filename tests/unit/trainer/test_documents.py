@@ -180,7 +180,7 @@ def test_a_split_starts_anew_where_another_file_starts(split: str, plays: Path) 
 
 def test_named_splits_and_whole_corpora_know_their_files(tmp_path: Path) -> None:
     for name in ("a.train", "b.train", "c.valid", "d.valid", "e.test"):
-        (tmp_path / f"{name}.txt").write_text(f"only {name} words\n" * 3)
+        (tmp_path / f"{name}.txt").write_text(f"only {name} words <eos>\n" * 3)
     corpus = read(tmp_path)
     assert {name: starts.tolist() for name, starts in corpus.starts.items()} == {
         "train": [12],

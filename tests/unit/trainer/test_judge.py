@@ -271,7 +271,7 @@ def test_a_model_that_cannot_judge_writes_a_record_without_a_verdict(model: Path
 
 def test_the_report_shows_the_verdict_or_why_there_is_none(learned: tuple[Path, Path], tmp_path: Path) -> None:
     page = (learned[1] / "report.html").read_text("utf-8")
-    assert "Held-out text" in page
+    assert "held-out text" in page
     assert "distinct words among 200" in page
     trained = load_model(learned[1])
     assert "holds no figures to judge by" in render_report(trained)
