@@ -1,5 +1,6 @@
 """`scriptmodel local`: from a file to a script with the real trainer, and no cluster at all."""
 
+import contextlib
 import json
 import os
 import signal
@@ -56,9 +57,16 @@ def local(*args: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *map(str, args)], env=ENV, capture_output=True, text=True, check=False)
 
 
-def start(*args: str | Path) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def start(*args: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """Yields a command, which is killed unless it has ended."""
     command = [*COMMAND, *map(str, args)]
-    return subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=ENV, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def shown(process: subprocess.Popen[str], word: str) -> str:
@@ -209,7 +217,8 @@ def test_a_localpach_that_exits_ends_the_run(tmp_path: Path, corpus: Path) -> No
     file = write(tmp_path, model=FOR_EVER)
     with start(QUICKLY, "-f", file, "--corpus", corpus, "--keep", state) as process:
         shown(process, "Training")
-        os.kill(int((state / "pachyderm" / "lock").read_text()), signal.SIGTERM)
+        localpach = subprocess.check_output(["pgrep", "-f", f"localpach serve --root={state}"], text=True)
+        os.kill(int(localpach), signal.SIGTERM)
         _out, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Error: localpach ended unexpectedly: " in errors

@@ -34,7 +34,7 @@ def spec_of(corpus: str, base: Object | None = None) -> Object:
 
 def read_base(writer: Person, name: str) -> bool:
     """Whether the trainer found a model in /pfs/base."""
-    return "from the base <code>" in writer.scriptmodel("report", name)
+    return ">base</th>" in writer.scriptmodel("report", name)
 
 
 def test_models_are_copied_read_and_reported(corpus: str, plays: Namespace, writer: Person, engine: Engine) -> None:
