@@ -38,6 +38,7 @@ DEMO = ROOT / "dev/demo.sh"
 CORPUS = "documented-plays"
 SPEC = {"corpus": {"repo": {"name": CORPUS}}, "model": {"preset": "test"}, "generation": {"words": 60}}
 SAMPLE = "manifests/samples/shakespeare.yaml"
+_SECONDS = 900  # of a command, which may train, on whatever machine
 ONE_ACT = 600
 """Lines of Hamlet on which commands train."""
 UNTIL_STOPPED = 12.0
@@ -192,14 +193,16 @@ class World:
             return
         if text.startswith("export "):
             self.exports.append(text)
-        done = subprocess.run(shell, cwd=where, env=self.env, capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run(
+            shell, cwd=where, env=self.env, capture_output=True, text=True, check=False, timeout=_SECONDS
+        )
         assert done.returncode == rule.status, f"{shlex.join(shell)}: {done.returncode}\n{done.stdout}{done.stderr}"
 
     def end(self) -> None:
         """Wait until the lasting commands of a page are stopped; none may have failed before."""
         while self.lasting:
             process = self.lasting.pop()
-            output, _ = process.communicate(timeout=300)
+            output, _ = process.communicate(timeout=_SECONDS)
             assert process.returncode in (124, 130, 0), f"{process.args}: {process.returncode}\n{output}"
 
 
@@ -271,7 +274,7 @@ def _lay_out(folder: Path) -> None:
     (folder / "thrones.yaml").write_text(json.dumps(manifest("thrones", SPEC)))
 
 
-@pytest.mark.timeout(900)  # pages train, on whatever machine
+@pytest.mark.timeout(3 * _SECONDS)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_documented_commands_work(page: Path, world: World) -> None:
     commands = list(documented(page))
@@ -296,7 +299,7 @@ def nothing(
     return found
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3 * _SECONDS)
 def test_readme_and_the_end_of_the_demo_work_from_nothing(
     nothing: World, control_plane: ControlPlane, localpach: Localpach
 ) -> None:

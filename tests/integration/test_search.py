@@ -82,7 +82,7 @@ def test_real_trainings_are_compared_and_one_that_diverges_is_listed(
     assert best["perplexity"] == f"{metrics['epochs'][-1]['valid_perplexity']:.1f}"
     assert found["status"]["perplexity"] == f"{metrics['perplexity']['valid']:.1f}"
     report = pachyderm.read(*_model(found), "/report.html")
-    assert f"The best is trial {int(best['trial'])}" in report
+    assert f'<th scope="row">{int(best["trial"])}</th><td>best</td>' in report
     assert len(pachyderm.read(*_model(found), "/trials.jsonl").splitlines()) == 3
 
 
