@@ -182,7 +182,7 @@ def test_an_operator_that_ends_during_calls_releases_its_lease_unless_another_ho
 async def test_the_watch_starts_again_once_scriptmodels_are_served_again(
     monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm
 ) -> None:
-    """Meanwhile the operator is not ready, and what it computes goes on."""
+    """The operator is not ready until the watch is open again; running work continues."""
     process, started, ready = Process.create(), list[int](), list[bool]()
 
     class GivesUp:
