@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -179,24 +180,28 @@ def test_an_operator_that_ends_during_calls_releases_its_lease_unless_another_ho
     assert (leases[-1]["spec"]["holderIdentity"] == "") is not lost
 
 
+def watches_that_fail(monkeypatch: pytest.MonkeyPatch, runs: Callable[[], None] = lambda: None) -> list[float]:
+    """Replace kopf's watch by one that calls `runs` and fails. Return the times at which one was made."""
+    started = list[float]()
+
+    def fails() -> None:
+        runs()
+        raise ValueError("no such resource")
+
+    def watch(*_: object) -> SimpleNamespace:
+        started.append(time.monotonic())
+        return SimpleNamespace(run=fails, stop=lambda: None)
+
+    monkeypatch.setattr(app, "Watch", watch)
+    return started
+
+
 async def test_the_watch_starts_again_once_scriptmodels_are_served_again(
     monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm
 ) -> None:
     """The operator is not ready until the watch is open again; running work continues."""
-    process, started, ready = Process.create(), list[int](), list[bool]()
-
-    class GivesUp:
-        def __init__(self, *_: object) -> None:
-            started.append(1)
-
-        def run(self) -> None:
-            ready.append(process.health.ready)
-            raise ValueError("no such resource")
-
-        def stop(self) -> None:
-            """Do nothing: it has ended."""
-
-    monkeypatch.setattr(app, "Watch", GivesUp)
+    process, ready = Process.create(), list[bool]()
+    started = watches_that_fail(monkeypatch, lambda: ready.append(process.health.ready))
     monkeypatch.setattr(app, "_RETRY_SECONDS", 0.01)
     with api_server() as server:
         serve_scriptmodels(server)
@@ -218,19 +223,7 @@ async def test_the_watch_starts_again_once_scriptmodels_are_served_again(
 async def test_a_watch_that_ends_at_once_starts_again_after_waits_that_grow(
     monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm
 ) -> None:
-    started = list[float]()
-
-    class GivesUp:
-        def __init__(self, *_: object) -> None:
-            started.append(time.monotonic())
-
-        def run(self) -> None:
-            raise ValueError("may not watch")
-
-        def stop(self) -> None:
-            """Do nothing: it has ended."""
-
-    monkeypatch.setattr(app, "Watch", GivesUp)
+    started = watches_that_fail(monkeypatch)
     monkeypatch.setattr(app, "_RETRY_SECONDS", 0.02)
     with api_server() as server:
         serve_scriptmodels(server)

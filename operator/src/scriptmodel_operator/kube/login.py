@@ -197,7 +197,7 @@ def _check_certificates(settings: Configuration) -> None:
 
 @contextmanager
 def _reported() -> Iterator[list[str]]:
-    """Collect the errors that the official client logs when a program gives no credentials, and then goes on."""
+    """Collect the errors that the official client logs when a credential plugin returns nothing."""
     errors: list[str] = []
 
     def collect(record: logging.LogRecord) -> bool:

@@ -149,7 +149,7 @@ def send(
                 _check_leadership(leadership)
                 yield request
             _check_leadership(leadership)  # the end of the stream commits it
-        except Exception as error:
+        except Exception as error:  # the caller receives it: gRPC only logs what an iterator of requests raises
             failures.append(error)
             started.wait()
             call.cancel()

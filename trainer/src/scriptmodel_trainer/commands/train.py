@@ -64,8 +64,8 @@ def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) 
         try:
             model = assess(fitted, progress)
             _store(model, attempt, signals)
-        except Exception as error:
-            error.add_note(signals.hint)  # a traceback says that the trained network is not lost
+        except Exception as error:  # whatever it is, the trained network is not lost: the traceback says so
+            error.add_note(signals.hint)
             raise
         progress.report(Done(model.metrics.perplexity.test, time.monotonic() - run.started))
         progress.report(ModelStored(out, out / model_directory.REPORT))

@@ -52,7 +52,7 @@ async def explain_refusals(request: web.Request, handler: Handler) -> web.Stream
         if error.status < 400:
             raise
         return _answer(request, Refused(error.status, _message(request, error)))
-    except Exception:
+    except Exception:  # a bug, whose traceback belongs into the log; the client receives JSON as for other errors
         logging.getLogger(__name__).exception("%s %s failed", request.method, request.path)
         return _answer(request, Refused(500, "the server failed; its log on standard error has the cause"))
 
