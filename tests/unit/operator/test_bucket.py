@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +19,7 @@ from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoun
 from scriptmodel_operator.jobs import bucket as module
 from scriptmodel_operator.jobs.bucket import ObstoreBucket, open_bucket
 from scriptmodel_operator.jobs.storage import StorageConfig
+from scriptmodel_operator.jobs.store import engine_id
 from tests.bucket_behaviour import BucketBehaviour
 from tests.lease import Lease
 from tests.unit.operator.connecting import key_and_certificate
@@ -241,6 +243,30 @@ def test_all_are_deleted_by_a_server_that_deletes_one_at_a_time() -> None:
     with WebServer(dict.fromkeys(paths, answer)) as server:
         bucket_at(server.url("")).delete(["v1/a", "v1/b"])
     assert sorted(deleted) == [f"DELETE {path}" for path in paths[1:]]
+
+
+@pytest.mark.parametrize("refuses", [True, False], ids=["501", "ignored"])
+def test_a_bucket_that_stores_over_what_exists_becomes_no_engine(refuses: bool) -> None:
+    """Two operators that start at once would each be sure of an id of its own."""
+    objects: dict[str, bytes] = {}
+
+    class Server(WebServer):
+        def _answer(self, request: BaseHTTPRequestHandler) -> None:
+            to, method, status, text = Handler(request, self.stopping), request.command, 200, b""
+            if method == "POST" or (method == "PUT" and refuses and request.headers["If-None-Match"]):
+                status, text = 501, b"<Error><Code>NotImplemented</Code><Message>a header</Message></Error>"
+            elif method == "PUT":
+                objects[request.path] = request.rfile.read(int(request.headers["Content-Length"]))
+            elif method == "DELETE":
+                del objects[request.path]
+            else:
+                status, text = 404, b"<Error><Code>NoSuchKey</Code><Message>none</Message></Error>"
+            to.start(status, {"Content-Length": str(len(text)), "ETag": '"1"'})
+            to.write(text)
+
+    with Server() as server, pytest.raises(RefusedError, match=r"in s3://plays/team: .*conditional writes"):
+        engine_id(bucket_at(server.url("")))
+    assert not objects
 
 
 def test_half_of_the_credentials_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

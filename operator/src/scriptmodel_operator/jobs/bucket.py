@@ -156,14 +156,17 @@ class ObstoreBucket:
             self._act(obstore.put_async, self._writes, key, content, **_PARTS)
 
     def create(self, key: str, data: bytes, limit: int) -> bytes:
-        with self._translated("writing", key):
+        with self._translated("writing", key) as what:
             try:
-                self._act(obstore.put_async, self._writes, key, data, mode="create")
+                for _ in range(2):  # the second time it exists
+                    self._act(obstore.put_async, self._writes, key, data, mode="create")
+                self.delete([key])
             except AlreadyExistsError:
-                pass
-            except NotImplementedError:  # the store has no conditional writes: the last writer wins
-                self._act(obstore.put_async, self._writes, key, data)
-        return self.get(key, limit)
+                return self.get(key, limit)
+            except (BaseError, NotImplementedError) as error:
+                if isinstance(error, BaseError) and _NOT_IMPLEMENTED not in str(error):
+                    raise
+            raise RefusedError(what, "the server has no conditional writes (If-None-Match: *): use one that has them")
 
     def sizes(self, prefix: str) -> Mapping[str, int]:
         with self._translated("listing", prefix):

@@ -27,7 +27,10 @@ class Bucket(Protocol):
         """Store an object, whole or not at all; an object of that key is replaced. An error of `data` ends it."""
 
     def create(self, key: str, data: bytes, limit: int) -> bytes:
-        """Store an object unless the key exists. Returns the stored object, ours or the existing one."""
+        """Store an object unless the key exists. Returns the stored object, ours or the existing one.
+
+        Raises RefusedError if the server would store over an existing one.
+        """
 
     def sizes(self, prefix: str) -> Mapping[str, int]:
         """Return the size of each object below `prefix`, by key."""
