@@ -48,6 +48,7 @@ CHANGES: dict[str, Any] = {
     "storage.server.image.digest": (DIGEST, OWN_BUCKET),
     "storage.server.resources": ({"requests": {"memory": "2Gi"}}, OWN_BUCKET),
     "runs.resources.requests": ({"cpu": 2, "memory": ""}, BUCKET),
+    "runs.resources.limits": ({"cpu": 4, "memory": "8Gi"}, BUCKET),
     "runs.labels": ({"cost": "drama"}, BUCKET),
     "publicConfig.create": False,
     "publicConfig.address": "grpcs://pachd.team-a.svc:30650",

@@ -11,8 +11,9 @@ S3 = "scriptmodel-operator-s3"
 
 
 def arguments(values: Values) -> dict[str, str]:
-    pairs = (each.partition("=") for each in operator_container(values)["args"])
-    return {name: value for name, _, value in pairs if name.startswith(("--storage", "--run-"))}
+    given = (each for each in operator_container(values)["args"] if each.startswith(("--storage", "--run-")))
+    pairs = (each.rpartition("=") if each.startswith("--run-") else each.partition("=") for each in given)
+    return {name: value for name, _, value in pairs}
 
 
 def variables(container: Object) -> dict[str, str]:
@@ -57,8 +58,8 @@ def test_a_bucket_of_somebody_needs_no_server_and_no_secret() -> None:
     assert arguments(BUCKET) == {
         "--storage": "s3://scripts/team-a",
         "--storage-region": "us-east-1",
-        "--run-cpu": "500m",
-        "--run-memory": "1Gi",
+        "--run-request=cpu": "500m",
+        "--run-request=memory": "1Gi",
     }
     assert not variables(operator_container(BUCKET)), "the credentials are those of the service account"
 

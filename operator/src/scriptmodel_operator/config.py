@@ -37,10 +37,11 @@ class OperatorConfig:
     """Number of objects that are reconciled at a time; most of them wait for a shared poll of the engine."""
     cluster_id: Annotated[str, Option("--cluster-id")] = ""
     """Distinguish clusters that share a pachd. [default: the uid of the namespace kube-system]"""
-    run_cpu: Annotated[str, Option("--run-cpu", "QUANTITY")] = ""
-    """CPU that the Job of a run requests where its ScriptModel sets none, such as 500m. [default: none]"""
-    run_memory: Annotated[str, Option("--run-memory", "QUANTITY")] = ""
-    """Memory that the Job of a run requests where its ScriptModel sets none, such as 1Gi. [default: none]"""
+    run_requests: Annotated[tuple[str, ...], Option("--run-request", "NAME=QUANTITY")] = ()
+    """What the Job of a run requests where its ScriptModel sets none, such as cpu=500m; may be repeated."""
+    run_limits: Annotated[tuple[str, ...], Option("--run-limit", "NAME=QUANTITY")] = ()
+    """Limit of the Job of a run where its ScriptModel sets none, such as memory=4Gi, or its request if that is larger;
+    may be repeated."""
     operator_image: Annotated[str, Option("--operator-image", "IMAGE")] = ""
     """The operator's own image, whose Jobs fetch corpora by URL into the bucket. [default: fetch none]"""
     operator_pod: Annotated[

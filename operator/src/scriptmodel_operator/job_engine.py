@@ -1,12 +1,11 @@
 """Opens the engine of Jobs and a bucket."""
 
 import json
+from collections.abc import Iterable
 from functools import partial
 
-from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import run_refusal
-from scriptmodel_operator.engine.values import ResourceAmounts
 from scriptmodel_operator.jobs.answers import Requests
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.bucket import open_bucket
@@ -30,8 +29,9 @@ def open_jobs(
     versions, may_read, image = Versions(bucket), config.policy.lists, config.operator_image
     settings = JobSettings(
         min(storage.url_lifetime, bucket.longest),
-        ResourceAmounts(parse_quantity(config.run_cpu) if config.run_cpu else 0.0, config.run_memory),
-        dict(each.split("=", 1) for each in config.run_labels),
+        _named(config.run_requests),
+        _named(config.run_limits),
+        _named(config.run_labels),
         json.loads(storage.storage_egress),
         json.loads(config.operator_pod),
         partial(run_refusal, config.policy),
@@ -40,3 +40,7 @@ def open_jobs(
     fetches = Fetches(bucket, records, versions, attempts, settings, image, hosts) if image else None
     gateway = JobsGateway(records, bucket, versions, attempts, may_read, acting.end, fetches)
     return gateway, Requests(cluster, bucket, records, versions, gateway.put_version, may_read, config.namespaces)
+
+
+def _named(pairs: Iterable[str]) -> dict[str, str]:
+    return dict(each.split("=", 1) for each in pairs)

@@ -12,12 +12,12 @@ from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.api.training import Training
 from scriptmodel_operator.desired.pod_patch import pod_patch
 from scriptmodel_operator.engine.values import PipelineRef, PipelineSpec, ResourceAmounts
-from scriptmodel_operator.jobs.job_manifest import job_manifest, job_name, passed_on, secret_manifest
+from scriptmodel_operator.jobs.job_manifest import fetch_job, job_manifest, job_name, passed_on, secret_manifest
 from scriptmodel_operator.jobs.runs import JobSettings
 from tests.unit.operator.job_objects import HASH, NAME, OWNER, RUN
 from tests.unit.operator.pipeline_specs import FULL, PLAIN, changed
 
-DEFAULTS = JobSettings(requests=ResourceAmounts(cpu=0.5, memory="1Gi"))
+DEFAULTS = JobSettings(requests={"cpu": "0.5", "memory": "1Gi"})
 
 
 def made(spec: PipelineSpec = PLAIN, settings: JobSettings = DEFAULTS) -> dict[str, Any]:
@@ -136,6 +136,25 @@ def test_a_default_request_is_used_where_the_spec_has_nothing(
     requests: ResourceAmounts, limits: ResourceAmounts, expected: dict[str, str]
 ) -> None:
     assert container(replace(PLAIN, requests=requests, limits=limits))["resources"]["requests"] == expected
+
+
+@pytest.mark.parametrize(
+    ("requests", "limits", "expected"),
+    [
+        (ResourceAmounts(), ResourceAmounts(), {"cpu": "1", "memory": "2Gi"}),
+        (ResourceAmounts(memory="1500Mi"), ResourceAmounts(cpu=3), {"cpu": "3", "memory": "2Gi"}),
+        (ResourceAmounts(memory="4096Mi"), ResourceAmounts(), {"cpu": "1", "memory": "4096Mi"}),
+    ],
+)
+def test_a_quota_on_limits_needs_no_limit_range(
+    requests: ResourceAmounts, limits: ResourceAmounts, expected: dict[str, str]
+) -> None:
+    """A limit below a request would make no valid pod."""
+    settings = replace(DEFAULTS, limits={"cpu": "1", "memory": "2Gi"})
+    (found,) = pod(replace(PLAIN, requests=requests, limits=limits), settings)["containers"]
+    assert found["resources"]["limits"] == expected
+    fetch = fetch_job({"name": "fetch", "labels": {}}, "image", "key", 60, {}, settings.limits)
+    assert fetch["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] == {"cpu": "1", "memory": "256Mi"}
 
 
 def test_the_patch_of_the_pod_is_applied_without_a_claim_for_checkpoints() -> None:

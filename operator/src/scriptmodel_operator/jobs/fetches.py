@@ -143,7 +143,8 @@ class Fetches:
         self.attempts.put("secrets", secret_of(metadata, KEY, document), "data")
         longest = int(seconds * most) * 2 + _STORING_SECONDS
         placed = placement(owner, settings.operator_pod)
-        self.attempts.create(fetch_job(metadata, self.image, KEY, longest, placed, bucket.secret if bucket else ""))
+        secret = bucket.secret if bucket else ""
+        self.attempts.create(fetch_job(metadata, self.image, KEY, longest, placed, settings.limits, secret))
         return number
 
     def _ended(self, repo: RepoRef, what: str, cancelled: Callable[[], bool], discard: Callable[[], None]) -> Attempt:

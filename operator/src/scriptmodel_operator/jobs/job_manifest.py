@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.marks import ANNOTATION, parse_mark
 from scriptmodel_operator.engine.values import PipelineSpec, PodToleration, RepoRef, ResourceAmounts
 from scriptmodel_operator.jobs.document import KEY
@@ -123,7 +124,9 @@ def job_of(metadata: Object, pod: Object) -> Object:
     }
 
 
-def fetch_job(metadata: Object, image: str, key: str, seconds: int, placed: Object, secret: str = "") -> Object:
+def fetch_job(
+    metadata: Object, image: str, key: str, seconds: int, placed: Object, limits: Mapping[str, str], secret: str = ""
+) -> Object:
     """Return the Job of a download, which ends after `seconds` at the latest, on nodes as `placed` says. `secret`
     opens the bucket of a user.
     """
@@ -136,7 +139,7 @@ def fetch_job(metadata: Object, image: str, key: str, seconds: int, placed: Obje
             {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name, "optional": number > 1}}}
             for number, name in enumerate(variables)
         ],
-        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {**limits, "memory": "256Mi"}},
     }
     job = job_of(metadata, restricted_pod(container, metadata["name"], {"tmp": _FOLDERS["tmp"]}) | placed)
     job["spec"]["activeDeadlineSeconds"] = seconds
@@ -221,14 +224,16 @@ def restricted_pod(container: Object, secret: str, folders: Mapping[str, str]) -
 
 def _container(spec: PipelineSpec, variables: list[Mapping[str, str]], settings: JobSettings) -> Object:
     requests, limits = _amounts(spec.requests), _amounts(spec.limits)
-    defaults = {name: amount for name, amount in _amounts(settings.requests).items() if name not in limits}
+    requests = {name: amount for name, amount in settings.requests.items() if name not in limits} | requests
+    largest = {name: [amount, requests.get(name, amount)] for name, amount in settings.limits.items()}
+    limits = {name: max(amounts, key=parse_quantity) for name, amounts in largest.items()} | limits
     gpu = {spec.limits.gpu_type: str(spec.limits.gpu_count)} if spec.limits.gpu_count else {}
     return {
         "name": CONTAINER,
         "image": spec.image,
         "command": ["scriptmodel-trainer", "job", f"/scriptmodel/{KEY}"],
         "env": [{"name": _STATE, "value": _FOLDERS["state"]}, *variables],
-        "resources": {"requests": defaults | requests | gpu, "limits": limits | gpu},
+        "resources": {"requests": requests | gpu, "limits": limits | gpu},
     }
 
 

@@ -11,16 +11,17 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from scriptmodel_operator.engine.values import PipelineSpec, ResourceAmounts
+from scriptmodel_operator.engine.values import PipelineSpec
 from scriptmodel_operator.jobs.manifest import Manifest, below
 
 
 @dataclass(frozen=True, slots=True)
 class JobSettings:
-    """What all Jobs share. `requests` are used where the spec of a pipeline has neither a request nor a limit."""
+    """What all Jobs share. Requests and limits, by resource, are those of pipelines whose spec has none."""
 
     url_seconds: float = 7 * 24 * 3600.0
-    requests: ResourceAmounts = field(default_factory=ResourceAmounts)
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     egress: Sequence[Mapping[str, Any]] = ()
     """NetworkPolicyPeers that pods may connect to; without any they may connect to all."""
