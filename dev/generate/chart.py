@@ -1,4 +1,4 @@
-"""Generates files from the chart: manifests, the table of values, the schema's descriptions, the tested sample.
+"""Generates files from the chart: manifests, the table of values and the schema's descriptions.
 
 `python -m dev.generate.chart` writes them; with `--check` it only names those that are out of date.
 """
@@ -116,13 +116,7 @@ def _json(value: Any) -> str:
 def main(arguments: list[str]) -> int:
     """Write the files, or with `--check` compare them; return 1 if one is out of date."""
     try:
-        sample = (MANIFESTS / "samples" / "shakespeare.yaml").read_text()
-        wanted = {
-            **manifests(),
-            CHART / "README.md": readme(),
-            SCHEMA: schema(),
-            CHART / "files" / "sample.yaml": sample,
-        }
+        wanted = {**manifests(), CHART / "README.md": readme(), SCHEMA: schema()}
     except (BuildError, OSError, ValueError, subprocess.CalledProcessError) as error:
         say(f"chart: {error}")
         return 1

@@ -51,25 +51,13 @@ class Node:
             self._control_plane, spec["serviceAccountName"], self._root / f"{container['name']}.kubeconfig"
         )
         env = {each["name"]: each["value"] for each in container.get("env", [])}
-        words = [self._local(word) for word in container["args"]]
         return subprocess.Popen(
-            [str(OPERATOR_ENV / "bin" / "scriptmodel-operator"), *words],
+            [str(OPERATOR_ENV / "bin" / "scriptmodel-operator"), *container["args"]],
             env={**env, "SCRIPTMODEL_KUBECONFIG": str(kubeconfig), "PATH": "/usr/bin:/bin"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-
-    def _local(self, word: str) -> str:
-        """/sample of the pod is a folder here."""
-        return word.replace("=/sample/", f"={self._root}/sample/")
-
-    def mount_config_map(self, name: str) -> None:
-        found = self.find("configmap", name)
-        assert found is not None
-        (self._root / "sample").mkdir()
-        for file, text in found["data"].items():
-            (self._root / "sample" / file).write_text(text)
 
     def job_ended(self, name: str, *, well: bool) -> None:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -5,6 +5,8 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,6 @@ import click
 
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.installation.commands import before_uninstall, check
 from scriptmodel_operator.jobs.storage import StorageConfig
 from scriptmodel_operator.options import PREFIX, engine_options, kubeconfig_option, options_of
 from scriptmodel_operator.pachyderm.channel import PachdAddress
@@ -100,8 +101,95 @@ def fetch(document: Path, folder: Path) -> None:
         raise click.ClickException("; ".join(f"cannot fetch {path}: {text}" for path, text in errors.items()))
 
 
-main.add_command(check)
-main.add_command(before_uninstall)
+@main.command()
+@engine_options
+@click.option("-n", "--namespace", default="default", show_default=True, metavar="NS", help="Namespace of the dry run.")
+@kubeconfig_option
+def check(pachd: PachdAddress | None, storage: StorageConfig | None, namespace: str, kubeconfig: Path | None) -> None:
+    """Check the operator's requirements: the CRD, an API server that accepts a ScriptModel in a dry run, and pachd or
+    the bucket. Exit with status 1 if one is missing."""
+    from scriptmodel_operator import installation  # noqa: PLC0415 - see above
+
+    with _one_line_errors():
+        findings = [*installation.check_cluster(installation.client_of(kubeconfig), namespace)]
+    findings += installation.check_pachyderm(pachd) if pachd else ()
+    findings += installation.check_bucket(storage) if storage else ()
+    click.echo("\n".join(findings))
+    if any(each.startswith(installation.FAILED) for each in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _place(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, str]:
+    """Split NAMESPACE/NAME; both are empty if `text` is."""
+    place, _, name = text.partition("/")
+    if text and not (place and name):
+        raise click.BadParameter(f"{text!r} is not NAMESPACE/NAME")
+    return place, name
+
+
+@main.command()
+@click.option(
+    "--policy",
+    type=click.Choice(["refuse", "orphan"]),
+    default="refuse",
+    show_default=True,
+    help="refuse: fail while a ScriptModel exists. orphan: remove the operator's finalizer from each and touch "
+    "nothing else.",
+)
+@click.option(
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NS",
+    help="Check this namespace only; may be repeated. [default: all]",
+)
+@click.option(
+    "--deployment",
+    metavar="NS/NAME",
+    default="",
+    callback=_place,
+    help="With orphan: stop the operator's Deployment first; a running operator would add finalizers again.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest time for the operator to end.",
+)
+@kubeconfig_option
+def before_uninstall(
+    policy: str, namespaces: tuple[str, ...], deployment: tuple[str, str], timeout: float, kubeconfig: Path | None
+) -> None:
+    """Make sure that no ScriptModel waits for the operator after its removal: only the operator removes their
+    finalizer. Exit with status 1 if one would."""
+    from scriptmodel_operator import installation  # noqa: PLC0415 - see above
+
+    with _one_line_errors():
+        client = installation.client_of(kubeconfig)
+        models = installation.list_models(client, namespaces)
+        if not models:
+            click.echo("no ScriptModel exists")
+            return
+        if policy == "refuse":
+            raise click.ClickException(installation.refusal(models, namespaces))
+        if any(deployment):
+            installation.stop(client, *deployment, timeout)
+        for each in installation.list_models(client, namespaces):  # the operator may have changed them until it ended
+            if done := installation.let_go(client, each):
+                click.echo(done)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
+    from scriptmodel_operator.kube.login import LoginFailedError  # noqa: PLC0415 - see above
+
+    try:
+        yield
+    except (KubeError, LoginFailedError, TimeoutError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -183,13 +183,6 @@ def test_an_unreachable_pachd_is_reported_with_its_address(tmp_path: Path) -> No
     assert done.stderr.endswith(f": is pachd running, and is {address} (--pachd) its address?\n")
 
 
-def test_a_binary_sample_is_reported_with_its_name(tmp_path: Path) -> None:
-    sample = tmp_path / "sample.yaml"
-    sample.write_bytes(b"\x97")
-    done = CliRunner().invoke(operator, ["check", "--pachd=nowhere:1", f"--sample={sample}"])
-    assert done.stderr.startswith(f"Error: cannot read {sample}: ")
-
-
 @pytest.mark.parametrize("name", ["", "..", "ham/let", "hamlet?x=y", "Hamlet", "hämlet", "-", "a b"])
 def test_an_invalid_object_name_causes_no_request(name: str) -> None:
     """It would be part of an address of the API server."""

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from scriptmodel_operator.cli import main
-from scriptmodel_operator.installation.check import check_bucket
+from scriptmodel_operator.installation import check_bucket
 from scriptmodel_operator.jobs.storage import StorageConfig
 
 BUCKET = "--storage=s3://plays/team"
@@ -86,8 +86,8 @@ def test_a_bucket_that_is_away_fails_the_check(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     (found,) = check_bucket(StorageConfig(storage="s3://plays", storage_endpoint="http://127.0.0.1:1"))
-    assert found.line.startswith("FAILED  reading v1/engine.json in s3://plays: ")
-    assert "check --storage" in found.line
+    assert found.startswith("FAILED  reading v1/engine.json in s3://plays: ")
+    assert "check --storage" in found
 
 
 @pytest.mark.parametrize("value", ["{}", "[", "[1]", "[{}]"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.installation import uninstall
+from scriptmodel_operator import installation
 from scriptmodel_operator.kube.errors import KubeUnavailableError
 
 POD = {"metadata": {"name": "operator-0"}}
@@ -32,15 +32,15 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uninstall, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(installation, "POLL_SECONDS", 0.001)
 
 
 def test_it_waits_until_all_pods_are_gone_even_if_the_api_server_does_not_answer_for_a_while() -> None:
     server = Server([POD], KubeUnavailableError("listing", 0, "TimeoutError"), [])
-    uninstall.stop(server, "ns", "operator", 60)
+    installation.stop(server, "ns", "operator", 60)
     assert server.answers == [[]]
 
 
 def test_pods_that_did_not_end_in_time_are_named() -> None:
     with pytest.raises(TimeoutError, match="these pods still run: operator-0"):
-        uninstall.stop(Server([POD]), "ns", "operator", 0.01)
+        installation.stop(Server([POD]), "ns", "operator", 0.01)

@@ -19,7 +19,7 @@ from scriptmodel_operator.engine.values import (
     PipelineSpec,
     RepoRef,
 )
-from scriptmodel_operator.installation.check import check_pachyderm
+from scriptmodel_operator.installation import check_pachyderm
 from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.metrics import Metrics
@@ -145,7 +145,7 @@ def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFi
 )
 def test_check_shows_the_version_and_whether_it_is_certified(version: str, line: str) -> None:
     with serving(Pachd(version)) as address:
-        lines = [finding.line for finding in check_pachyderm(PachdAddress(address))]
+        lines = [*check_pachyderm(PachdAddress(address))]
     assert lines[0] == f"ok      pachd {version} answers at {address}"
     assert lines[1].startswith(line)
 

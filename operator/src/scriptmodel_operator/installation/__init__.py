@@ -1,1 +1,0 @@
-"""Commands that run once for an installation: check it, and remove its finalizers."""
