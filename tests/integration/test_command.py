@@ -10,7 +10,7 @@ from unittest.mock import patch
 from pydantic.alias_generators import to_snake
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
-from scriptmodel_cli.commands.completion import for_kubectl
+from scriptmodel_cli.commands.offline import for_kubectl
 from scriptmodel_cli.main import main
 from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.network import Overrides, Preset

@@ -70,7 +70,7 @@ _OF_ENGINE: Mapping[str, Mapping[str, str]] = {
 """The same where the object's engine is another one than Pachyderm."""
 
 
-def why(found: Object, now: datetime, **seen: Any) -> list[str]:
+def diagnosis(found: Object, now: datetime, **seen: Any) -> list[str]:
     """Return the verdict and the next step, then the evidence, of what `evidence` takes."""
     lines = list(_verdict(found))
     for (kind, *others), rows in evidence(found, now, **seen):

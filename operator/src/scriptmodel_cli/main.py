@@ -13,20 +13,20 @@ COMMANDS = "scriptmodel_cli.commands"
 LOCAL = "scriptmodel_cli.local"
 SECTIONS = {
     "Inspect": {
-        "list": (f"{COMMANDS}.listing:list_", "List ScriptModels."),
-        "status": (f"{COMMANDS}.status:status", "Show the full status of a ScriptModel (-w to watch)."),
-        "why": (f"{COMMANDS}.why:why", "Explain a ScriptModel's state and suggest the next step."),
-        "script": (f"{COMMANDS}.script:script", "Print the newest script."),
-        "report": (f"{COMMANDS}.report:report", "Print the HTML report of the newest model."),
-        "logs": (f"{COMMANDS}.logs:logs", "Print the log of the running or newest job (-f to follow)."),
+        "list": (f"{COMMANDS}.objects:list_", "List ScriptModels."),
+        "status": (f"{COMMANDS}.objects:status", "Show the full status of a ScriptModel (-w to watch)."),
+        "why": (f"{COMMANDS}.objects:why", "Explain a ScriptModel's state and suggest the next step."),
+        "script": (f"{COMMANDS}.results:script", "Print the newest script."),
+        "report": (f"{COMMANDS}.results:report", "Print the HTML report of the newest model."),
+        "logs": (f"{COMMANDS}.results:logs", "Print the log of the running or newest job (-f to follow)."),
         "ui": ("scriptmodel_cli.ui.command:ui", "Show ScriptModels in the browser, and write with a model."),
     },
     "Change": {
         "plan": (f"{COMMANDS}.plan:plan", "Show what applying a ScriptModel would change, without changing it."),
         "push": (f"{COMMANDS}.push:push", "Upload a corpus as one commit of a repo."),
-        "retrain": (f"{COMMANDS}.lifecycle:retrain", "Train again with the same spec."),
-        "suspend": (f"{COMMANDS}.lifecycle:suspend", "Stop the steps of a ScriptModel."),
-        "resume": (f"{COMMANDS}.lifecycle:resume", "Restart the steps of a suspended ScriptModel."),
+        "retrain": (f"{COMMANDS}.objects:retrain", "Train again with the same spec."),
+        "suspend": (f"{COMMANDS}.objects:suspend", "Stop the steps of a ScriptModel."),
+        "resume": (f"{COMMANDS}.objects:resume", "Restart the steps of a suspended ScriptModel."),
     },
     "Without a cluster": {
         "write": (f"{LOCAL}.write:write", "Train on a folder of plays and write a script."),
@@ -34,9 +34,9 @@ SECTIONS = {
         "judge": (f"{LOCAL}.write:judge", "Judge a script beside plays."),
         "export": (f"{LOCAL}.write:export", "Export a model for other programs."),
         "base": (f"{LOCAL}.write:base", "List, add or remove bases, from which write starts."),
-        "init": (f"{COMMANDS}.init:init", "Print a commented ScriptModel manifest."),
+        "init": (f"{COMMANDS}.offline:init", "Print a commented ScriptModel manifest."),
         "local": ("scriptmodel_cli.local.command:local", "Train and write on this machine by a ScriptModel."),
-        "completion": (f"{COMMANDS}.completion:completion", "Print the completion script for bash, zsh or fish."),
+        "completion": (f"{COMMANDS}.offline:completion", "Print the completion script for bash, zsh or fish."),
     },
 }
 EXAMPLES = """
@@ -66,7 +66,7 @@ def main(context: click.Context) -> None:
 
 
 def kubectl_complete() -> None:
-    from scriptmodel_cli.commands.completion import for_kubectl  # noqa: PLC0415 - as for all commands
+    from scriptmodel_cli.commands.offline import for_kubectl  # noqa: PLC0415 - as for all commands
 
     say(for_kubectl(main, sys.argv[1:]))
 

@@ -9,15 +9,18 @@ import re
 import secrets
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 import yaml
 from click.globals import resolve_color_default
 
+from scriptmodel_cli.errors import InputError
 from scriptmodel_operator.api.identity import GROUP, SINGULAR
 from scriptmodel_operator.api.safe_text import CONTROLS
 
+_BAD_PATH = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 # Digits, so that click.unstyle recognises a keyed colour.
 _KEY = str(secrets.randbits(64))
 _COLOUR = re.compile(rf"\x1b\[{_KEY};([0-9;]*m)")
@@ -89,3 +92,36 @@ def say_structured(found: dict[str, Any] | list[dict[str, Any]], form: str) -> N
 def say_value(value: Any, form: str) -> None:
     text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True) if form == "yaml" else json.dumps(value, indent=2)
     emit(text.rstrip("\n") + "\n")
+
+
+def write_result(content: bytes, out: Path | None, *, force: bool | None) -> None:
+    """Write a result to stdout, or to a file as `write_new` does."""
+    if out is None:
+        emit(content.decode(errors="replace"))
+    else:
+        write_new(out, content, force=force)
+
+
+def check_new(out: Path, *, force: bool | None) -> None:
+    """Raise InputError if a file exists and `force` is not set, which is None for a command without that option."""
+    if out.exists() and not force:
+        raise _exists(out, force)
+
+
+def write_new(out: Path, content: bytes, *, force: bool | None) -> None:
+    """Write a file. Raises InputError as `check_new` does, ClickException if writing fails."""
+    try:
+        with out.open("wb" if force else "xb") as file:
+            file.write(content)
+    except FileExistsError as error:
+        raise _exists(out, force) from error
+    except _BAD_PATH as error:
+        raise InputError(f"cannot write {out}: {error.strerror}; name a file in a writable folder") from error
+    except OSError as error:
+        raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
+    note(f"wrote {len(content)} bytes to {out}")
+
+
+def _exists(out: Path, force: bool | None) -> InputError:
+    hint = "" if force is None else ", or add --force to overwrite it"
+    return InputError(f"{out} already exists: name another file{hint}")

@@ -1,11 +1,10 @@
 """Computes what the operator would change for an object, with the operator's own planner; reads only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import assert_never
 
 from scriptmodel_cli.changes import Change, Preview, field_changes
-from scriptmodel_cli.trial_changes import changes_of_trials
 from scriptmodel_operator.act.actions import (
     Action,
     ApplyPipelines,
@@ -31,6 +30,7 @@ from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
 from scriptmodel_operator.reconcile.training import BUDGET_RAISED
+from scriptmodel_operator.search.trials import Plan, RunInput
 
 
 def preview(
@@ -153,3 +153,30 @@ def _later(change: PipelineChange, view: ModelView) -> Change:
     return replace(
         _pipeline(change, view), effect=f"waits until the running job {job} has ended; computes nothing again"
     )
+
+
+def changes_of_trials(state: ModelState, view: ModelView) -> Iterator[Change]:
+    """Yield what an object in that state changes of its trials."""
+    if view.search is None:
+        return
+    again = any(each.ref == view.refs.train and each.apply.reprocess for each in state.difference.now)
+    now = any(isinstance(action, ReplaceFiles) and action.branch == view.refs.trials for action in state.actions)
+    why = "" if now or view.train is None or view.train.running is None else "once the running job has ended"
+    yield from trial_changes(view.search.plan, view.search.present, again=again, why=why)
+
+
+def trial_changes(plan: Plan, present: Mapping[str, RunInput], *, again: bool, why: str = "") -> Iterator[Change]:
+    """Yield what differs between the repo of trials and the plan; `again` if the pipeline computes all again."""
+    wanted = plan.runs
+    due = {name for name in wanted if name in present and (again or wanted[name] != present[name])}
+    for sign, verb, what, found in (
+        ("+", "train", " new", wanted.keys() - present.keys()),
+        ("~", "repeat", "", due),
+        ("-", "drop", "", present.keys() - wanted.keys()),
+    ):
+        names = [name for name in {**wanted, **present} if name in found]
+        trials = len({name.partition(".")[0] for name in names})
+        text = f"{verb} {trials}{what} trial{'' if trials == 1 else 's'}"
+        text += f" ({len(names)} runs)" if len(names) > trials else ""
+        if names:
+            yield Change(sign, text, why)

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 
 import click
 
-from scriptmodel_cli.charts import bar
 from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.session import Engine
-from scriptmodel_cli.text import did_you_mean
+from scriptmodel_cli.text import bar, did_you_mean
 from scriptmodel_operator.api.marks import naming, parse_mark
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway

@@ -1,9 +1,8 @@
-"""The files of a script in Pachyderm, one for each format."""
+"""The files of a script in the engine, one for each format, and copies of a model and its scripts."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import click
 
@@ -11,30 +10,25 @@ from scriptmodel_cli.errors import InputError
 from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.engine.values import RepoRef
+from scriptmodel_operator.engine.values import RepoRef, commit_of
 
 TEXT = ".txt"
-_SUFFIXES = {"text": TEXT, "fountain": ".fountain", "fdx": ".fdx", "html": ".html"}
+SUFFIXES = {"text": TEXT, "fountain": ".fountain", "fdx": ".fdx", "html": ".html"}
 _SAMPLE = re.compile(r"/new_script(?:\.(\d+))?\.txt")
 """A sample of a script; the first one has no number."""
 _MAX_SCRIPT_BYTES = 1 << 30
-
-format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice([*_SUFFIXES]),
-    help="Format of the script [default: that of the suffix of --out, else text].",
-)
+_WRITTEN = re.compile(r"[a-z]+-[0-9a-f]{16}\.safetensors|new_script.*")
+"""Files whose names differ from commit to commit."""
 
 
 def suffix_of(form: str | None, out: Path | None) -> str:
     """Return the suffix of the format that is requested, or that `out` has. Raises InputError for another suffix."""
     named = out.suffix.lower() if out else ""
-    if form is None and named not in ("", *_SUFFIXES.values()):
+    if form is None and named not in ("", *SUFFIXES.values()):
         hint = "write .html and print it in a browser" if named == ".pdf" else "add --format"
-        raise InputError(f"{out} is not named for a format ({', '.join(_SUFFIXES.values())}): {hint}")
-    suffix = _SUFFIXES[form] if form else named or TEXT
-    if named in _SUFFIXES.values() and named != suffix:
+        raise InputError(f"{out} is not named for a format ({', '.join(SUFFIXES.values())}): {hint}")
+    suffix = SUFFIXES[form] if form else named or TEXT
+    if named in SUFFIXES.values() and named != suffix:
         raise InputError(f"{out} is not named for the format {form}: use the suffix {suffix}, or leave out --format")
     return suffix
 
@@ -57,6 +51,22 @@ def read_script(gateway: Gateway, repo: RepoRef, commit: str, path: str, suffix:
         ) from error
 
 
-def verdict(score: Mapping[str, Any]) -> str:
-    """Return the judge's two words on a script, as `form good, sense fair`."""
-    return ", ".join(f"{name} {score[name]}" for name in ("form", "sense") if score.get(name))
+def copy_results(gateway: Gateway, lineage: Mapping[str, str], folder: Path) -> None:
+    """Make `folder/model` and `folder/script` equal to the commits; files of others in them stay."""
+    for kind in ("model", "script"):
+        copy_commit(gateway, *commit_of(lineage[kind]), folder / kind)
+
+
+def copy_commit(gateway: Gateway, repo: RepoRef, commit: str, folder: Path) -> None:
+    files = {Path(path).name: (path, stored) for path, stored in gateway.walk_files(repo, commit).items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (path, stored) in sorted(files.items(), key=lambda file: file[0] == "model.json"):  # it names the others
+        target = folder / name
+        if target.suffix == ".safetensors" and target.exists() and target.stat().st_size == stored.size:
+            continue  # its digest is in its name
+        part = target.with_name(f".{name}.part")
+        part.write_bytes(gateway.read_file(repo, commit, path, stored.size))
+        part.replace(target)
+    for old in folder.iterdir():
+        if old.name not in files and _WRITTEN.fullmatch(old.name):
+            old.unlink()

@@ -93,3 +93,8 @@ def age(created: str, now: datetime) -> str:
 
 def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+
+
+def bar(percent: int, width: int) -> str:
+    full = width * max(0, min(100, percent)) // 100
+    return "█" * full + "░" * (width - full)

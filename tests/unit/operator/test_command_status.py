@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from scriptmodel_cli import text
-from scriptmodel_cli.diagnosis import why
+from scriptmodel_cli.diagnosis import diagnosis as why
 from scriptmodel_cli.output import style
 from scriptmodel_cli.screen import line_of, screen_of
 from tests.unit.operator.terminal import CREATED, as_object, plain, training_world

@@ -5,7 +5,8 @@ from typing import Any
 import click
 import pytest
 
-from scriptmodel_cli.diagnosis import next_step, pods_path, why
+from scriptmodel_cli.diagnosis import diagnosis as why
+from scriptmodel_cli.diagnosis import next_step, pods_path
 from scriptmodel_cli.screen import line_of, screen_of
 from scriptmodel_operator.api.identity import ENGINE
 from scriptmodel_operator.api.reasons import Reason

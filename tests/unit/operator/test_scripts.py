@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.files import write_new
 from scriptmodel_cli.main import main
+from scriptmodel_cli.output import write_new
 from scriptmodel_cli.session import Session
 from tests.unit.operator.terminal import as_object
 from tests.unit.operator.world import World, trained_world

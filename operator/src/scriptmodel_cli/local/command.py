@@ -12,12 +12,12 @@ from scriptmodel_cli.commands.push import corpus_of
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.documents import read_documents
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.files import check_new, write_new
 from scriptmodel_cli.local.programs import trainer_option
 from scriptmodel_cli.local.run import to_script
-from scriptmodel_cli.output import emit, note
+from scriptmodel_cli.options import format_option, result_options
+from scriptmodel_cli.output import check_new, note, write_result
 from scriptmodel_cli.program import Command
-from scriptmodel_cli.scripts import format_option, suffix_of
+from scriptmodel_cli.scripts import suffix_of
 from scriptmodel_cli.session import Session
 
 
@@ -42,8 +42,7 @@ from scriptmodel_cli.session import Session
     metavar="DIR",
     help="Keep all state in DIR, to resume or update later.",
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the script to a file.")
-@click.option("--force", is_flag=True, help="Overwrite the file of --out.")
+@result_options
 @format_option
 @trainer_option
 @pass_session
@@ -91,10 +90,7 @@ def local(
                 raise
             reason = f"cannot use {error.filename}: {error.strerror}; use another --keep folder"
             raise InputError(reason) from error
-    if out is None:
-        emit(script.decode(errors="replace"))
-    else:
-        write_new(out, script, force=force)
+    write_result(script, out, force=force)
     if keep is None:
         note("No state was kept: with --keep DIR a changed file updates in place.")
     else:

@@ -15,7 +15,6 @@ from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.documents import Documents
 from scriptmodel_cli.errors import InputError, SuspendedError
 from scriptmodel_cli.live import Live
-from scriptmodel_cli.local.copies import copy_results
 from scriptmodel_cli.local.object_file import Objects
 from scriptmodel_cli.local.programs import find_trainer, localpach
 from scriptmodel_cli.options import now
@@ -23,7 +22,7 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED
 from scriptmodel_cli.pushing import Progress, ensure_repo, push
 from scriptmodel_cli.screen import line_of, screen_of
-from scriptmodel_cli.scripts import read_script
+from scriptmodel_cli.scripts import copy_results, read_script
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.app import Process, open_pachyderm, working

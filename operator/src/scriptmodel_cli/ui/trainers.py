@@ -9,8 +9,8 @@ from subprocess import Popen
 
 from aiohttp import web
 
-from scriptmodel_cli.local.copies import copy_commit
 from scriptmodel_cli.local.programs import TRAINER, child, find_trainer, last_line
+from scriptmodel_cli.scripts import copy_commit
 from scriptmodel_cli.ui.model import Place
 from scriptmodel_cli.ui.pages import place_of
 from scriptmodel_cli.ui.reads import Reads, words_of

@@ -4,8 +4,7 @@ from typing import Any
 
 import click
 
-from scriptmodel_cli.leaderboard import progress_of, rows_of
-from scriptmodel_cli.screen import screen_of
+from scriptmodel_cli.screen import progress_of, rows_of, screen_of
 from scriptmodel_cli.text import table
 from tests.unit.operator.terminal import CREATED, as_object, plain
 from tests.unit.operator.world import trained_world

@@ -1,7 +1,7 @@
 """What `scriptmodel plan` shows of a search."""
 
 from scriptmodel_cli.changes import Preview, render
-from scriptmodel_cli.trial_changes import trial_changes
+from scriptmodel_cli.preview import trial_changes
 from scriptmodel_operator.search.trials import Plan, RunInput, plan
 from tests.unit.operator.search.test_plan import UNITS, search
 from tests.unit.operator.search.worlds import RANDOM, search_world
