@@ -1,6 +1,6 @@
 """Computes what the operator would change for an object, with the operator's own planner; reads only."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
@@ -30,7 +30,6 @@ from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
 from scriptmodel_operator.reconcile.training import BUDGET_RAISED
-from scriptmodel_operator.search.trials import Plan, RunInput
 
 
 def preview(
@@ -63,7 +62,7 @@ def preview(
     changes = [change for action in state.actions for change in _of_action(action, view)]
     changes += _later_changes(observed, state)
     if not isinstance(state, Suspended | Blocked):
-        changes += changes_of_trials(state, view)
+        changes += _trials(view)
     return Preview(str(model), tuple(changes), problem)
 
 
@@ -113,7 +112,7 @@ def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
         case CreateRepo(ref, adopt=adopt):
             yield Change("~" if adopt else "+", f"{'adopt' if adopt else 'create'} repo {ref}")
         case ReplaceFiles() if action.branch == view.refs.trials:
-            return  # the runs are listed
+            return  # the trials are counted
         case ReplaceFiles() if not action.files:
             yield Change("~", action.describe().replace("copying", "copy", 1))
         case ReplaceFiles(branch, files, gone):
@@ -155,28 +154,10 @@ def _later(change: PipelineChange, view: ModelView) -> Change:
     )
 
 
-def changes_of_trials(state: ModelState, view: ModelView) -> Iterator[Change]:
-    """Yield what an object in that state changes of its trials."""
-    if view.search is None:
-        return
-    again = any(each.ref == view.refs.train and each.apply.reprocess for each in state.difference.now)
-    now = any(isinstance(action, ReplaceFiles) and action.branch == view.refs.trials for action in state.actions)
-    why = "" if now or view.train is None or view.train.running is None else "once the running job has ended"
-    yield from trial_changes(view.search.plan, view.search.present, again=again, why=why)
-
-
-def trial_changes(plan: Plan, present: Mapping[str, RunInput], *, again: bool, why: str = "") -> Iterator[Change]:
-    """Yield what differs between the repo of trials and the plan; `again` if the pipeline computes all again."""
-    wanted = plan.runs
-    due = {name for name in wanted if name in present and (again or wanted[name] != present[name])}
-    for sign, verb, what, found in (
-        ("+", "train", " new", wanted.keys() - present.keys()),
-        ("~", "repeat", "", due),
-        ("-", "drop", "", present.keys() - wanted.keys()),
-    ):
-        names = [name for name in {**wanted, **present} if name in found]
-        trials = len({name.partition(".")[0] for name in names})
-        text = f"{verb} {trials}{what} trial{'' if trials == 1 else 's'}"
-        text += f" ({len(names)} runs)" if len(names) > trials else ""
-        if names:
-            yield Change(sign, text, why)
+def _trials(view: ModelView) -> Iterator[Change]:
+    """Yield how many trials of a search are new or changed, and how many are dropped."""
+    wanted, present = (view.search.plan.runs, view.search.present) if view.search else ({}, {})
+    due = {name for name, run in wanted.items() if present.get(name) != run}
+    for sign, verb, names in (("+", "train {} new trial", due), ("-", "drop {} trial", present.keys() - wanted.keys())):
+        if trials := len({name.partition(".")[0] for name in names}):
+            yield Change(sign, verb.format(trials) + "s"[: trials != 1])

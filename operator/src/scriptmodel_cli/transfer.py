@@ -2,15 +2,16 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any, BinaryIO, TypeVar
-from urllib.error import HTTPError
+from collections.abc import Callable, Mapping
+from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit, urlunsplit
-from urllib.request import HTTPHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
-from scriptmodel_operator.engine.errors import AccessError, NotFoundError, RefusedError, UnavailableError
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3 import PoolManager, ProxyManager
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import TimeoutError as HTTPTimeoutError
+
+from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.fetching import TIMED_OUT
 from scriptmodel_operator.jobs.ports import PUT_HEADERS
 
@@ -19,28 +20,8 @@ T = TypeVar("T")
 _SILENCE_SECONDS = 30.0
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Before the tries that follow the first one, in seconds."""
-_PIECE_BYTES = 1 << 18
+_MOST_OF_AN_ERROR = 4096
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,64})</Code>")
-
-
-class _Connection(HTTPConnection):
-    """Reads an answer that comes before the request was sent whole, as of a bucket that has no room for it."""
-
-    def request(self, *given: Any, **named: Any) -> None:
-        with suppress(BrokenPipeError, ConnectionResetError):  # without an answer, reading it fails
-            super().request(*given, **named)
-
-
-class _SecureConnection(HTTPSConnection, _Connection):
-    pass
-
-
-class _Handler(HTTPHandler, HTTPSHandler):
-    def http_open(self, req: Request) -> HTTPResponse:
-        return self.do_open(_Connection, req)
-
-    def https_open(self, req: Request) -> HTTPResponse:
-        return self.do_open(_SecureConnection, req)
 
 
 class Transfer:
@@ -74,40 +55,49 @@ class Transfer:
 
         def once() -> None:
             file.seek(0)
-            self._send(url, what, 0, headers, iter(lambda: file.read(_PIECE_BYTES), b""))
+            self._send(url, what, 0, headers, file)
 
         _retried(once)
 
     def _send(
-        self, signed: str, what: str, limit: int, headers: Mapping[str, str] = {}, data: Iterator[bytes] | None = None
+        self, signed: str, what: str, limit: int, headers: Mapping[str, str] = {}, body: BinaryIO | None = None
     ) -> bytes:
-        """Read, or with `data` write; return at most `limit` bytes of the answer."""
+        """Read, or with `body` write; return at most `limit` bytes of the answer."""
         url, address = urlsplit(signed), self._tunnel()
         if url.scheme not in ("http", "https"):
             raise RefusedError(what, "the operator answered with what is no web address")
-        proxies: dict[str, str] | None = {} if address else None
-        to = urlunsplit(url._replace(netloc=address or url.netloc))
+        proxy = "" if address else select_proxy(signed, get_environ_proxies(signed, no_proxy=None))
+        to, method = urlunsplit(url._replace(netloc=address or url.netloc)), "PUT" if body else "GET"
         headers = {**headers, "Host": url.netloc}  # the one that was signed
-        request = Request(to, data, headers, method="GET" if data is None else "PUT")  # noqa: S310 - checked above
+        away = f"the bucket at {url.netloc} does not answer"
         try:
-            with build_opener(ProxyHandler(proxies), _Handler).open(request, timeout=_SILENCE_SECONDS) as answer:
-                found = answer.read(limit) if limit else b""
-                if limit > len(found) and answer.length:
-                    raise UnavailableError(what, f"the answer ended {answer.length} bytes early")
-                return bytes(found)
+            with (
+                ProxyManager(proxy) if proxy else PoolManager() as pool,
+                pool.request(
+                    method,
+                    to,
+                    body=body,
+                    headers=headers,
+                    timeout=_SILENCE_SECONDS,
+                    retries=False,
+                    preload_content=False,
+                ) as answer,
+            ):
+                found = answer.read(limit if answer.status < 300 else _MOST_OF_AN_ERROR)
         except HTTPError as error:
-            code = _CODE.search(error.read(4096))
-            detail = f"the bucket answered HTTP {error.code}" + (f" ({code[1].decode()})" if code else "")
-            if error.code == 404:
-                raise NotFoundError(what, detail) from error
-            if error.code in (401, 403):
-                raise AccessError(what, detail) from error
-            kind = UnavailableError if error.code == 429 or error.code >= 500 else RefusedError
-            raise kind(what, detail) from error
-        except (OSError, HTTPException) as error:
-            cause = getattr(error, "reason", error)
-            detail = f"the bucket at {url.netloc} does not answer: {cause or type(cause).__name__}"
-            raise UnavailableError(what, detail, TIMED_OUT if isinstance(cause, TimeoutError) else "") from error
+            silent = isinstance(error, HTTPTimeoutError) and not isinstance(error, NewConnectionError)
+            raise UnavailableError(what, f"{away}: {error}", TIMED_OUT if silent else "") from error
+        if answer.status < 300:
+            return found
+        code = _CODE.search(found)
+        detail = f"the bucket answered HTTP {answer.status}" + (f" ({code[1].decode()})" if code else "")
+        kinds: dict[int, type[EngineError]] = {
+            404: NotFoundError,
+            401: AccessError,
+            403: AccessError,
+            429: UnavailableError,
+        }
+        raise kinds.get(answer.status, UnavailableError if answer.status >= 500 else RefusedError)(what, detail)
 
 
 def _retried(call: Callable[[], T]) -> T:

@@ -98,6 +98,13 @@ def test_a_server_that_does_not_answer_is_reported_with_the_waiting_time(server:
             client.list_scriptmodels(None)
 
 
+def test_a_server_that_refuses_the_connection_is_not_said_to_be_silent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    with pytest.raises(KubeUnavailableError, match="Connection refused"):
+        KubeClient(Credentials(lambda: connection(url))).list_scriptmodels(None)
+
+
 def test_an_answer_that_trickles_ends_with_the_lease() -> None:
     def trickle(listener: socket.socket) -> None:
         with listener.accept()[0] as taken:

@@ -65,7 +65,11 @@ def test_an_object_is_read_where_every_other_answer_is_503(server: WebServer) ->
         (status(400), RefusedError, "the bucket answered HTTP 400"),
         (status(503), UnavailableError, "the bucket answered HTTP 503"),
         (content(b"1234567"), RefusedError, "it has more than 6 bytes"),
-        (lambda to: (to.start(200, {"Content-Length": "6"}), to.write(b"half"))[0], UnavailableError, "2 bytes early"),
+        (
+            lambda to: (to.start(200, {"Content-Length": "6"}), to.write(b"half"))[0],
+            UnavailableError,
+            "2 more expected",
+        ),
     ],
 )
 def test_what_the_bucket_answers_is_an_error_of_the_engine(
@@ -126,7 +130,7 @@ def test_a_server_that_never_answers_is_tried_once_since_that_takes_as_long_as_a
 ) -> None:
     monkeypatch.setattr(transfer, "_SILENCE_SECONDS", 0.2)
     server.answers[PACK] = silence
-    with pytest.raises(UnavailableError, match=r"the bucket at \S+ does not answer: timed out"):
+    with pytest.raises(UnavailableError, match=r"the bucket at \S+ does not answer: .*timed out"):
         direct().get(server.url(PACK), "reading it", 6)
     assert server.requested == [PACK]
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from urllib3 import BaseHTTPResponse, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
 from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP, PLURAL, VERSION
@@ -238,10 +238,10 @@ def _send(
         return connection.pool.request(
             method, url, body=data, headers=given, timeout=timeout, retries=False, preload_content=False
         )
-    except HTTPTimeoutError as error:
-        raise KubeUnavailableError(what, 0, f"no answer within {seconds:.3g} s") from error
     except (HTTPError, OSError) as error:
-        raise KubeUnavailableError(what, 0, str(error) or type(error).__name__) from error
+        silent = isinstance(error, HTTPTimeoutError) and not isinstance(error, NewConnectionError)
+        why = f"no answer within {seconds:.3g} s" if silent else str(error) or type(error).__name__
+        raise KubeUnavailableError(what, 0, why) from error
 
 
 def _left(deadline: float) -> float:
