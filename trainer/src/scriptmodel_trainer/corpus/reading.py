@@ -153,7 +153,7 @@ def _lines(source: Source, encoding: str, errors: str, newline: str | None = Non
         raise BadInputError(f"cannot read {source.path}: {error.strerror}") from error
 
 
-def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[str]:
+def sample_lines(source: Source, blocks: int = 64, size: int = 16_384) -> list[str]:
     """Lines from evenly spaced places of the file, to detect its layout without reading all of it."""
     if source.size <= blocks * size or source.encoding.startswith(("utf-16", "utf-32")):
         lines: list[str] = []

@@ -21,7 +21,7 @@ _QUOTED = 0.25  # of its paragraphs
 class CastForms:
     """Who speaks in a file and how that is printed, as its survey shows."""
 
-    names: frozenset[str]  # of those who speak more than once
+    names: frozenset[str]  # of those who speak more than once, anywhere in the file
     alone: frozenset[str]  # names that often stand on lines of their own
     forms: frozenset[Form]  # accepted with a known name
     main: frozenset[Form]  # accepted with any name at the start of a paragraph
@@ -56,6 +56,7 @@ def cast_of(sample: Sequence[str], style: Style) -> CastForms:
     inside = [found.inside[form].items() for form in main if form in found.inside]
     lines = sum(count for counts in inside for name, count in counts if name in names)  # that begin with a cue
     dense = lines > 0.2 * sum(found.first[form].total() for form in main if form in found.first)
+    names |= _recurring(found, main, forms)
     plain = _directions_are_plain(found, forms, names)
     return CastForms(
         names=names,
@@ -102,6 +103,16 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
         or first[name] + inside[name] >= (2 if name in capital and not is_doubtful(name) else 5)
         or found.italic[name] >= times_required(name)
     )
+
+
+def _recurring(found: Survey, main: Set[Form], forms: Set[Form]) -> frozenset[str]:
+    """Names in capitals that begin a paragraph in a main form once, and recur in others that need a known name."""
+    counts: Counter[str] = Counter()
+    for form in forms:
+        counts.update(found.first.get(form, {}))
+        counts.update(found.inside.get(form, {}))
+    begun = {name for form in main if form[0] for name in found.first.get(form, ())}
+    return frozenset(name for name in begun if counts[name] >= _OFTEN and not is_doubtful(name))
 
 
 def _searched_kinds(forms: Set[Form]) -> tuple[tuple[bool, frozenset[CueKind]], ...]:

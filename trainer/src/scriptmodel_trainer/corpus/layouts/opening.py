@@ -23,10 +23,9 @@ def begins(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evide
 
     `front` are the paragraphs before that belong to no play, `ahead` those that follow.
     """
-    if paragraph.text.count("\n") >= SCENE and recognizer.begins_with_cue(paragraph):
-        with recognizer.supposing(paragraph) as met:
-            if is_scene(paragraph.text, met):
-                return True
+    scene = paragraph.text.count("\n") >= SCENE and recognizer.begins_with_cue(paragraph)
+    if scene and is_scene(paragraph.text, recognizer.cues(paragraph)):
+        return True
     speaks = recognizer.begins_with_cue(paragraph, sure=True) and not _lists(paragraph, front, ahead, recognizer)
     return speaks and _others_speak(paragraph, front, ahead, recognizer)
 
@@ -128,13 +127,12 @@ def _others_speak(
 ) -> bool:
     # Someone known speaks, and the name is no title.
     known = recognizer.knows(paragraph) and not recognizer.may_be_title(paragraph) and not is_repeated(front, paragraph)
-    with recognizer.supposing(paragraph) as met:
-        near = len(met) - 1
-        for other in ahead if known else itertools.islice(ahead, _NEAR):
-            if other.is_front_heading:
-                return False
-            near += recognizer.begins_with_cue(other, sure=True)
-            if near >= _ENOUGH:
-                return True
+    near = len(recognizer.cues(paragraph)) - 1
+    for other in ahead if known else itertools.islice(ahead, _NEAR):
+        if other.is_front_heading:
+            return False
+        near += recognizer.begins_with_cue(other, sure=True)
+        if near >= _ENOUGH:
+            return True
     few = min(_ENOUGH, max(0, len(ahead) - 1) // 2)
     return near >= few or (known and _prologue(front))

@@ -1,6 +1,5 @@
-"""Who speaks in a paragraph: cues that are accepted because of the cast, or because of who spoke before."""
+"""Who speaks in a paragraph: cues that are accepted because of the cast. What is asked changes no answer."""
 
-import contextlib
 import functools
 import itertools
 import operator
@@ -30,22 +29,21 @@ _JOINED = re.compile(r",? (?:and|AND|&|with) (?:the )?|, ")
 _SEVERAL_JOINED = re.compile(r", .*\b(?:and|AND|&|with) ")  # `Anna, Ben and Cora`
 _start = operator.attrgetter("start")
 _SHOUT = 8  # characters; more words in capitals after a name are a heading
-_MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
 _MOST_KEPT = 200  # paragraphs whose first cue is kept, more than any test looks ahead
 
 
 class Recognizer:
-    """Finds the cues of paragraphs. `cast` never changes; `speakers` grows by `meet` alone."""
+    """Finds the cues of paragraphs, given who speaks in the file and how that is printed."""
 
     def __init__(self, cast: CastForms) -> None:
         self.cast = cast
-        self.speakers = set(cast.names)
+        self.speakers = cast.names
         self._firsts: dict[Evidence, Cue | None] = {}  # cached: each paragraph is ahead of many others
 
-    def meet(self, paragraph: Evidence) -> list[Cue]:
-        """Return the cues of a paragraph, in order, and remember who speaks: from the first cue on a name is known."""
+    def cues(self, paragraph: Evidence) -> list[Cue]:
+        """Return the cues of a paragraph, in order."""
         text = paragraph.text
-        met: list[Cue] = []
+        found: list[Cue] = []
         last, speaker = -1, ""
         for cue in self._candidates(paragraph):
             if cue.start < last or not self._accepted(cue, text):
@@ -54,20 +52,8 @@ class Recognizer:
             if again and "[" not in text[last : cue.start]:
                 continue  # names oneself, unless a direction is between
             speaker, last = cue.name, cue.end
-            if cue.name not in self.speakers and len(self.speakers) < _MOST_SPEAKERS:
-                self.speakers.add(cue.name)
-                self._firsts.clear()
-            met.append(cue)
-        return met
-
-    @contextlib.contextmanager
-    def supposing(self, paragraph: Evidence) -> Iterator[list[Cue]]:
-        """Give the cues of a paragraph that may be no part of a play: only in this context its speakers are known."""
-        strangers = {cue.name for cue in self._candidates(paragraph)} - self.speakers
-        yield self.meet(paragraph)
-        if not strangers.isdisjoint(self.speakers):
-            self.speakers -= strangers
-            self._firsts.clear()
+            found.append(cue)
+        return found
 
     def begins_with_cue(self, paragraph: Evidence, sure: bool = False) -> bool:
         """Return True if someone speaks at the beginning of the paragraph; if `sure`, in the file's main form."""
@@ -77,7 +63,7 @@ class Recognizer:
         known = first.name in self.speakers
         if first.kind in (CueKind.ALONE, CueKind.ABOVE, CueKind.SPACE):
             return known
-        return (first.kind is CueKind.ASIDE and known) or (first.caps, first.kind) in self.cast.main
+        return (first.kind in (CueKind.ASIDE, CueKind.COLUMN) and known) or (first.caps, first.kind) in self.cast.main
 
     def scene_inside(self, paragraph: Evidence) -> int:
         """Return the start of the first cue of a known speaker in a scene that begins with other text, or -1."""

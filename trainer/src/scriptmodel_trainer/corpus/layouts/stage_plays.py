@@ -75,7 +75,6 @@ def _events(style: Style, lines: Iterable[str], sample: Sequence[str], explain: 
             and not (closed and untitled(front, listed))
             and not only_lists(paragraph, front, ahead, played)
         ):
-            recognizer.meet(paragraph)
             body = Body(recognizer, explain)
             yield _title(front)
             yield from _opening(front, body, ahead)

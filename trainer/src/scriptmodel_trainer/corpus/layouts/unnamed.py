@@ -30,7 +30,7 @@ class Context:
 
     @cached_property
     def cues(self) -> list[Cue]:
-        return self.body.recognizer.meet(self.paragraph)
+        return self.body.recognizer.cues(self.paragraph)
 
     def exposition(self, _: Any = None, *, doubtful: bool = False) -> Iterator[Event]:
         """Give all of it as a direction."""
