@@ -14,7 +14,7 @@ from scriptmodel_cli.session import Session
 PREFIX = "SCRIPTMODEL"
 _META = "scriptmodel.connection"
 _SESSION = "scriptmodel.session"
-COMPLETION_SECONDS = 3.0
+_SECONDS = 3.0
 """Longest wait for the values of a completion."""
 
 P = ParamSpec("P")
@@ -43,7 +43,7 @@ def completed(context: click.Context, incomplete: str, path: Callable[[Session],
     """Complete the name of an object of a list; with nothing if the cluster does not answer in time."""
     session = session_of(context)
     try:
-        found = session.call(lambda client: client.request("GET", path(session), "completing"), COMPLETION_SECONDS)
+        found = session.call(lambda client: client.within(_SECONDS).request("GET", path(session), "completing"))
     except click.ClickException:
         return []
     finally:

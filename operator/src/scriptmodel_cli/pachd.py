@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,35 +17,21 @@ from scriptmodel_cli.publicconfig import NAMESPACE, RELEASES_PATH, PublicConfig,
 
 if TYPE_CHECKING:
     from scriptmodel_cli.portforward import PortForward
-    from scriptmodel_operator.kube.client import KubeClient
+    from scriptmodel_cli.session import Session
     from scriptmodel_operator.pachyderm.channel import PachdAddress
-
-T = TypeVar("T")
 
 LOG_IN = "renew the kubeconfig's credentials, or name another with --kubeconfig"
 """The next step after HTTP 401."""
-_LIST_SECONDS = 15.0
 _SET = "set --pachd or SCRIPTMODEL_PACHD to its HOST:PORT"
-
-
-class Cluster(Protocol):
-    @property
-    def kubeconfig(self) -> Path | None: ...
-
-    def call(self, request: Callable[[KubeClient], T], seconds: float | None = None) -> T: ...
-
-    def where(self) -> str: ...
 
 
 class PachdAccess:
     """Address, certificates and port-forward of pachd, found once per command."""
 
-    def __init__(self, cluster: Cluster, given: str, token_file: Path | None, ca_file: Path | None) -> None:
-        """Keep the values of the options, which override what is published."""
-        self._cluster = cluster
-        self._given = given
-        self._token_file = token_file
-        self._ca_file = ca_file
+    def __init__(self, session: Session) -> None:
+        """The options of a session override what is published."""
+        self._cluster = session
+        self._given, self._token_file, self._ca_file = session.pachd, session.pachd_token_file, session.pachd_ca_file
         self._port_forward: PortForward | None = None
         self._files = ExitStack()
         self._lock = Lock()
@@ -116,7 +101,7 @@ class PachdAccess:
         """The public configuration of the release that serves the namespace; None, with `_why_unknown` set, if none."""
         what = f"listing ConfigMaps in {NAMESPACE}"
         try:
-            listed = self._cluster.call(lambda client: client.request("GET", RELEASES_PATH, what), _LIST_SECONDS)
+            listed = self._cluster.call(lambda client: client.request("GET", RELEASES_PATH, what))
             namespace = self._cluster.where()
             found = choose(filter(None, map(parse, listed.get("items", []))), namespace)
         except click.ClickException as error:
@@ -168,23 +153,14 @@ def _token_of_localpach(address: str) -> Path | None:
 
 def _advice(error: click.ClickException, published: PublicConfig) -> str:
     if "forbidden" in error.message.lower():
-        granted = _how_to_be_granted(published)
-        return f"{error.message}; {granted}" + ("" if published.uses_jobs else f", or {_SET}")
-    if "unauthorized" in error.message.lower():
-        return f"{error.message}; {LOG_IN}"
+        how = "to set rbac.portForward.create and rbac.portForward.subjects in the operator's chart"
+        if published.port_forward_role and published.service:
+            how = grant(published.service.namespace, "role", published.port_forward_role)
+            how += ", or to add you to rbac.portForward.subjects in the operator's chart"
+        return f"{error.message}; ask an administrator {how}" + ("" if published.uses_jobs else f", or {_SET}")
     return f"{error.message}; check that " + ("its pod runs" if published.uses_jobs else f"pachd runs, or {_SET}")
-
-
-def _how_to_be_granted(published: PublicConfig) -> str:
-    """Return what an administrator has to do so that the user may forward a port."""
-    if not published.port_forward_role or published.service is None:
-        return (
-            "ask an administrator to set rbac.portForward.create and rbac.portForward.subjects in the operator's chart"
-        )
-    granted = grant(published.service.namespace, "role", published.port_forward_role)
-    return f"{granted}, or to add you to rbac.portForward.subjects in the operator's chart"
 
 
 def grant(namespace: str, kind: str, role: str) -> str:
     """Return what to do where a right in a namespace is missing that a Role or a ClusterRole has."""
-    return f"ask an administrator for `kubectl -n {namespace} create rolebinding {role}-YOU --{kind}={role} --user=YOU`"
+    return f"for `kubectl -n {namespace} create rolebinding {role}-YOU --{kind}={role} --user=YOU`"

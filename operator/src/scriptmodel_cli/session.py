@@ -90,11 +90,10 @@ class Session:
     _reached: bool = field(default=False, init=False)
     """Whether the API server has answered at all, even if it is busy."""
 
-    def call(self, request: Callable[[KubeClient], T], seconds: float | None = None) -> T:
+    def call(self, request: Callable[[KubeClient], T]) -> T:
         """Send a request. Raises ServerUnavailableError without an answer, ClickException if no retry would help."""
-        client = self.client if seconds is None else self.client.within(seconds)
         try:
-            answer = request(client)
+            answer = request(self.client)
         except KubeUnavailableError as error:
             self._reached = self._reached or bool(error.status)
             raise ServerUnavailableError(str(error) if self._reached else f"{error}: {_NO_ANSWER}") from error
@@ -186,7 +185,9 @@ class Session:
             ) from error
         except AccessError as error:
             where = _FORBIDDEN.search(error.detail)
-            advice = f"; {grant(where[1], 'clusterrole', self._pachd.people_role)}" if where else ""
+            advice = (
+                f"; ask an administrator {grant(where[1], 'clusterrole', self._pachd.people_role)}" if where else ""
+            )
             raise click.ClickException(f"{error}{advice}") from error
         except EngineError as error:
             raise click.ClickException(str(error)) from error
@@ -233,7 +234,7 @@ class Session:
 
     @cached_property
     def _pachd(self) -> PachdAccess:
-        return PachdAccess(self, self.pachd, self.pachd_token_file, self.pachd_ca_file)
+        return PachdAccess(self)
 
     @cached_property
     def client(self) -> KubeClient:

@@ -9,8 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from scriptmodel_operator.api.identity import API_VERSION, GROUP, KIND, PLURAL, VERSION
-from scriptmodel_operator.kube.login import Connection, Credentials
-from scriptmodel_operator.kube.official import Configuration
+from scriptmodel_operator.kube.login import Configuration, Connection, Credentials
 
 DEADLINE = 30
 HELD = object()

@@ -7,8 +7,7 @@ import pytest
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.download_state import DownloadState
-from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.downloads import Downloads, DownloadState
 from scriptmodel_operator.ingest.source import corpus_source, next_check
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
 from tests.unit.operator.fake_kube import UnexpectedKube

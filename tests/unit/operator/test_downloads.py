@@ -20,8 +20,8 @@ from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import BranchRef, RepoInfo, RepoRef
 from scriptmodel_operator.ingest import downloads as module
-from scriptmodel_operator.ingest.download_state import Download, DownloadState, SourceError
-from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.downloads import Download, Downloads, DownloadState
+from scriptmodel_operator.ingest.fetch import SourceError
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.odd_text import HOSTILE, SHOWN
 

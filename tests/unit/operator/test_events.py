@@ -12,7 +12,7 @@ import pytest
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.kube import events
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeUnavailableError
-from scriptmodel_operator.kube.events import BURST, EventRecorder, TokenBucket
+from scriptmodel_operator.kube.events import BURST, EventRecorder
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.odd_text import HOSTILE, SHOWN
 from tests.unit.operator.world import scriptmodel
@@ -102,12 +102,16 @@ async def test_an_end_does_not_wait_long_for_a_server_that_does_not_answer(
     assert "2 events were not recorded" in caplog.text
 
 
-def test_the_event_budget_refills_with_time() -> None:
-    now = 0.0
-    budget = TokenBucket(clock=lambda: now)
-    assert [budget.take() for _ in range(BURST + 1)] == [True] * BURST + [False]
+async def test_a_burst_is_sent_and_then_an_event_a_second() -> None:
+    now, server = 0.0, Server()
+    recorder = EventRecorder(server, server.omit, lambda: now)
+    record(recorder, *map(str, range(BURST + 1)))
+    assert server.omitted == 1
     now = 2.5
-    assert [budget.take() for _ in range(3)] == [True, True, False]
+    record(recorder, "a", "b", "c")
+    assert server.omitted == 2
+    recorder.record(scriptmodel(), Reason.TRAINING, "warned", warning=True, occasion="")
+    assert server.omitted == 2, "warnings have a rate of their own"
 
 
 @pytest.mark.parametrize("name", ["thrones", "a" * 253, f"{'a' * 229}.{'b' * 23}", f"{'a' * 229}-{'b' * 23}"])

@@ -16,7 +16,7 @@ from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.values import BranchRef, CommitInfo, RepoRef
 from scriptmodel_operator.ingest import fetch
-from scriptmodel_operator.ingest.download_state import CancelledDownloadError, SourceError
+from scriptmodel_operator.ingest.fetch import CancelledDownloadError, SourceError
 from scriptmodel_operator.jobs import fetches
 from scriptmodel_operator.jobs.gateway import JobsGateway
 from tests.unit.operator.job_lives import Killed, arm

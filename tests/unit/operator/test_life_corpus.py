@@ -8,7 +8,7 @@ import pytest
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
-from scriptmodel_operator.ingest.download_state import SourceError
+from scriptmodel_operator.ingest.fetch import SourceError
 from scriptmodel_operator.ingest.source import from_config_map
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 

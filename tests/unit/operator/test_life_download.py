@@ -6,7 +6,8 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
-from scriptmodel_operator.ingest.download_state import DownloadState, SourceError
+from scriptmodel_operator.ingest.downloads import DownloadState
+from scriptmodel_operator.ingest.fetch import SourceError
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 URL = "https://example.com/plays.tar.gz"

@@ -22,7 +22,7 @@ from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.names import DEFAULT_PROJECT
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.ingest.download_state import DownloadState
+from scriptmodel_operator.ingest.downloads import DownloadState
 from scriptmodel_operator.ingest.source import Sourced, continued_text, corpus_files
 from scriptmodel_operator.kube.errors import KubeForbiddenError
 

@@ -14,8 +14,7 @@ from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.policy import read_refusal, refusal
 from scriptmodel_operator.engine.errors import EngineError
-from scriptmodel_operator.ingest.download_state import DownloadState
-from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.downloads import Downloads, DownloadState
 from scriptmodel_operator.ingest.source import continued_text, corpus_source
 from scriptmodel_operator.kube.errors import KubeNotFoundError
 from scriptmodel_operator.kube.gateway import KubeGateway, claim

@@ -23,14 +23,8 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.ingest.download_state import (
-    CancelledDownloadError,
-    Download,
-    DownloadState,
-    Failure,
-    SourceError,
-)
-from scriptmodel_operator.ingest.fetch import Fetch
+from scriptmodel_operator.engine.values import BranchRef
+from scriptmodel_operator.ingest.fetch import CancelledDownloadError, Fetch, SourceError
 
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 600.0
@@ -38,6 +32,37 @@ THREADS = 8
 """Number of concurrent downloads. Pachyderm writes a limited number of file sets at a time, for everybody."""
 
 log = logging.getLogger(__name__)
+
+
+Failure = SourceError | EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadState:
+    """The state of an object's download in this process. A failure stays, beside an older record, until a success."""
+
+    failure: Failure | None = None
+    failures: int = 0
+    record: SourceStatus | None = None
+    """The record of the newest successful attempt."""
+    committed: float = 0.0
+    """When this process last committed it (monotonic seconds): no earlier snapshot has the jobs of that commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A download for the object `key` into `branch`. `known` is the record of its newest commit."""
+
+    key: Key
+    request: CorpusDownload
+    branch: BranchRef
+    known: SourceStatus | None
+    requested: str = ""
+    """The reconcile-at that is not handled yet: a new value checks the URLs immediately."""
+    engine: str = ""
+    """What fetches it (`api/identity.py`)."""
+    attempt: DownloadState = DownloadState()
+    """The state of the object's download that `known` was compared with."""
 
 
 @dataclass

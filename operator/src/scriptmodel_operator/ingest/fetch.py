@@ -17,12 +17,30 @@ from scriptmodel_operator.engine.errors import EngineError, NotFoundError
 from scriptmodel_operator.engine.fetching import NOT_FETCHED, TIMED_OUT
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import FILE_SETS, BranchRef, CommitInfo, Copies, Fetched, StoredFile, UserBucket
-from scriptmodel_operator.ingest.download_state import CancelledDownloadError, SourceError
 
 COMMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.5
 _QUERY = re.compile(r'\?\S*?(?="?:?(?:\s|$))')
 """The query of a URL in a text, without the quote and the colon that may follow."""
+
+
+class SourceError(Exception):
+    """Why a source could not become a commit, in words for the object's status.
+
+    `passing` if a retry may succeed; `urls` has the error of each URL that could not be fetched.
+    """
+
+    def __init__(
+        self, reason: Reason, message: str, *, passing: bool = False, urls: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.passing = passing
+        self.urls = urls or {}
+
+
+class CancelledDownloadError(Exception):
+    """The object no longer needs this download."""
 
 
 @dataclass(frozen=True, slots=True)

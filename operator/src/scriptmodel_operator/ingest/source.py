@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.download_state import DownloadState, SourceError
-from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.downloads import Downloads, DownloadState
+from scriptmodel_operator.ingest.fetch import SourceError
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 
 T = TypeVar("T")

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -30,40 +31,28 @@ DRAIN_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
-class TokenBucket:
-    """Refills with time up to a burst."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._tokens = float(BURST)
-        self._at = clock()
-
-    def take(self) -> bool:
-        now = self._clock()
-        self._tokens = min(BURST, self._tokens + (now - self._at) / SECONDS_PER_EVENT)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-
 class EventRecorder:
     """Sends events in order and in the background; those over the rate or refused are dropped and counted."""
 
-    def __init__(self, gateway: KubeGateway, omitted: Callable[[], None]) -> None:
+    def __init__(
+        self, gateway: KubeGateway, omitted: Callable[[], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`omitted` is called for each event that is dropped."""
         self._gateway = gateway
         self._omitted = omitted
         self._instance = socket.gethostname()
-        self._buckets = {True: TokenBucket(), False: TokenBucket()}
+        self._clock = clock
+        self._paid_until = {True: -math.inf, False: -math.inf}
+        """When warnings, and normal events, would be at their rate again."""
         self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_WAITING)
 
     def record(self, model: ScriptModel, reason: str, note: str, *, warning: bool, occasion: str) -> None:
         """Queue an event of `model`. Events of an equal reason and occasion are one event."""
-        if self._waiting.full() or not self._buckets[warning].take():
+        paid = max(self._clock(), self._paid_until[warning]) + SECONDS_PER_EVENT
+        if self._waiting.full() or paid > self._clock() + BURST * SECONDS_PER_EVENT:
             self._omitted()
             return
+        self._paid_until[warning] = paid
         text = "\0".join((model.uid, str(reason), occasion))
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         now = datetime.now(UTC)

@@ -1,14 +1,21 @@
-"""Finds the API server and credentials for it, by the loaders of the official client."""
+"""Finds the API server and credentials for it, by the loaders of the official client.
 
+The client comes without its classes of objects (40 MiB and half a second): its packages are entered as modules that are
+not executed, and kopf, which is imported after this, does without the classes.
+"""
+
+import importlib
 import logging
 import os
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec, module_from_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -19,14 +26,19 @@ from requests.utils import get_environ_proxies, select_proxy
 from urllib3 import PoolManager
 from urllib3.util import make_headers, parse_url
 
-from scriptmodel_operator.kube.official import (
-    ConfigException,
-    Configuration,
-    KubeConfigLoader,
-    KubeConfigMerger,
-    RESTClientObject,
-    load_incluster_config,
-)
+if "kubernetes" not in sys.modules:
+    for _name in ("kubernetes", "kubernetes.client"):
+        if _spec := find_spec(_name):
+            sys.modules[_name] = module_from_spec(_spec)
+    _client = sys.modules["kubernetes.client"]
+    _client.Configuration = importlib.import_module("kubernetes.client.configuration").Configuration  # type: ignore[attr-defined]
+    # What renews a token of OpenID Connect makes one plain request by it.
+    _client.ApiClient = importlib.import_module("kubernetes.client.rest").RESTClientObject  # type: ignore[attr-defined]
+
+from kubernetes.client import Configuration
+from kubernetes.client.rest import RESTClientObject
+from kubernetes.config import ConfigException, load_incluster_config
+from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
 _NOTHING = "no service account, no KUBECONFIG and no ~/.kube/config: name a file with --kubeconfig"
 _NO_PROXY = "not an address such as http://proxy.example.com:3128"

@@ -12,7 +12,8 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.ingest.download_state import Download, DownloadState, Failure, SourceError
+from scriptmodel_operator.ingest.downloads import Download, DownloadState, Failure
+from scriptmodel_operator.ingest.fetch import SourceError
 from scriptmodel_operator.ingest.source import Files, Sourced, digests_of
 from scriptmodel_operator.observe.view import ModelView, OwnedRepo
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of

@@ -7,7 +7,7 @@ from scriptmodel_operator.act.actions import Action
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
-from scriptmodel_operator.ingest.download_state import Download
+from scriptmodel_operator.ingest.downloads import Download
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.chosen import NO_SCRIPT, Chosen
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
