@@ -12,7 +12,6 @@ from samples import BEGINNING
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import EventKind
-from scriptmodel_trainer.corpus.explaining import explained
 from scriptmodel_trainer.corpus.layouts import fountain, markdown, stage_plays
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.cues import Cue
@@ -21,7 +20,7 @@ from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.opening import begins
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
-from scriptmodel_trainer.corpus.normalizing import write_normalized
+from scriptmodel_trainer.corpus.normalizing import explained, write_normalized
 from scriptmodel_trainer.corpus.stream import events_of, read_whole
 from scriptmodel_trainer.errors import ReaderError
 

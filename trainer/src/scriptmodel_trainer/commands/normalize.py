@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scriptmodel_trainer.artifacts import model_directory
-from scriptmodel_trainer.corpus import explaining, layouts, normalizing, reading
+from scriptmodel_trainer.corpus import layouts, normalizing, reading
 from scriptmodel_trainer.errors import BadInputError, printable
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -30,7 +30,7 @@ def normalize(
         if written.exists() and any(written.samefile(source.path) for source in sources):
             raise BadInputError(f"{written} is one of the scripts and would be overwritten", "name another file")
     if explain:
-        explaining.write_explained(sources, chosen, out)
+        normalizing.write_explained(sources, chosen, out)
         return
     watched = out is None and sys.stdout.isatty()  # thousands of lines would hide the table
     report = normalizing.write_normalized(sources, chosen, out, counted=watched)

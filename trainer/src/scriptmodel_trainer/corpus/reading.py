@@ -243,6 +243,8 @@ def _inspect(path: Path, name: str, content: bytes | None) -> Source | str:
     try:
         with _open(path, content) as file:
             while block := file.read(_BLOCK):
+                if block in dict(_BOMS):  # and nothing else
+                    break
                 if size == 0:
                     encoding = next((name for bom, name in _BOMS if block.startswith(bom)), "") or _unmarked(block)
                 if not encoding and (kind := _no_text(block)):

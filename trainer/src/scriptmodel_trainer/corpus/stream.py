@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scriptmodel_trainer.corpus import layouts, plain, reading, understood
+from scriptmodel_trainer.corpus import layouts, plain, reading, tally
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
+from scriptmodel_trainer.corpus.layouts.rules import Explain, silent
 from scriptmodel_trainer.corpus.plays import PlayCounts, PlayFacts, line_starts
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events, split_of_name
+from scriptmodel_trainer.corpus.tally import Tally
 from scriptmodel_trainer.corpus.tokens import MARKERS, event_tokens
-from scriptmodel_trainer.corpus.understood import Tally
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage.arrays import Flags, Ids
 from scriptmodel_trainer.storage.records import FILES, SCENES
@@ -26,24 +27,50 @@ Keep = Callable[[Source, Iterable[Event]], object]
 
 
 @dataclass(frozen=True, slots=True)
-class TokenStream:
-    """The token ids of the three splits (1-D int32 each) and `lexicon`, the token of each id.
+class _Corpus:
+    """Files that were read: `lexicon` is the token of each number, `tallies` are those of the files."""
+
+    lexicon: list[str]
+    tallies: Sequence[Tally]
+
+    @property
+    def doubt(self) -> str:
+        """Which files do not look like scripts, in one line; empty if all do."""
+        return tally.doubt(self.tallies)
+
+    @property
+    def understood(self) -> float:
+        """Share of the tokens."""
+        return tally.share_understood(self.tallies)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeStream(_Corpus):
+    """All files as one stream of numbers; `starts` are the places at which another file starts."""
+
+    ids: Ids
+    starts: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStream(_Corpus):
+    """The files in three splits (1-D int32 each).
 
     `starts` are the places in each split at which another file starts, but the first one.
     """
 
     splits: dict[str, Ids]
-    lexicon: list[str]
-    layouts: dict[str, int]  # how many files had which layout
-    files: int
     digest: str
     notes: tuple[str, ...]
-    understood: float  # share of the tokens
-    doubt: str  # which files do not look like scripts, in one line; empty if all do
     starts: dict[str, Ids]
     lines: Flags  # 1 in the place of each token of the training split at which a line of verse begins
     plays: tuple[PlayFacts, ...]  # those of files that have a part in training
     split: str  # what stayed together: SCENES or whole FILES
+
+    @property
+    def layouts(self) -> dict[str, int]:
+        """How many files had which layout."""
+        return dict(Counter(each.layout for each in self.tallies))
 
     @property
     def holds_out(self) -> bool:
@@ -51,18 +78,35 @@ class TokenStream:
         return self.splits["valid"] is not self.splits["train"]
 
 
-def _new_lexicon() -> dict[str, int]:
-    """Return a map from token to number; a new token gets the next number."""
-    lexicon: defaultdict[str, int] = defaultdict()
-    lexicon.default_factory = lexicon.__len__
-    return lexicon
-
-
-def events_of(source: Source, layout: Layout | None) -> tuple[Layout, float, Iterator[Event]]:
+def events_of(
+    source: Source, layout: Layout | None, explain: Explain = silent
+) -> tuple[Layout, float, Iterator[Event]]:
     """The layout of a file (found if None), the confidence in it, and the file's events."""
     sample = reading.sample_lines(source)
     layout, confidence = layouts.detect(sample, layout)
-    return layout, confidence, layout.parse(layout.read(source), sample)
+    return layout, confidence, layout.parse(layout.read(source), sample, explain)
+
+
+def tokens_of(source: Source, layout: Layout | None) -> tuple[Tally, Iterator[tuple[Event, list[str]]]]:
+    """Return the tally of a file, complete once all of its events are read, and the events with their tokens."""
+    sample = reading.sample_lines(source)
+    layout, confidence = layouts.detect(sample, layout)
+    counts = Tally(source.name, layout.name, confidence)
+    events = layout.parse(counts.counting(layout.read(source)), sample)
+
+    def counted() -> Iterator[tuple[Event, list[str]]]:
+        for event in events:
+            tokens = event_tokens(event)
+            counts.add(event, len(tokens))
+            yield event, tokens
+
+    return counts, counted()
+
+
+def is_worded(tokens: Iterable[str]) -> bool:
+    """Return whether any token is a word or number, no marker or punctuation."""
+    words = (token for token in tokens if token not in MARKERS and token not in plain.MARKERS)
+    return any(character.isalnum() for word in words for character in word)
 
 
 def read_corpus(
@@ -77,93 +121,68 @@ def read_corpus(
     Without a `split` it is FILES where so many files hold words that a whole one is no more than a share, else SCENES.
     Raises BadInputError if they hold no words, or a file that is named for a split holds none.
     """
-    lexicon = _new_lexicon()
-    files = _read_files(sources, layout, lexicon, keep)
+    files, lexicon = _read_files(sources, layout, keep)
     without_words = _notes_on_empty(files)
     split = split or _split_for(files)
     parts, gaps = _split(files, split)
-    splits = {name: ids for name, (ids, _, _) in parts.items()}
     _, train_owners, train_lines = parts["train"]
-    notes = [*without_words, *gaps]
+    notes = (*without_words, *gaps)
     for text in notes:
         note(text)
     return TokenStream(
-        splits,
-        list(lexicon),
-        dict(Counter(file.tally.layout for file in files)),
-        len(files),
-        reading.corpus_digest(sources),
-        tuple(notes),
-        understood.share_understood(file.tally for file in files),
-        understood.doubt((file.name, file.tally) for file in files),
-        {name: _changes(owners) for name, (_, owners, _) in parts.items()},
-        train_lines,
-        tuple(play for number in np.unique(train_owners).tolist() for play in files[number].plays),
-        split,
+        lexicon=lexicon,
+        tallies=[file.tally for file in files],
+        splits={name: ids for name, (ids, _, _) in parts.items()},
+        digest=reading.corpus_digest(sources),
+        notes=notes,
+        starts={name: _changes(owners) for name, (_, owners, _) in parts.items()},
+        lines=train_lines,
+        plays=tuple(play for number in np.unique(train_owners).tolist() for play in files[number].plays),
+        split=split,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class WholeStream:
-    """All files as one stream: `ids` are numbers of `lexicon`, `starts` the places at which another file starts."""
-
-    ids: Ids
-    lexicon: list[str]
-    doubt: str  # which files do not look like scripts, in one line; empty if all do
-    starts: Ids
 
 
 def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
     """Read and normalise all files without splitting; BadInputError if they hold no words."""
-    lexicon = _new_lexicon()
-    files = _read_files(sources, layout, lexicon)
-    doubt = understood.doubt((file.name, file.tally) for file in files)
+    files, lexicon = _read_files(sources, layout)
     ids, owners, _ = _joined(files)
-    return WholeStream(ids, list(lexicon), doubt, _changes(owners))
+    return WholeStream(lexicon, [file.tally for file in files], ids, _changes(owners))
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    name: str
+    tally: Tally
     split: str | None
     ids: array[int]
     lengths: array[int]  # tokens of each event
     scenes: array[int]  # 1 where a scene begins
     lines: array[int]  # places at which a line of verse begins
     plays: tuple[PlayFacts, ...]
-    tally: Tally
 
 
 def _read_files(
-    sources: Sequence[Source], layout: Layout | None, lexicon: dict[str, int], keep: Keep | None = None
-) -> list[_File]:
+    sources: Sequence[Source], layout: Layout | None, keep: Keep | None = None
+) -> tuple[list[_File], list[str]]:
+    """Return the files and their lexicon; BadInputError if they hold no words."""
+    lexicon: defaultdict[str, int] = defaultdict()
+    lexicon.default_factory = lexicon.__len__  # a new token gets the next number
     files = []
     for source in sources:
         with reading.naming(source):
             files.append(_read_file(source, layout, lexicon, keep))
-    _require_words(lexicon, files, layout)
-    return files
-
-
-def _require_words(lexicon: Iterable[str], files: Iterable[_File], layout: Layout | None) -> None:
-    words = (token for token in lexicon if token not in MARKERS and token not in plain.MARKERS)
-    if not any(character.isalnum() for word in words for character in word):
-        raise understood.nothing_found((file.tally for file in files), requested=layout is not None)
+    if not is_worded(lexicon):
+        raise tally.nothing_found([file.tally for file in files], requested=layout is not None)
+    return files, list(lexicon)
 
 
 def _read_file(source: Source, layout: Layout | None, lexicon: dict[str, int], keep: Keep | None) -> _File:
-    chosen, confidence, events = events_of(source, layout)
-    if keep:
-        kept = list(events)
-        keep(source, kept)
-        events = iter(kept)
-    tally = Tally(chosen.name, confidence)
+    counts, events = tokens_of(source, layout)
     ids, lengths, scenes, lines = array("i"), array("i"), array("b"), array("i")
-    plays = [PlayCounts()]
+    plays, kept = [PlayCounts()], list[Event]()
     number = lexicon.__getitem__
-    for event in events:
-        tokens = event_tokens(event)
-        tally.add(event, len(tokens))
+    for event, tokens in events:
+        if keep:
+            kept.append(event)
         if event.play:
             plays.append(PlayCounts(event.play))
         if tokens:
@@ -173,11 +192,13 @@ def _read_file(source: Source, layout: Layout | None, lexicon: dict[str, int], k
             ids.extend(map(number, tokens))
             lengths.append(len(tokens))
             scenes.append(event.kind is EventKind.HEADING)
+    if keep:
+        keep(source, kept)
     if scenes:
         scenes[0] = 1  # a file never shares a scene with the one before
     spoken = [play for play in plays if play.names]
     facts = tuple(play.facts(source.name, number, alone=len(spoken) == 1) for play in spoken)
-    return _File(source.name, split_of_name(source.name), ids, lengths, scenes, lines, facts, tally)
+    return _File(counts, split_of_name(source.name), ids, lengths, scenes, lines, facts)
 
 
 def _notes_on_empty(files: Iterable[_File]) -> list[str]:
@@ -187,7 +208,7 @@ def _notes_on_empty(files: Iterable[_File]) -> list[str]:
         if file.ids:
             continue
         named = f", which is named as the {file.split} split" if file.split else ""
-        note = f"no words found in {file.name}{named} (read as {file.tally.layout})"
+        note = f"no words found in {file.tally.file}{named} (read as {file.tally.layout})"
         if file.split:
             raise BadInputError(note, "check the file and --layout, or leave it out")
         notes.append(note)

@@ -76,7 +76,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     facts = CorpusFacts(
         digest=corpus.digest,
         layout=options.layout,
-        files=corpus.files,
+        files=len(corpus.tallies),
         layouts=corpus.layouts,
         notes=tuple(corpus.notes),
         summary=summarize(corpus.splits["train"], corpus.lexicon),

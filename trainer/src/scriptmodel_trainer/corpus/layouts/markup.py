@@ -1,6 +1,5 @@
 """Scripts in XML, detected by content and read as a stream: well-formed, within limits, without entities."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from defusedxml.common import DefusedXmlException
@@ -14,7 +13,6 @@ from scriptmodel_trainer.errors import BadInputError
 
 _MOST = 1 << 26  # characters of a file: the parser holds a whole attribute or text
 _DEEPEST = 500  # elements within each other
-_TAG = re.compile(r"<[^<>]*>")
 
 
 class MarkupReader:
@@ -55,10 +53,6 @@ class MarkupReader:
 def local_name(tag: str) -> str:
     """Return the name of an element without its namespace."""
     return tag.rpartition("}")[2]
-
-
-def without_tags(text: str) -> str:
-    return _TAG.sub(" ", text)
 
 
 def checked_lines(source: Source) -> Iterator[str]:
