@@ -8,6 +8,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +17,7 @@ from scriptmodel_trainer.errors import BadInputError, ReaderError, TrainerError
 from scriptmodel_trainer.storage.files import open_regular
 
 LONGEST_LINE = 1 << 20  # characters; a longer line is cut at a space or below a tag, so none can fill the memory
-_BLOCK = 1 << 20
+_BLOCK = 1 << 17
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -26,8 +27,7 @@ _BOMS = (
 )
 # Files that often are in folders of scripts and would be read as prose; a file named on the command line is read.
 _NOT_SCRIPTS = ".py .pyi .js .ts .css .html .htm .json .jsonl .yaml .yml .toml .ini .cfg .csv .tsv .sh .lock .svg"
-_ASCII = bytes(range(128))
-_BEYOND_ASCII = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")  # UTF-8
+_BROKEN = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8
 _GUESSED = "cp1252"
 _FORMATS = {b"{\\rtf": "RTF", b"%PDF-": "PDF"}
 _ZIP = b"PK\x03\x04"
@@ -235,44 +235,34 @@ def _open(path: Path, content: bytes | None) -> BinaryIO:
 
 def _inspect(path: Path, name: str, content: bytes | None) -> Source | str:
     """Return the file as a Source, or why it cannot be read. Hashes and checks the encoding in one pass."""
-    digest = hashlib.sha256()
-    size = 0
-    utf8 = codecs.getincrementaldecoder("utf-8")()
-    encoding = ""
-    characters = 0
+    digest, encoding, size, characters, stray = hashlib.sha256(), "", 0, 0, 0
+    utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     try:
         with _open(path, content) as file:
-            while block := file.read(_BLOCK):
+            for block in iter(partial(file.read, _BLOCK), b""):
                 if block in dict(_BOMS):  # and nothing else
                     break
-                if size == 0:
-                    encoding = next((name for bom, name in _BOMS if block.startswith(bom)), "") or _unmarked(block)
+                encoding = encoding if size else _encoding_at(block)
                 if not encoding and (kind := _no_text(block)):
                     return f"is {kind}, not text: save documents as plain text (UTF-8)"
                 size += len(block)
                 digest.update(block)
-                if not encoding:
-                    found = _BEYOND_ASCII.findall(block)
-                    characters += len(found)
-                    try:
-                        utf8.decode(block)
-                    except UnicodeDecodeError:  # some stray bytes among many characters do not make it another encoding
-                        stray = len(block.translate(None, _ASCII)) - sum(map(len, found))
-                        encoding = "utf-8" if characters > stray else _GUESSED
-        if not encoding:
-            utf8.decode(b"", final=True)
-            encoding = "utf-8"
-    except UnicodeDecodeError:  # cut within a character
-        encoding = "utf-8" if characters else _GUESSED
+                if not encoding and not (text := utf8.decode(block)).isascii():
+                    broken = len(_BROKEN.findall(text))
+                    characters += len(text) - len(text.encode("ascii", "ignore")) - broken
+                    stray += broken
     except OSError as error:
         raise BadInputError(f"cannot read {path}: {error.strerror}") from error
-    if size == 0:
-        return "is empty"
-    return Source(path, name, encoding, digest.hexdigest(), size, content)
+    stray += len(utf8.decode(b"", final=True))
+    # Some stray bytes among many characters do not make it another encoding.
+    encoding = encoding or ("utf-8" if not stray or characters > stray else _GUESSED)
+    return Source(path, name, encoding, digest.hexdigest(), size, content) if size else "is empty"
 
 
-def _unmarked(block: bytes) -> str:
-    """The encoding of UTF-16 without a byte order mark: in most of its pairs one byte, always the same, is zero."""
+def _encoding_at(block: bytes) -> str:
+    """The encoding that a byte order mark names, or UTF-16: in most of its pairs one byte, the same, is zero."""
+    if marked := next((name for bom, name in _BOMS if block.startswith(bom)), ""):
+        return marked
     head = block[:65_536]
     for first, name in ((1, "utf-16-le"), (0, "utf-16-be")):
         zeros, others = head[first::2].count(0), head[1 - first :: 2].count(0)
