@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import get_args
 from unittest.mock import patch
 
+from click.shell_completion import ShellComplete
 from pydantic.alias_generators import to_snake
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
-from scriptmodel_cli.commands.offline import for_kubectl
 from scriptmodel_cli.main import main
 from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.network import Overrides, Preset
@@ -118,24 +118,25 @@ def test_operator_and_trainer_know_the_same_presets_layouts_and_hyperparameters(
 
 
 def completed(cluster: Cluster, *words: str) -> list[str]:
-    """Return the completions that kubectl gets for `kubectl scriptmodel WORDS`."""
+    """Return the completions of `scriptmodel WORDS`, of which the last one is partial; `file` for those of a file."""
     with patch.dict(os.environ, {"KUBECONFIG": str(cluster.control_plane.kubeconfig)}):
-        return [line.partition("\t")[0] for line in for_kubectl(main, [*words])]
+        found = ShellComplete(main, {}, "scriptmodel", "_VARIABLE").get_completions([*words[:-1]], words[-1])
+    return [each.value if each.type == "plain" else each.type for each in found]
 
 
 def test_names_commands_and_forms_are_completed(cluster: Cluster, shared_operator_paused: None) -> None:
     cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
     cluster.apply("macbeth", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
     where = ("-n", cluster.namespace)
-    assert completed(cluster, *where, "status", "") == ["hamlet", "macbeth", ":4"]
-    assert completed(cluster, "why", *where, "mac") == ["macbeth", ":4"]
-    assert completed(cluster, *where, "re") == ["report", "retrain", "resume", ":4"]
-    assert completed(cluster, "list", "-n", cluster.namespace[:-1]) == [cluster.namespace, ":4"]
-    assert completed(cluster, "list", "-o", "w") == ["wide", ":4"]
-    assert completed(cluster, "--kubeconfig", "") == [":0"], "files"
+    assert completed(cluster, *where, "status", "") == ["hamlet", "macbeth"]
+    assert completed(cluster, "why", *where, "mac") == ["macbeth"]
+    assert completed(cluster, *where, "re") == ["report", "retrain", "resume"]
+    assert completed(cluster, "list", "-n", cluster.namespace[:-1]) == [cluster.namespace]
+    assert completed(cluster, "list", "-o", "w") == ["wide"]
+    assert completed(cluster, "--kubeconfig", "") == ["file"]
 
 
-def test_kubectl_finds_the_plugin_and_its_completion(cluster: Cluster, shared_operator_paused: None) -> None:
+def test_kubectl_finds_the_plugin(cluster: Cluster, shared_operator_paused: None) -> None:
     cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
     path = f"{OPERATOR_ENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
@@ -147,7 +148,6 @@ def test_kubectl_finds_the_plugin_and_its_completion(cluster: Cluster, shared_op
     listed = kubectl("scriptmodel", "list", "-n", cluster.namespace, "-o", "name")
     assert listed == "scriptmodel.scriptmodel.dev/hamlet\n"
     assert "Usage: kubectl scriptmodel status" in kubectl("scriptmodel", "status", "-h")
-    assert kubectl("__complete", "scriptmodel", "why", "-n", cluster.namespace, "ham").splitlines() == ["hamlet", ":4"]
 
 
 def test_the_connection_may_be_named_after_the_command_and_goes_before_the_environment(

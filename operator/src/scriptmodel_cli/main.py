@@ -1,12 +1,10 @@
 """The entry points of `scriptmodel` and its kubectl plugin; commands are imported when called, for a fast start."""
 
 import os
-import sys
 
 import click
 
 from scriptmodel_cli.connection import session_of
-from scriptmodel_cli.output import say
 from scriptmodel_cli.program import Program
 
 COMMANDS = "scriptmodel_cli.commands"
@@ -63,12 +61,6 @@ def main(context: click.Context) -> None:
     context.call_on_close(session_of(context).close)
     if os.environ.get("NO_COLOR"):
         context.color = False
-
-
-def kubectl_complete() -> None:
-    from scriptmodel_cli.commands.offline import for_kubectl  # noqa: PLC0415 - as for all commands
-
-    say(for_kubectl(main, sys.argv[1:]))
 
 
 if __name__ == "__main__":

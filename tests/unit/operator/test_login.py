@@ -57,11 +57,6 @@ def test_the_address_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch,
     assert (found.settings.host, found.authorization) == (server, "bearer of the pod")
 
 
-def test_a_named_kubeconfig_has_priority(tmp_path: Path) -> None:
-    with pytest.raises(module.LoginFailedError, match="does not exist"):
-        module.login(tmp_path / "none")
-
-
 def helper(folder: Path, text: str) -> dict[str, Any]:
     """A user whose credentials a program prints."""
     program = folder / "helper"
@@ -82,16 +77,6 @@ def test_credentials_of_a_program_are_combined_with_the_kubeconfig_not_with_the_
     assert (found.namespace, found.proxy) == ("ml", "http://p:1")
 
 
-def test_a_program_without_credentials_is_reported_with_its_error(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    for text, reported in (("exit 3", "process returned 3"), ("echo no json", "failed to decode process output")):
-        file = kubeconfig(tmp_path / "config", user=helper(tmp_path, text))
-        with pytest.raises(module.LoginFailedError, match=f"its program gave no credentials: exec: {reported}"):
-            module.login(file)
-    assert "ERROR:root" not in capfd.readouterr().err
-
-
 def test_files_that_a_kubeconfig_names_are_found_from_where_it_is(tmp_path: Path) -> None:
     authority = tmp_path / "ca.crt"
     authority.write_bytes(key_and_certificate()[1])
@@ -99,64 +84,77 @@ def test_files_that_a_kubeconfig_names_are_found_from_where_it_is(tmp_path: Path
     assert found.settings.ssl_ca_cert == str(authority)
 
 
-def test_unreadable_certificates_are_reported_before_any_request(tmp_path: Path) -> None:
-    (tmp_path / "broken").write_text("no certificate")
-    for cluster, reported in (
-        ({"certificate-authority": "none.crt"}, f"File does not exist: {tmp_path / 'none.crt'}"),
-        ({"certificate-authority": "broken"}, "its certificates: "),
-        ({"certificate-authority-data": "x"}, "Invalid base64"),
-    ):
-        with pytest.raises(
-            module.LoginFailedError, match=f"cannot read the kubeconfig {tmp_path / 'config'}: {reported}"
-        ):
-            module.login(kubeconfig(tmp_path / "config", cluster=cluster))
-
-
-@pytest.mark.parametrize("address", ["someone:secret@proxy:3128", "socks5://someone:secret@proxy", "http://[secret"])
-def test_an_invalid_proxy_is_reported_and_not_ignored(tmp_path: Path, address: str) -> None:
-    with pytest.raises(module.LoginFailedError, match="its proxy-url is not an address such as http://") as caught:
-        module.login(kubeconfig(tmp_path / "config", cluster={"proxy-url": address}))
+@pytest.mark.parametrize(
+    ("parts", "program", "words"),
+    [
+        ({"cluster": {"certificate-authority": "none.crt"}}, "", "File does not exist: .*none.crt"),
+        ({"cluster": {"certificate-authority": "helper"}}, "no certificate", "its certificates: "),
+        ({"cluster": {"certificate-authority-data": "x"}}, "", "Invalid base64"),
+        *(
+            ({"cluster": {"proxy-url": url}}, "", "its proxy-url is not an address such as http://")
+            for url in ("someone:secret@proxy:3128", "socks5://someone:secret@proxy", "http://[secret")
+        ),
+        ({"context": {"user": "gone"}}, "", "Expected object with name gone in .*users list"),
+        ({"user": {"token": "t", "as": "dev"}}, "", "it sets as for its user u, which is not supported"),
+        ({}, "exit 3", "its program gave no credentials: exec: process returned 3"),
+        ({}, "echo no json", "its program gave no credentials: exec: failed to decode process output"),
+    ],
+)
+def test_what_a_kubeconfig_has_wrong_is_reported_in_a_line_before_any_request(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], parts: dict[str, Any], program: str, words: str
+) -> None:
+    user = helper(tmp_path, program)
+    file = kubeconfig(tmp_path / "config", **({} if parts else {"user": user}), **parts)
+    with pytest.raises(module.LoginFailedError, match=f"cannot read the kubeconfig {file}: {words}") as caught:
+        module.login(file)
     assert "secret" not in str(caught.value)
+    assert "ERROR:root" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("environment", "expected"),
+    ("text", "words"),
     [
-        ({"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
-        ({"https_proxy": "p:1"}, "http://p:1"),
-        ({"HTTP_PROXY": "http://p:1"}, None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "10.1.2.3"}, None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "example.com, 10.0.0.0/8"}, None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "example.com,10.9.0.0/16"}, "http://p:1"),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
+        ("hello", "{} is not a valid kubeconfig"),
+        ("{}", "cannot read the kubeconfig {}: it has no current-context"),
+        ('{"current-context": "gone"}', "cannot read the kubeconfig {}: Expected object with name gone in .*contexts"),
     ],
 )
-def test_proxies_of_the_environment_are_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: str | None
+def test_what_is_no_kubeconfig_is_reported_in_a_line(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "config"
+    file.write_text(text)
+    with pytest.raises(module.LoginFailedError, match=words.format(file)):
+        module.login(file)
+
+
+API = {"server": "https://10.1.2.3:6443"}
+P = {"HTTPS_PROXY": "http://p:1"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "cluster", "expected"),
+    [
+        (P, API, "http://p:1"),
+        ({"https_proxy": "p:1"}, API, "http://p:1"),
+        ({"HTTP_PROXY": "http://p:1"}, API, ""),
+        ({**P, "NO_PROXY": "10.1.2.3"}, API, ""),
+        ({**P, "NO_PROXY": "example.com, 10.0.0.0/8"}, API, ""),
+        ({**P, "NO_PROXY": "example.com,10.9.0.0/16"}, API, "http://p:1"),
+        ({**P, "NO_PROXY": "*"}, API, ""),
+        ({**P, "NO_PROXY": "*"}, {**API, "proxy-url": "http://q:2"}, "http://q:2"),
+        *((P, {"server": f"https://{host}:1"}, "") for host in ("127.0.0.1", "127.1.2.3", "[::1]", "localhost")),
+    ],
+)
+def test_the_proxy_is_that_of_the_kubeconfig_else_of_the_environment_but_for_loopback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], cluster: dict[str, str], expected: str
 ) -> None:
     set_proxies(monkeypatch, environment)
-    file = kubeconfig(tmp_path / "config", cluster={"server": "https://10.1.2.3:6443"})
-    assert module.login(file).proxy == (expected or "")
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "[::1]", "localhost"])
-def test_loopback_is_reached_without_proxies_of_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
-) -> None:
-    set_proxies(monkeypatch, {"HTTPS_PROXY": "http://p:1"})
-    assert module.login(kubeconfig(tmp_path / "config", cluster={"server": f"https://{host}:1"})).proxy == ""
-
-
-def test_the_proxy_of_a_kubeconfig_overrides_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    set_proxies(monkeypatch, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"})
-    file = kubeconfig(tmp_path / "config", cluster={"server": "https://api.example.com", "proxy-url": "http://q:2"})
-    assert module.login(file).proxy == "http://q:2"
+    assert module.login(kubeconfig(tmp_path / "config", cluster=cluster)).proxy == expected
 
 
 def test_an_invalid_proxy_of_the_environment_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_proxies(monkeypatch, {"HTTPS_PROXY": "socks5://someone:secret@p"})
     with pytest.raises(module.LoginFailedError, match="HTTPS_PROXY in the environment is not an address") as caught:
-        module.login(kubeconfig(tmp_path / "config", cluster={"server": "https://api.example.com"}))
+        module.login(kubeconfig(tmp_path / "config", cluster=API))
     assert "secret" not in str(caught.value)
 
 
@@ -174,26 +172,6 @@ def test_a_context_without_a_user_is_anonymous(tmp_path: Path, context: dict[str
     found = module.login(kubeconfig(tmp_path / "config", context={"namespace": "ml", **context}))
     assert (found.settings.host, found.namespace) == ("https://127.0.0.1:1", "ml")
     assert found.authorization == ""
-
-
-def test_a_context_whose_user_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(module.LoginFailedError, match=r"Expected object with name gone in .*users list"):
-        module.login(kubeconfig(tmp_path / "config", context={"user": "gone"}))
-
-
-def test_an_invalid_kubeconfig_is_reported_in_one_line(tmp_path: Path) -> None:
-    file = tmp_path / "config"
-    for text, message in (
-        ("hello", f"{file} is not a valid kubeconfig"),
-        ("{}", f"cannot read the kubeconfig {file}: it has no current-context"),
-        (
-            '{"current-context": "gone"}',
-            f"cannot read the kubeconfig {file}: Expected object with name gone in .*contexts list",
-        ),
-    ):
-        file.write_text(text)
-        with pytest.raises(module.LoginFailedError, match=message):
-            module.login(file)
 
 
 def test_of_several_kubeconfigs_those_that_are_missing_are_passed_over(
@@ -216,12 +194,6 @@ def test_people_in_a_pod_have_their_kubeconfig_and_without_one_the_pods_account(
     monkeypatch.setenv("KUBECONFIG", "")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert module.login(None, account_first=False).authorization == "bearer of the pod"
-
-
-def test_a_user_who_is_to_act_as_another_one_is_refused(tmp_path: Path) -> None:
-    user = {"token": "t", "as": "dev"}
-    with pytest.raises(module.LoginFailedError, match="it sets as for its user u, which is not supported"):
-        module.login(kubeconfig(tmp_path / "config", user=user))
 
 
 def test_a_home_folder_that_may_not_be_entered_has_no_kubeconfig(monkeypatch: pytest.MonkeyPatch) -> None:
