@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from bucket import Bucket, Fault, Job, every, first, manifest, version
 
 from scriptmodel_trainer.cli import main, program
 from scriptmodel_trainer.errors import BadInputError, DivergedError
-from scriptmodel_trainer.job import capture, checkpoint_storing, inputs, running, transfers
+from scriptmodel_trainer.job import files as job_files
 from scriptmodel_trainer.job import manifest as manifests
+from scriptmodel_trainer.job import running, states, transfers
 from scriptmodel_trainer.job.document import read_document
 from scriptmodel_trainer.progress.events import Failed
 from scriptmodel_trainer.progress.listeners import progress_for
@@ -45,7 +47,7 @@ def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SCRIPTMODEL_TERMINATION_LOG", str(tmp_path / "termination"))
     monkeypatch.setattr(transfers, "_FIRST_WAIT", 0.001)
     monkeypatch.setattr(transfers, "_LONGEST_WAIT", 0.01)
-    monkeypatch.setattr(checkpoint_storing, "_POLL_SECONDS", 0.001)
+    monkeypatch.setattr(states, "_POLL_SECONDS", 0.001)
     return tmp_path
 
 
@@ -112,7 +114,7 @@ def test_a_command_that_writes_nothing_has_an_empty_manifest(
 def test_packs_are_closed_before_they_grow_too_large(
     job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manifests, "MOST_OF_PACK", 10)
+    monkeypatch.setattr(job_files, "MOST_OF_PACK", 10)
     running_as(writing(pod, {"a": b"1" * 6, "b": b"2" * 4, "c": b"3", "d": b"4" * 25, "e": b""}))
     assert main(["job", str(job.write())]) == 0
     stored = job.bucket.json(job.key("manifest.json"))
@@ -123,23 +125,20 @@ def test_packs_are_closed_before_they_grow_too_large(
 def test_an_output_without_room_is_refused_before_anything_is_stored(
     job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manifests, "MOST_OF_PACK", 1)
+    monkeypatch.setattr(job_files, "MOST_OF_PACK", 1)
     running_as(writing(pod, {str(number): b"0" for number in range(5)}))
     assert main(["job", str(job.write())]) == 3
     assert job.bucket.puts() == [job.key("log.jsonl")]
     assert (pod / "termination").read_text() == "the output needs 5 packs, and there is room for 4\n"
 
 
-def test_only_the_named_folder_is_fetched_and_of_it_only_what_is_near(
-    job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inputs, "_GAP", 100)
-    listed, packs = version({"/0001/a": b"A", "/0001/b": b"B", "/0002/a": b"x" * 5000}, gap=b"-" * 1000)
+def test_only_the_named_folder_is_fetched(job: Job, pod: Path, running_as: Callable[[Run], None]) -> None:
+    listed, packs = version({"/0001/a": b"A", "/0001/b": b"B", "/0002/a": b"x" * 5000}, gap=b"-" * 100)
     job.add("trial", listed, packs, "/0001")
     running_as(writing(pod, {}))
     assert main(["job", str(job.write())]) == 0
     assert files_below(pod / "pfs" / "trial") == {"/0001/a": b"A", "/0001/b": b"B"}
-    assert job.bucket.sent == len(listed) + 2
+    assert job.bucket.sent == len(listed) + 102
 
 
 def test_packs_without_a_file_of_the_folder_are_not_fetched(
@@ -169,16 +168,12 @@ def hostile(*files: dict[str, Any]) -> bytes:
             "/../a", "/a/../../b", "/./a", "a", "//a", "/a/", "/", "", "/a\nb", "/a\0b", "/\x85", f"/{'é' * 512}"
         )),
         (hostile({"path": "/\ud800"}), "is not valid"),
-        (hostile({"offset": 1}), "do not lie within pack 0"),
-        (hostile({"size": 6}), "do not lie within pack 0"),
+        (hostile({"offset": 1}), "does not lie within pack 0"),
+        (hostile({"size": 6}), "does not lie within pack 0"),
         (hostile({"offset": -1}), ">= 0"),
         (hostile({"size": 1 << 60}), "`$.files[0].size`"),
-        (hostile({"pack": 1}), "do not lie within pack 1"),
+        (hostile({"pack": 1}), "does not lie within pack 1"),
         (hostile({"sha256": "x"}), "`$.files[0].sha256`"),
-        (hostile({"path": "/b"}, {"path": "/a"}), "sorted"),
-        (hostile({}, {}), "sorted"),
-        (hostile({"path": "/a"}, {"path": "/b"}), "overlap"),
-        (hostile({"path": "/a", "size": 0}, {"path": "/a/b", "size": 0}), "below a file"),
         (b"[" * 100_000, "is not valid"),
         (b'{"schema":2,"packs":[],"files":[]}', "`$.schema`"),
     ],
@@ -193,6 +188,23 @@ def test_a_hostile_manifest_writes_nothing(
     assert message.startswith("the manifest of input corpus is not valid: ")
     assert reason in message
     assert not files_below(pod / "pfs")
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ([{"path": "/a"}, {"path": "/b"}], "b does not have the SHA-256"),
+        ([{"path": "/a"}, {"path": "/a"}], "File exists"),
+        ([{"path": "/a", "size": 0, "sha256": hashlib.sha256().hexdigest()}, {"path": "/a/b"}], "File exists"),
+    ],
+    ids=["overlapping", "twice", "below a file"],
+)
+def test_files_that_are_in_each_others_way_end_the_job(
+    files: list[dict[str, Any]], reason: str, job: Job, pod: Path
+) -> None:
+    job.add("corpus", hostile(*files), [b"12345"])
+    assert main(["job", str(job.write())]) == 3
+    assert reason in (pod / "termination").read_text()
 
 
 def test_as_many_urls_as_packs_are_required(job: Job, pod: Path) -> None:
@@ -427,8 +439,8 @@ def test_a_missing_document_is_bad_input(pod: Path) -> None:
 def test_the_log_holds_the_newest_lines(
     job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
-    """Also those of children and of standard error; all are shown."""
-    monkeypatch.setattr(running, "CapturedOutput", lambda: capture.CapturedOutput(10_000))
+    """Also those of children and of standard error; all are shown, in one stream."""
+    monkeypatch.setattr(running, "_MOST_LOG", 10_000)
 
     def run(words: Sequence[str]) -> int:
         for number in range(10_000):
@@ -444,34 +456,24 @@ def test_the_log_holds_the_newest_lines(
     assert {"line 9999", "of a child", "of standard error"} <= set(log.splitlines())
     assert re.fullmatch(r"line \d{4}", log.splitlines()[0])
     shown = capfd.readouterr()
-    assert shown.out.splitlines() == [*(f"line {number}" for number in range(10_000)), "of a child"]
-    assert shown.err.splitlines() == ["of standard error"]
+    assert shown.out.splitlines() == [
+        *(f"line {number}" for number in range(10_000)),
+        "of a child",
+        "of standard error",
+    ]
 
 
-def test_no_chunk_in_memory_grows_with_the_pack(
-    job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transfers, "CHUNK", 1000)
-    seen: list[int] = []
-    received, sent = transfers.Transfers._received, transfers.Transfers._interruptible
-
-    def noted(original: Any) -> Any:
-        def chunks(*arguments: Any) -> Iterator[bytes]:
-            for chunk in original(*arguments):
-                seen.append(len(chunk))
-                yield chunk
-
-        return chunks
-
-    monkeypatch.setattr(transfers.Transfers, "_received", noted(received))
-    monkeypatch.setattr(transfers.Transfers, "_interruptible", noted(sent))
-    monkeypatch.setattr("scriptmodel_trainer.job.outputs.CHUNK", 1000)
-    content = os.urandom(100_000)
+def test_memory_does_not_grow_with_the_pack(job: Job, pod: Path, running_as: Callable[[Run], None]) -> None:
+    content = bytes(1 << 25)
     job.add_files("corpus", {"/a": content})
     running_as(writing(pod, {"a": content}))
-    assert main(["job", str(job.write())]) == 0
-    assert len(seen) > 200
-    assert max(seen) == 1000
+    path = job.write()
+    tracemalloc.start()
+    try:
+        assert main(["job", str(path)]) == 0
+        assert tracemalloc.get_traced_memory()[1] < len(content) // 4
+    finally:
+        tracemalloc.stop()
 
 
 def test_help_and_start_do_not_load_tensorflow() -> None:

@@ -1,10 +1,10 @@
 """The state of a training is in the bucket while it trains, and a later attempt continues from it."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from bucket import Bucket, Fault, Job
 from running import COMMAND, spawn_trainer
 
 from scriptmodel_trainer.cli import main, program
-from scriptmodel_trainer.job import checkpoint_storing, running, transfers
+from scriptmodel_trainer.job import running, states, transfers
 
 
 def slot(number: int) -> str:
@@ -58,7 +58,7 @@ class Pod:
             patched.setattr(program, "main", lambda *_: run())
             patched.setattr(transfers, "_FIRST_WAIT", 0.001)
             patched.setattr(transfers, "_LONGEST_WAIT", 0.01)
-            patched.setattr(checkpoint_storing, "_POLL_SECONDS", 0.001)
+            patched.setattr(states, "_POLL_SECONDS", 0.001)
             return main(["job", str(self.job.write())])
 
     def save(self, number: int, content: bytes, folder: str = ".", log: bytes = b"") -> None:
@@ -77,7 +77,9 @@ class Pod:
             assert self._storing.wait_for(lambda: self.job.key("log.jsonl") in self._stored, DEADLINE)
 
     def states(self) -> dict[str, bytes]:
-        return {str(path.relative_to(self.state)): path.read_bytes() for path in self.state.rglob("*.safetensors")}
+        """Return the checkpoints in the folder, newest first."""
+        found = sorted(self.state.rglob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        return {str(path.relative_to(self.state)): path.read_bytes() for path in found}
 
     def _note(self, key: str) -> None:
         with self._storing:
@@ -96,7 +98,7 @@ def test_each_state_is_stored_by_turns_with_the_log(bucket: Bucket, tmp_path: Pa
 
     assert pod.work(run) == 0
     kinds = [key.split("/")[-1] for key in bucket.puts()]
-    sides = ["checkpoint-a", "checkpoint-b", "checkpoint-a"]
+    sides = ["checkpoint-b", "checkpoint-a", "checkpoint-b"]
     assert kinds == [name for side in sides for name in (side, "log.jsonl")] + ["log.jsonl", "manifest.json"]
 
 
@@ -117,7 +119,7 @@ def test_a_later_attempt_continues_from_the_newest_state(bucket: Bucket, tmp_pat
     pod = Pod(bucket, tmp_path, 3)  # the second one had stored none
     found: dict[str, bytes] = {}
     assert pod.work(lambda: found.update(pod.states()) or 0) == 0
-    assert found == {slot(11): b"new"}
+    assert [*found.items()] == [(slot(11), b"new"), (slot(10), b"old")]
     assert not [key for key in bucket.puts() if key.startswith("runs/3/checkpoint")]  # it is that of the first one
 
 
@@ -133,53 +135,35 @@ def test_a_second_pod_of_an_attempt_replaces_its_older_state(bucket: Bucket, tmp
     earlier(bucket, tmp_path, states=[b"1", b"2", b"3"])
     second = Pod(bucket, tmp_path / "second", 1)
     assert second.work(lambda: second.saved(99, b"4") or 1) == 1
-    stored = {side: bucket.read(f"runs/1/checkpoint-{side}")[1024:] for side in "ab"}
-    assert stored == {"a": b"3", "b": b"4"}
     third = Pod(bucket, tmp_path / "third", 1)
     assert third.work(lambda: 0) == 0
-    assert third.states() == {slot(99): b"4"}
+    assert [*third.states().values()] == [b"4", b"3"]
 
 
-def torn(content: bytes) -> bytes:
-    return content[:-1]
-
-
-def changed(content: bytes) -> bytes:
-    return content[:1024] + bytes([content[1024] ^ 1]) + content[1025:]
-
-
-def with_header(**changes: Any) -> Callable[[bytes], bytes]:
-    def change(content: bytes) -> bytes:
-        header = json.loads(content[:1024])
-        header["files"][0] |= changes
-        return json.dumps(header).encode().ljust(1024) + content[1024:]
-
-    return change
+def member(**changes: Any) -> bytes:
+    """Return a tar of one empty file with these fields."""
+    info = tarfile.TarInfo(slot(11))
+    for name, value in changes.items():
+        setattr(info, name, value)
+    return info.tobuf() + bytes(1024)
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "damaged",
     [
-        torn,
-        changed,
-        lambda content: content[:100],
-        lambda _: b"",
-        lambda content: b"x" * len(content),
-        with_header(path="../checkpoint-b.safetensors"),
-        with_header(path="/etc/passwd"),
-        with_header(path="checkpoint.lock"),
-        with_header(size=-1),
+        *(b"", b"x" * 5000, member()[:100], member(size=5000)),
+        *(member(name=name) for name in ("../checkpoint-b.safetensors", "/etc/passwd", "checkpoint.lock")),
+        *(member(type=kind, linkname="/etc/passwd") for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE)),
     ],
 )
-def test_of_a_damaged_newest_state_the_one_before_is_taken(
-    spoil: Callable[[bytes], bytes], bucket: Bucket, tmp_path: Path
-) -> None:
+def test_without_the_newest_state_the_one_before_is_taken(damaged: bytes, bucket: Bucket, tmp_path: Path) -> None:
     earlier(bucket, tmp_path)
-    bucket.put("runs/1/checkpoint-b", spoil(bucket.read("runs/1/checkpoint-b")))
+    bucket.put("runs/1/checkpoint-b", damaged)
     pod = Pod(bucket, tmp_path, 2)
     assert pod.work(lambda: 0) == 0
-    assert pod.states() == {slot(10): b"old"}
+    assert pod.states()[slot(10)] == b"old"
     assert pod.job.warnings() == ["state-damaged"]
+    assert [path.name for path in pod.folder.rglob("checkpoint*") if path.parent != pod.state] == []
 
 
 def test_the_state_of_a_trial_keeps_its_folder_and_log(bucket: Bucket, tmp_path: Path) -> None:
@@ -213,7 +197,7 @@ def test_a_state_that_cannot_be_stored_costs_warnings_and_not_the_result(bucket:
     assert pod.work(run) == 0
     assert pod.job.warnings()[:1] == ["bucket-away"]
     assert pod.job.key("manifest.json") in bucket.names()
-    assert set(asked) == {pod.job.key("checkpoint-a")}
+    assert set(asked) == {pod.job.key("checkpoint-b")}
 
 
 def test_states_that_are_refused_for_good_are_one_warning(bucket: Bucket, tmp_path: Path) -> None:
@@ -241,8 +225,10 @@ def test_states_that_are_refused_for_good_are_one_warning(bucket: Bucket, tmp_pa
 def test_at_the_end_of_a_command_that_failed_its_state_is_stored(code: int, bucket: Bucket, tmp_path: Path) -> None:
     pod = Pod(bucket, tmp_path, 1)
     assert pod.work(lambda: pod.save(1, b"last") or code) == code
-    assert bucket.read("runs/1/checkpoint-a")[1024:] == b"last"
     assert bucket.puts()[-1] == pod.job.key("log.jsonl")
+    later = Pod(bucket, tmp_path, 2)
+    assert later.work(lambda: 0) == 0
+    assert later.states() == {slot(1): b"last"}
 
 
 def test_a_bucket_that_stays_away_does_not_hold_a_failed_command(

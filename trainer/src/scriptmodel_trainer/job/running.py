@@ -1,17 +1,18 @@
 """The job command: an attempt at a run, from its inputs in the bucket to its outputs there."""
 
 import os
+import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 from scriptmodel_trainer.errors import Reported, StoppedError, TrainerError, WriteError, one_line
-from scriptmodel_trainer.job.capture import CapturedOutput
-from scriptmodel_trainer.job.checkpoint_storing import StoredCheckpoints
 from scriptmodel_trainer.job.document import read_document
-from scriptmodel_trainer.job.inputs import fetch
-from scriptmodel_trainer.job.outputs import store_packs
+from scriptmodel_trainer.job.files import fetch, store_packs
+from scriptmodel_trainer.job.states import StoredStates
 from scriptmodel_trainer.job.termination import leave_message
 from scriptmodel_trainer.job.transfers import Transfers
 from scriptmodel_trainer.progress.events import Warned
@@ -19,7 +20,59 @@ from scriptmodel_trainer.progress.listeners import progress_for
 from scriptmodel_trainer.training.stopping import StopSignals
 
 _GRACE_SECONDS = 45.0  # of the 60 that a pod has to end
+_MOST_LOG = 4 << 20  # bytes
 _FAILED = 1
+
+
+class CapturedOutput:
+    """Context manager that keeps the newest part of what this process and its children print, and shows all of it.
+
+    What native code prints to standard error is shown only: a process that aborts has no time to copy it.
+    """
+
+    def __init__(self) -> None:
+        self._kept, self._cut = bytearray(), False
+        self._keeping = threading.Lock()
+
+    def content(self) -> bytes:
+        """Return the newest whole lines."""
+        with self._keeping:
+            content, cut = bytes(self._kept[-_MOST_LOG:]), self._cut or len(self._kept) > _MOST_LOG
+        return content[content.find(b"\n") + 1 :] if cut else content
+
+    def __enter__(self) -> Self:
+        self._before = sys.stdout, sys.stderr
+        sys.stdout.flush()
+        self._shown = os.dup(1)
+        reader, writer = os.pipe()
+        os.dup2(writer, 1)  # for children, too
+        os.close(writer)
+        sys.stdout = sys.stderr = open(1, "w", 1, encoding="utf-8", errors="replace", closefd=False)
+        self._thread = threading.Thread(target=self._copy, args=(reader,), name="log", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout.close()
+        sys.stdout, sys.stderr = self._before
+        os.dup2(self._shown, 1)
+        self._thread.join()
+        os.close(self._shown)
+
+    def _copy(self, reader: int) -> None:
+        try:
+            while chunk := os.read(reader, 1 << 16):
+                with self._keeping:
+                    self._kept += chunk
+                    if len(self._kept) > 2 * _MOST_LOG:
+                        del self._kept[:-_MOST_LOG]
+                        self._cut = True
+                while chunk:
+                    chunk = chunk[os.write(self._shown, chunk) :]
+        except OSError:  # nobody reads it any more: closing the pipe lets whoever prints know
+            pass
+        finally:
+            os.close(reader)
 
 
 class JobAttempt:
@@ -58,10 +111,10 @@ class JobAttempt:
 
     def _captured(self, output: CapturedOutput, signals: StopSignals) -> int:
         """Fetch the inputs, run the command and store its outputs, all of it logged. Returns the exit code."""
-        state = Path(os.environ.setdefault("SCRIPTMODEL_STATE_DIR", "/state"))
-        checkpoints = StoredCheckpoints(state, self._transfers, self._progress, output.content)
+        folder = Path(os.environ.setdefault("SCRIPTMODEL_STATE_DIR", "/state"))
+        states = StoredStates(folder, self._transfers, self._progress, output.content)
         try:
-            code = self._attempted(checkpoints, signals)
+            code = self._attempted(states, signals)
         except (TrainerError, StoppedError, MemoryError, OSError) as error:
             code = self._report(error)
         except Exception as error:  # a bug, whose traceback belongs into the log
@@ -70,15 +123,15 @@ class JobAttempt:
             code = _FAILED
         if code:
             self._transfers.deadline = time.monotonic() + _GRACE_SECONDS
-            checkpoints.store()
+            states.store()
         return code
 
-    def _attempted(self, checkpoints: StoredCheckpoints, signals: StopSignals) -> int:
+    def _attempted(self, states: StoredStates, signals: StopSignals) -> int:
         fetch(self._document, self._root, self._transfers)
-        checkpoints.restore(self._document)
+        states.restore(self._document)
         (self._root / "out").mkdir(parents=True, exist_ok=True)
         signals.deferred = True  # the command has its own handlers, and its result is stored whole
-        with checkpoints:
+        with states:
             code = self._run(self._document.command[1:])
         if not code:
             self._manifest = store_packs(self._document, self._root / "out", self._transfers)

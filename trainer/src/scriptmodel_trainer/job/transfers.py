@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import math
 import re
 import threading
@@ -25,8 +26,10 @@ _OUTAGE = 2  # tries in a row that fail: a single one is not worth a warning
 _RETRIED = (403, 408, 409, 425, 429)  # 403 is an expired URL, which the operator renews
 _PASSING = (b"ExpiredToken", b"RequestTimeout", b"TokenRefreshRequired", b"XAdminUserNotFound")
 """Codes of another status that pass; versitygw answers 404 and the last one once its keys were changed."""
-_PUT_HEADERS = {"x-ms-blob-type": "BlockBlob"}  # without them Azure stores nothing; other servers ignore them
+# Without the first Azure stores nothing; other servers ignore it.
+_PUT_HEADERS = {"x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream"}
 _CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
+_FAILED = (OSError, http.client.HTTPException)  # a try that may succeed later
 
 UrlOf = Callable[[Document], str]
 Content = Callable[[], tuple[int, Iterator[bytes]]]
@@ -43,10 +46,6 @@ class RefusedError(WriteError):
 
 class AbandonedError(Exception):
     """A transfer was interrupted."""
-
-
-class _AwayError(Exception):
-    """A try failed in a way that may pass."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -79,6 +78,22 @@ class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
 _OPENER = urllib.request.build_opener(_NoRedirect, _Handler)
 
 
+class Download(io.RawIOBase):
+    """The chunks of an object as a file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest = chunks, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._rest = self._rest or next(self._chunks, b"")
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+
 class Transfers:
     """Transfers of one job, one at a time. Each try reads the job document again, whose URLs the operator renews.
 
@@ -93,31 +108,44 @@ class Transfers:
         self.deadline = math.inf
         self.interrupted = threading.Event()
 
-    def get(self, what: str, url_of: UrlOf, start: int, length: int) -> Iterator[bytes]:
-        """Yield `length` bytes of an object from `start`, in chunks; a lost connection continues where it ended.
+    def get(self, what: str, url_of: UrlOf, start: int = 0, size: int | None = None) -> io.BufferedReader:
+        """Return an object as a file: `size` bytes from `start`, or all. A lost connection continues where it ended.
 
-        Raises RefusedError if the object is missing or ends before.
+        Reading raises RefusedError if the object is missing or ends before.
         """
-        done = 0
-        while done < length:
+        return io.BufferedReader(Download(self._received(what, url_of, start, size)), CHUNK)
+
+    def _received(self, what: str, url_of: UrlOf, start: int, size: int | None) -> Iterator[bytes]:
+        end = None if size is None else start + size
+        while end is None or start < end:
             try:
-                for chunk in self._received(what, url_of, start + done, length - done):
-                    done += len(chunk)
-                    self._answered()
-                    yield chunk
-            except _AwayError as error:
+                with self._open(what, url_of, "GET", {"Range": f"bytes={start}-{end - 1 if end else ''}"}) as response:
+                    if start and response.status != http.HTTPStatus.PARTIAL_CONTENT:
+                        raise RefusedError(f"{what}: the bucket does not answer with a range of bytes")
+                    sent = response.length or 0
+                    end = start + sent if end is None else end
+                    if sent < end - start:
+                        raise RefusedError(f"{what} is shorter than listed")
+                    while start < end:
+                        chunk = response.read(min(CHUNK, end - start))
+                        if not chunk:
+                            raise ConnectionError("the connection was closed early")
+                        start += len(chunk)
+                        self._answered()
+                        yield chunk
+            except _FAILED as error:
                 self._wait(what, error)
 
     def put(self, what: str, url_of: UrlOf, content: Content) -> None:
         """Store an object, whole or not at all. Raises RefusedError."""
         while True:
             size, chunks = content()
-            headers = {**_PUT_HEADERS, "Content-Length": str(size), "Content-Type": "application/octet-stream"}
             try:
+                headers = {**_PUT_HEADERS, "Content-Length": str(size)}
                 with self._open(what, url_of, "PUT", headers, self._interruptible(chunks)):
                     self._answered()
                     return
-            except _AwayError as error:
+            except _FAILED as error:
                 self._wait(what, error)
 
     def put_bytes(self, what: str, url_of: UrlOf, content: bytes) -> None:
@@ -125,41 +153,25 @@ class Transfers:
         starts = range(0, len(content), CHUNK)
         self.put(what, url_of, lambda: (len(content), (content[start : start + CHUNK] for start in starts)))
 
-    def _received(self, what: str, url_of: UrlOf, start: int, length: int) -> Iterator[bytes]:
-        headers = {"Range": f"bytes={start}-{start + length - 1}"}
-        with self._open(what, url_of, "GET", headers) as response:
-            if start and response.status != http.HTTPStatus.PARTIAL_CONTENT:
-                raise RefusedError(f"{what}: the bucket does not answer with a range of bytes")
-            if int(response.headers.get("Content-Length", length)) < length:
-                raise RefusedError(f"{what} is shorter than listed")
-            while length:
-                try:
-                    chunk = response.read(min(CHUNK, length))
-                except (OSError, http.client.HTTPException) as error:
-                    raise _AwayError(_reason(error)) from error
-                if not chunk:
-                    raise _AwayError("the connection was closed early")
-                length -= len(chunk)
-                yield chunk
-
     def _open(
         self, what: str, url_of: UrlOf, method: str, headers: Mapping[str, str], body: Iterator[bytes] | None = None
     ) -> http.client.HTTPResponse:
         try:
             url = url_of(read_document(self._document))
-            request = urllib.request.Request(url, body, dict(headers), method=method)  # noqa: S310  # http or https
+        except (BadInputError, IndexError) as error:  # while the document is replaced
+            raise ConnectionError(f"{self._document} has no URL for it: {error}") from error
+        request = urllib.request.Request(url, body, dict(headers), method=method)  # noqa: S310  # http or https
+        try:
             response: http.client.HTTPResponse = _OPENER.open(request, timeout=_TIMEOUT)
         except urllib.error.HTTPError as error:
-            refusal = _refusal(what, error)
-            if isinstance(refusal, RefusedError):
-                self._answered()
-            raise refusal from error
-        except (OSError, http.client.HTTPException) as error:
-            raise _AwayError(_reason(error)) from error
-        except BadInputError as error:  # while the document is replaced
-            raise _AwayError(error.message) from error
-        except IndexError as error:
-            raise _AwayError(f"{self._document} no longer has a URL for it") from error
+            with error:
+                code = _CODE.search(error.read(CHUNK))
+            reason = f"HTTP {error.code} {code[1].decode() if code else ''}".strip()
+            if error.code in _RETRIED or error.code >= 500 or (code and code[1] in _PASSING):
+                raise ConnectionError(reason) from error
+            self._answered()
+            message = f"{what}: the bucket answered {reason}"
+            raise RefusedError(message, "it refuses that for good", status=error.code) from error
         return response
 
     def _interruptible(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -168,14 +180,18 @@ class Transfers:
                 raise AbandonedError
             yield chunk
 
-    def _wait(self, what: str, error: _AwayError) -> None:
+    def _wait(self, what: str, error: OSError | http.client.HTTPException) -> None:
+        # Without the URL, which is a secret.
+        inner = error.reason if isinstance(error, urllib.error.URLError) else error
+        reason = (inner.strerror if isinstance(inner, OSError) else None) or str(inner) or type(inner).__name__
         self._failures += 1
         if self._failures == _OUTAGE:
             self._away_since = time.monotonic()
-            self._progress.report(Warned("bucket-away", f"{what}: {error}; it is tried again until the bucket answers"))
+            text = f"{what}: {reason}; it is tried again until the bucket answers"
+            self._progress.report(Warned("bucket-away", text))
         seconds = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(self._failures - 1, 10))
         if time.monotonic() + seconds > self.deadline:
-            raise RefusedError(f"{what}: {error}", "it was not stored before the pod had to end")
+            raise RefusedError(f"{what}: {reason}", "it was not stored before the pod had to end")
         if self.interrupted.wait(seconds):
             raise AbandonedError
 
@@ -184,23 +200,3 @@ class Transfers:
             seconds = time.monotonic() - self._away_since
             self._progress.report(Warned("bucket-back", f"the bucket answers again after {seconds:.0f} s"))
         self._failures = 0
-
-
-def _refusal(what: str, error: urllib.error.HTTPError) -> _AwayError | RefusedError:
-    """Return the error of an answer: one that may pass, or one for good."""
-    try:
-        with error:
-            body = error.read(CHUNK)
-    except (OSError, http.client.HTTPException):
-        body = b""
-    code = _CODE.search(body)
-    reason = f"HTTP {error.code} {code[1].decode() if code else ''}".strip()
-    if error.code in _RETRIED or error.code >= 500 or (code and code[1] in _PASSING):
-        return _AwayError(reason)
-    return RefusedError(f"{what}: the bucket answered {reason}", "it refuses that for good", status=error.code)
-
-
-def _reason(error: OSError | http.client.HTTPException) -> str:
-    """Return why no answer came, without the URL, which is a secret."""
-    inner = error.reason if isinstance(error, urllib.error.URLError) else error
-    return (inner.strerror if isinstance(inner, OSError) else None) or str(inner) or type(inner).__name__
