@@ -37,6 +37,11 @@ def tokens(line: str) -> list[str]:
         (["{Enter BEN .}", "ANNA: It rains .", "MIRA: It does ."], 1),
         (["{Enter BEN .}", "ANNA: It rains on Ben .", "MIRA: It does ."], 0),
         (["{Enter BEN .}", "BEN: It rains .", "MIRA: It does ."], 0),
+        (["{Enter SCENE .}"], 1),
+        (["{Enter 2 .}"], 1),
+        (["{Enter MRS. ANNA .}", "ANNA: Good morning ."], 0),
+        (["{Enter OLD BEN .}", "BEN: Good morning ."], 0),
+        (["{ENTER A LADY .}"], 0),
         (["ANNA: It rains .", "BEN: It rains ."], 1),
         (["{He sits .}", "{He sits .}"], 1),
         (["{He sits}", "{He sits}"], 1),
@@ -46,7 +51,8 @@ def tokens(line: str) -> list[str]:
     ],
 )
 def test_what_does_not_fit_the_stage_is_counted(scene: list[str], faults: int) -> None:
-    assert Stage(PEOPLE.values(), PEOPLE, {"mrs."}).play(token for line in scene for token in tokens(line)) == faults
+    stage = Stage([*PEOPLE.values(), "OLD_BEN"], PEOPLE, {"mrs."})
+    assert stage.play(token for line in scene for token in tokens(line)) == faults
 
 
 def test_a_direction_that_comes_again_is_found_at_the_end_of_its_sentence() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_models import SCRIPT, WORDS, faults, network
+from random_models import SCRIPT, WORDS, faults, network, spelling
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus import tokens
@@ -45,6 +45,16 @@ def test_the_first_sentence_answers_nothing_so_it_is_not_chosen(model: Path) -> 
         end = next(place for place, token in enumerate(few) if token in tokens.ENDERS)
         assert few[: end + 1] == many[: end + 1]
         assert few != many
+
+
+def test_a_first_sentence_that_does_not_fit_the_stage_is_not_kept() -> None:
+    vocabulary, unfit = spelling(["Enter", "SCENE", "ANNA", "BEN", ",", *sorted(tokens.MARKERS)], "ANNA", "BEN"), [0, 0]
+    for seed, (place, takes) in itertools.product(range(40), enumerate((1, 8))):
+        writer = Writer(network(vocabulary, seed, 1.0), vocabulary)
+        written = writer.write(12, Sampling(1.5, takes=takes), (seed,), Opening()).tokens
+        end = next(place for place, token in enumerate(written) if token in tokens.ENDERS)
+        unfit[place] += Stage(("ANNA", "BEN"), {"anna": "ANNA", "ben": "BEN"}, set()).play(written[: end + 1])
+    assert unfit[0] > unfit[1] == 0
 
 
 @pytest.mark.parametrize("takes", [0, 65])

@@ -32,6 +32,7 @@ class Stage:
 
     def __init__(self, names: Iterable[str], people: Mapping[str, str], titles: Set[str]) -> None:
         self._names, self._people, self._titles = frozenset(names), people, titles
+        self._parts = {part.casefold() for name in self._names for part in name.split("_")} | titles
         self._speaker = ""
         self._off: frozenset[str] = frozenset()
         self._entered: frozenset[str] = frozenset()  # and nobody has spoken to them, nor they
@@ -50,7 +51,7 @@ class Stage:
         """Move on by some tokens; returns how many of them do not fit.
 
         These are speeches by who is off, addresses to them or to oneself, entrances that nobody takes notice of in the
-        next speech, sentences that were said shortly before, and a heading below another one.
+        next speech, or of nobody, sentences that were said shortly before, and a heading below another one.
         """
         return sum(map(self._put, tokens))
 
@@ -82,6 +83,7 @@ class Stage:
         faults = 0
         if token in ENDERS or (closes and not set(direction) & ENDERS):
             faults = self._again(tuple(word.casefold() for word in direction)) + self._heads_again(direction)
+            faults += self._enters_nobody(direction)
         if closes:
             self._happens([word.casefold() for word in direction])
             self._direction = None
@@ -92,6 +94,12 @@ class Stage:
         words = [word for word in direction if is_word(word)]
         below, self._headed = self._headed, bool(words) and all(map(str.isupper, words))
         return below and self._headed
+
+    def _enters_nobody(self, direction: Sequence[str]) -> bool:
+        """Return whether a number enters, or capitals that are no part of a name, as in `Enter SCENE.`"""
+        enters, who = [*filter(is_word, direction), "", ""][:2]
+        capitals = who.isdigit() or (who.isupper() and not enters.isupper())
+        return enters.casefold() in _ENTERS and capitals and who.casefold() not in self._parts
 
     def _say(self, token: str) -> int:
         faults = 0

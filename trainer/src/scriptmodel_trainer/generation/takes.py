@@ -78,17 +78,19 @@ def ranks_of(network: Network) -> Ids:
     return np.argsort(order).astype(np.int32)
 
 
-def best_take(vocabulary: Vocabulary, takes: Sequence[Take], ranks: Ids) -> Take:
+def best_take(vocabulary: Vocabulary, takes: Sequence[Take], ranks: Ids | None) -> Take:
     """Return the take with the fewest faults, and of these the one that answers the scene best; its stage moves on.
 
-    The first take decides what follows, since likely sentences are short, and directions more than speeches.
+    The first take decides what follows, since likely sentences are short, and directions more than speeches. Without
+    `ranks` nothing is answered: only faults and lengths count.
     """
     written = [[vocabulary.words[number] for number in take.new] for take in takes]
     best, highest = takes[0], (-np.inf, -np.inf)
     for take, tokens in zip(takes, written, strict=True):
         if _fits(tokens, written[0]):
             faults = take.stage.play(vocabulary.joined(tokens))
-            score = _answers(take, tokens, ranks) - _LENGTH * abs(np.log(len(tokens) / len(written[0])))
+            answers = _answers(take, tokens, ranks) if ranks is not None else 0.0
+            score = answers - _LENGTH * abs(np.log(len(tokens) / len(written[0])))
             if (-faults, score) > highest:
                 best, highest = take, (-faults, score)
     return best

@@ -97,13 +97,13 @@ class Writer:
         kept = Take(page, reader, self._stage(draft.cast))
         kept.stage.play(self._vocabulary.joined(page.script))
         while not self._ended(kept.page, words):
-            count = sampling.takes if kept.page.script else 1  # the first sentence answers nothing
-            takes, draws = [kept.copy() for _ in range(count)], random.spawn(count)
+            answers = bool(kept.page.script)  # as the first sentence does not
+            takes, draws = [kept.copy() for _ in range(sampling.takes)], random.spawn(sampling.takes)
             sentences = [
                 self._sentence(each.page, words, sampling, own) for each, own in zip(takes, draws, strict=True)
             ]
             run_takes(self._network, takes, sentences, sampling.temperature)
-            kept = best_take(self._vocabulary, takes, self._ranks)
+            kept = best_take(self._vocabulary, takes, self._ranks if answers else None)
         draft.pieces = kept.page.script
         return self.script(draft)
 
