@@ -123,6 +123,12 @@ def test_what_is_no_base_is_refused_and_leaves_nothing(folder: Path, model: Path
     arrays_file(folder, "weights").write_bytes(b"other weights")
     with pytest.raises(BadInputError, match="damaged"):
         bases.add(str(archive_of(folder, tmp_path / "damaged.tar")), None)
+    (tmp_path / "cut.tar").write_bytes((tmp_path / "damaged.tar").read_bytes()[:9000])
+    with pytest.raises(BadInputError) as caught:
+        bases.add(str(tmp_path / "cut.tar"), None)
+    assert str(tmp_path / "cut.tar") in caught.value.line()
+    assert str(home) not in caught.value.line()
+    assert caught.value.hint == "fetch it again, or give another packed base"
     assert not list(home.glob("*"))
 
 

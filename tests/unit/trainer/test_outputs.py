@@ -196,6 +196,7 @@ def test_normalize_prints_a_table_of_its_statistics(tmp_path: Path) -> None:
     assert int(understood.rstrip("%")) > 90
     silent = run_trainer(["normalize", tmp_path / "play.md"])
     assert "UTTERANCES" not in silent.stdout + silent.stderr
+    assert "note: this is the stream that training reads; --out FILE stores it and prints a table" in silent.stderr
 
 
 def test_a_missing_path_is_answered_without_an_option_that_the_command_lacks(tmp_path: Path) -> None:

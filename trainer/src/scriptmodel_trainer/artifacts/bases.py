@@ -96,16 +96,25 @@ def add(source: str, sha256: str | None) -> tuple[Path, Card]:
             packed = Path(scratch, f"base{SUFFIX}")
             packed.write_bytes(_content(source, sha256))
             unpacked = Path(scratch, "base")
-            unpacked.mkdir()
-            for name, content in archives.files_of(packed, archives.Allowance(_MOST_FILES, _MOST_BYTES)):
-                if not model_directory.is_file_of_model(name):
-                    raise BadInputError(f"{source} has the file {name[:80]}, which no base has")
-                (unpacked / name).write_bytes(content)
-            card = load(unpacked)[1]
+            try:
+                card = _unpack(packed, unpacked)
+            except BadInputError as error:
+                message = error.message.replace(str(packed), source).replace(str(unpacked), source)
+                raise BadInputError(message, "fetch it again, or give another packed base") from error
             folder = home / card.name
             shutil.rmtree(folder, ignore_errors=True)
             unpacked.replace(folder)
     return folder, card
+
+
+def _unpack(packed: Path, folder: Path) -> Card:
+    """Unpack a base into a new folder; returns its card."""
+    folder.mkdir()
+    for name, content in archives.files_of(packed, archives.Allowance(_MOST_FILES, _MOST_BYTES)):
+        if not model_directory.is_file_of_model(name):
+            raise BadInputError(f"{packed} has the file {name[:80]}, which no base has")
+        (folder / name).write_bytes(content)
+    return load(folder)[1]
 
 
 def remove(name: str) -> Path:

@@ -99,7 +99,8 @@ class Model {
 // What somebody says next in a scene, while it is written.
 class Line {
   constructor(model, scene, temperature, play = null, speaker = "") {
-    const { tokens, heard, open, form } = model.read(scene), says = open || (model.found(nameToken(speaker)) ?? nameToken(speaker));
+    const { tokens, heard, open, form } = model.read(scene), named = nameToken(speaker);
+    const says = open || (model.found(named) ?? (heard.every(isUpper) ? named.toUpperCase() : named));
     const cast = model.cast([...new Set([says, ...heard])].filter(Boolean), play);
     const ids = tokens.flatMap((token) => model.pieces(cast.voices.get(token) ?? token)).slice(-MOST_READ);
     Object.assign(this, { model, temperature, form, ...cast, tokens: [], name: "", at: 0, said: false, over: false });
