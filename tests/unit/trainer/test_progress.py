@@ -12,6 +12,7 @@ from scriptmodel_trainer.progress.events import (
     Measured,
     Progressed,
     Resumed,
+    Started,
     TrigramsMixed,
 )
 from scriptmodel_trainer.progress.listeners import BarProgress, TextProgress
@@ -72,14 +73,16 @@ def test_a_text_that_is_scored_shows_its_share_every_few_seconds(capsys: pytest.
     assert (out.getvalue(), capsys.readouterr().err.splitlines()) == ("", notes)
 
 
-def test_the_text_log_has_device_restarts_and_trigrams_in_words() -> None:
+def test_the_text_log_has_device_settings_restarts_and_trigrams_in_words() -> None:
     out = io.StringIO()
     text = TextProgress(out)
     text.report(DeviceUsed("gpu", "Some Card", 16 << 30, "bfloat16", True))
+    text.report(Started("demo", 9000, {"train": 5000}, 80, 1, None, False))
     text.report(Resumed(3, 0.4, 2))
     text.report(TrigramsMixed(0.158, 70.386, 76.2))
     assert out.getvalue().splitlines() == [
         "Device: Some Card (gpu) with 16 GiB, bfloat16",
+        "Preset demo: 9,000 parameters, vocabulary 80; tokens: 5,000 train; 1 epoch",
         "Resumed in epoch 3 at 40%: restart 2 of this training",
         "Valid Perplexity: 70.386 with trigrams (16%), 76.200 without",
     ]
