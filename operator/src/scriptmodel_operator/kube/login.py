@@ -31,6 +31,7 @@ if "kubernetes" not in sys.modules:
         if _spec := find_spec(_name):
             sys.modules[_name] = module_from_spec(_spec)
     _client = sys.modules["kubernetes.client"]
+    # `ModuleType` declares none of these names; the package would set them if it were executed.
     _client.Configuration = importlib.import_module("kubernetes.client.configuration").Configuration  # type: ignore[attr-defined]
     # What renews a token of OpenID Connect makes one plain request by it.
     _client.ApiClient = importlib.import_module("kubernetes.client.rest").RESTClientObject  # type: ignore[attr-defined]
