@@ -1,19 +1,24 @@
-"""Reads and follows the log of a job, with the trainer's events in words."""
+"""Reads and follows the log of a job, with the trainer's events in words, and the perplexity of a training by epoch."""
 
+import json
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from scriptmodel_cli.output import note
-from scriptmodel_cli.session import POLL_SECONDS, pause
+from scriptmodel_cli.session import POLL_SECONDS, parsed, pause
+from scriptmodel_cli.text import Object
+from scriptmodel_cli.web.training import Curve, Epoch, curve_of, epoch_of
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.untrusted import parse_event
-from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.desired.command_lines import METRICS_PATH
+from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, UnavailableError
 from scriptmodel_operator.engine.gateway import Gateway, LogStream
-from scriptmodel_operator.engine.values import JobInfo, JobRef, JobState, LogLine, PipelineRef, running_job
+from scriptmodel_operator.engine.values import JobInfo, JobRef, JobState, LogLine, PipelineRef, RepoRef, running_job
 
 _STREAM_SECONDS = 3600.0
 _LAST_WORDS_SECONDS = 2.0
@@ -21,6 +26,9 @@ _JOBS = 50
 _WIDEST_SAMPLE = 120
 LOG_PATH = "/train.log.jsonl"
 _MAX_KEPT_BYTES = 16 << 20
+_READ_SECONDS = 5.0
+_MAX_BYTES = 8 << 20
+_LINES = 300
 
 
 def reported_job(gateway: Gateway, pipeline: PipelineRef) -> JobInfo | None:
@@ -165,12 +173,53 @@ def _phrases(event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     tokens, words = event.get("tokens"), event.get("words")
     yield "words", sum(tokens.values()) if isinstance(tokens, dict) else tokens
     yield "resumed", f", resumed after epoch {event['resumed_from']}" if event.get("resumed_from") else ""
-    for place, field in (("eta", "eta_seconds"), ("duration", "seconds")):
-        if field in event:
-            yield place, format_duration(event[field])
+    for place, key in (("eta", "eta_seconds"), ("duration", "seconds")):
+        if key in event:
+            yield place, format_duration(event[key])
     yield "best", ", the best so far" if event.get("best") else ""
     yield "sample", f"\n    {one_line(event['sample'], _WIDEST_SAMPLE)}" if event.get("sample") else ""
     yield "figure", f": perplexity {event['perplexity']:.1f}" if event.get("perplexity") else ""
     yield "why", f" ({event['reason']}: {event['message']})" if event.get("reason") else ""
     yield "hint", f" ({event['hint']})" if event.get("hint") else ""
     yield "size", f" ({words:,} words)" if words is not None else ""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A job of train or of generate, which has no curve; none before there is one."""
+
+    job: str = ""
+    curve: Curve = field(default_factory=Curve)
+    lines: tuple[str, ...] = ()
+    """The last lines of its log, events in words."""
+
+
+def training(gateway: Gateway, found: Object) -> Training:
+    """Return the train job that status reports: the running one, else the newest; of many runs that of the best."""
+    return _read(gateway, training_job(gateway, references(parsed(found))))
+
+
+def generation(gateway: Gateway, found: Object) -> Training:
+    return _read(gateway, reported_job(gateway, references(parsed(found)).generate))
+
+
+def _read(gateway: Gateway, job: JobInfo | None) -> Training:
+    if job is None:
+        return Training()
+    lines: list[str] = []
+    with suppress(EngineError):  # no worker yet, or its pods are gone
+        for line in lines_of(gateway, job, seconds=_READ_SECONDS):
+            lines += [line.text] if not line.verdict else []
+    done = epochs(gateway, job.ref.pipeline.output, job.ref.id) if job.state is JobState.SUCCESS else ()
+    events = (event for line in lines if (event := parse_event(line)))
+    curve = curve_of(event for event in events if "trial" not in event)  # many runs are side by side in it
+    return Training(job.ref.id, Curve(done) if done else curve, tuple(map(describe_line, lines[-_LINES:])))
+
+
+def epochs(gateway: Gateway, repo: RepoRef, commit: str) -> tuple[Epoch, ...]:
+    """Return the epochs of a finished model; none if it has no record of them."""
+    try:
+        found = json.loads(gateway.read_file(repo, commit, METRICS_PATH, _MAX_BYTES))["epochs"]
+        return tuple(map(epoch_of, found))
+    except (NotFoundError, ValueError, LookupError, TypeError, AttributeError):  # such as that of another image
+        return ()

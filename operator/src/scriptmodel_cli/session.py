@@ -193,8 +193,7 @@ class Session:
             raise click.ClickException(str(error)) from error
 
     def _jobs(self, namespaces: Sequence[str] | None) -> Engine:
-        from scriptmodel_cli.personal import PersonalGateway  # noqa: PLC0415 - not every command needs it
-        from scriptmodel_cli.requested import RequestedBucket  # noqa: PLC0415 - likewise
+        from scriptmodel_cli.requested import PersonalGateway, RequestedBucket  # noqa: PLC0415 - not always needed
         from scriptmodel_cli.transfer import Transfer  # noqa: PLC0415 - likewise
         from scriptmodel_operator.kube.cluster import KubeCluster  # noqa: PLC0415 - likewise
 

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from scriptmodel_cli.live import Live
+from scriptmodel_cli.logs import Training, training
 from scriptmodel_cli.main import main
 from scriptmodel_cli.output import draw, style
 from scriptmodel_cli.session import Session
-from scriptmodel_cli.training import Training, training
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.terminal import CREATED, as_object, event, training_world
 from tests.unit.operator.world import World

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from scriptmodel_cli.pachd import PachdAccess
-from scriptmodel_cli.personal import PersonalGateway
+from scriptmodel_cli.requested import PersonalGateway
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.engine.errors import AccessError, RefusedError
 from scriptmodel_operator.engine.values import EVERYTHING, BranchRef, RepoRef, Upload

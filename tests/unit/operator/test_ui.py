@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientResponse
 from yarl import URL
 
-from scriptmodel_cli.training import training
+from scriptmodel_cli.logs import training
 from scriptmodel_cli.web.charts import Chart, Series, spark
 from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_operator.api.identity import PLURAL, VERSION

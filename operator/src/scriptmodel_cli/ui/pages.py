@@ -10,10 +10,10 @@ from click import unstyle
 
 from scriptmodel_cli.changes import settings_of
 from scriptmodel_cli.diagnosis import events_path, evidence, meaning_of, next_step, pods_path
+from scriptmodel_cli.logs import Training, epochs, generation, training
 from scriptmodel_cli.options import now
 from scriptmodel_cli.screen import progress_of, rows_of
 from scriptmodel_cli.text import condition, is_observed
-from scriptmodel_cli.training import Training, epochs, generation, training
 from scriptmodel_cli.ui.model import Model, Place
 from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_cli.web.charts import spark
