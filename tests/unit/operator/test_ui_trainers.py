@@ -5,16 +5,18 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Iterator
-from contextlib import contextmanager
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, ClientSession, CookieJar
+from yarl import URL
 
 from dev.paths import OPERATOR_ENV
 from scriptmodel_cli.local.programs import child
@@ -115,14 +117,42 @@ async def test_a_page_says_how_to_get_the_trainer(monkeypatch: pytest.MonkeyPatc
         await browser.page(await writing(browser), "scriptmodel-trainer was not found", "add --trainer T")
 
 
-async def test_the_pages_end_with_their_terminal(tmp_path: Path) -> None:
-    config = tmp_path / "config"
+@asynccontextmanager
+async def pages(folder: Path, server: str) -> AsyncIterator[tuple[Process, str]]:
+    """Run the pages of an API server; yields their process and address."""
+    config = folder / "config"
     context = {"name": "here", "context": {"cluster": "here"}}
-    cluster = {"name": "here", "cluster": {"server": "http://127.0.0.1:1"}}
+    cluster = {"name": "here", "cluster": {"server": server}}
     config.write_text(json.dumps({"current-context": "here", "contexts": [context], "clusters": [cluster]}))
     command = [OPERATOR_ENV / "bin" / "scriptmodel", "ui", "--no-browser", f"--kubeconfig={config}"]
     running = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=DEVNULL)
     assert running.stdout
-    assert (await running.stdout.readline()).startswith(b"http://127.0.0.1:")
-    running.send_signal(signal.SIGHUP)
-    assert await asyncio.wait_for(running.wait(), SECONDS) == 0
+    try:
+        yield running, (await running.stdout.readline()).decode().strip()
+    finally:
+        if running.returncode is None:
+            running.kill()
+
+
+async def test_the_pages_end_with_their_terminal(tmp_path: Path) -> None:
+    async with pages(tmp_path, "http://127.0.0.1:1") as (running, address):
+        assert address.startswith("http://127.0.0.1:")
+        running.send_signal(signal.SIGHUP)
+        assert await asyncio.wait_for(running.wait(), SECONDS) == 0
+
+
+async def test_the_pages_end_while_one_waits_for_an_api_server_that_is_silent(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with (
+            pages(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}") as (running, address),
+            ClientSession(cookie_jar=CookieJar(unsafe=True)) as browser,
+        ):
+            async with browser.get(address) as entered:
+                inside = URL(address).join(URL(entered.headers["Refresh"].partition("url=")[2]))
+            reading = asyncio.create_task(browser.get(inside))
+            connection, _ = await asyncio.wait_for(asyncio.to_thread(silent.accept), SECONDS)
+            running.send_signal(signal.SIGINT)
+            with connection:
+                assert await asyncio.wait_for(running.wait(), SECONDS) == 0
+            await asyncio.wait([reading])
+            assert reading.exception()
