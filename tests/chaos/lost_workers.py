@@ -64,7 +64,7 @@ gate, save_if_due = Path("GATE"), checkpointer.Checkpointer.save_if_due
 
 def save_and_wait(self, windows):
     save_if_due(self, windows)
-    done = (self._position.epoch - 1 + self._position.window / windows) / self._task.preset.epochs
+    done = (self._task.state.epoch - 1 + self._task.state.window / windows) / self._task.preset.epochs
     while gate.exists() and not self._signals.requested:
         share = gate.read_text()
         if done < float(share or 0):

@@ -17,7 +17,7 @@ from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage.files import arrays_bytes
 from scriptmodel_trainer.training.checkpoints import Checkpoint, digest_of, load_checkpoint, save_checkpoint
-from scriptmodel_trainer.training.state import Position
+from scriptmodel_trainer.training.state import RunState
 
 Forge = Callable[[Path], None]
 
@@ -188,12 +188,13 @@ def test_a_figure_of_almost_nothing_is_no_error_of_the_judge(copy: Path) -> None
 
 
 DESCRIBED: dict[str, Any] = {
-    "position": {"epoch": -1},
-    "a position before the start": {"position": {"seconds": -1e308}},
-    "effort": {"seconds": "1"},
-    "best_epoch": 7,
-    "history": 5,
-    "epochs of which none is the best": {"history": [{"epoch": 1}]},
+    "state": 5,
+    "an epoch before the first": {"state": {"epoch": -1}},
+    "seconds before the start": {"state": {"seconds": -1e308}},
+    "seconds that are text": {"state": {"gpu_seconds": "1"}},
+    "a best epoch that there is not": {"state": {"best_epoch": 7}},
+    "epochs that are none": {"state": {"history": 5}},
+    "epochs of which none is the best": {"state": {"history": [{"epoch": 1}]}},
     "arrays": ["weights/a"],
     "fingerprint": None,
 }
@@ -202,7 +203,7 @@ DESCRIBED: dict[str, Any] = {
 @pytest.mark.parametrize("key", DESCRIBED)
 def test_a_forged_checkpoint_is_refused(key: str, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint-a.safetensors"
-    save_checkpoint(path, Checkpoint("print", Position(), 0, (), {"weights/a": np.ones(3, np.float32)}))
+    save_checkpoint(path, Checkpoint("print", RunState(), {"weights/a": np.ones(3, np.float32)}))
     found = stored_arrays(path)
     change = DESCRIBED[key] if " " in key else {key: DESCRIBED[key]}
     forged = json.loads(found["described"].tobytes()) | change

@@ -11,7 +11,7 @@ from scriptmodel_trainer.progress.events import Progressed, ProgressEvent
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.training.batches import cut_for_training
 from scriptmodel_trainer.training.reporter import Reporter
-from scriptmodel_trainer.training.state import Position
+from scriptmodel_trainer.training.state import RunState
 from scriptmodel_trainer.training.task import TrainingTask
 
 ROWS = cut_for_training(np.zeros(10_001, np.int32), 10, 10, 0)
@@ -50,7 +50,7 @@ def test_the_time_that_is_left_leaves_the_compilation_of_the_graph_out(
     reporter: Reporter, recording: Recording
 ) -> None:
     assert (ROWS.windows, ROWS.words) == (100, WORDS)
-    position = Position()
+    position = RunState()
     position.advance(1, 5.0, 8.0)  # which compiled
     reporter.progressed(position)
     assert not recording.progressed, "nothing is known of the speed yet"
@@ -62,7 +62,7 @@ def test_the_time_that_is_left_leaves_the_compilation_of_the_graph_out(
 
 
 def test_the_next_epoch_counts_all_its_windows(reporter: Reporter, recording: Recording) -> None:
-    position = Position()
+    position = RunState()
     position.advance(1, 5.0, 8.0)
     reporter.progressed(position)
     position.start_next_epoch()
@@ -73,7 +73,7 @@ def test_the_next_epoch_counts_all_its_windows(reporter: Reporter, recording: Re
 
 
 def test_an_epoch_of_one_call_is_reported_with_all_it_took(reporter: Reporter, recording: Recording) -> None:
-    position = Position()
+    position = RunState()
     position.advance(100, 500.0, 20.0)
     reporter.progressed(position)
     (event,) = recording.progressed
@@ -82,7 +82,7 @@ def test_an_epoch_of_one_call_is_reported_with_all_it_took(reporter: Reporter, r
 
 
 def test_a_resumed_run_reports_its_own_speed(reporter: Reporter, recording: Recording) -> None:
-    position = Position(window=40, loss=200.0, epoch_seconds=400.0)
+    position = RunState(window=40, loss=200.0, epoch_seconds=400.0)
     position.advance(1, 5.0, 8.0)
     reporter.progressed(position)
     position.advance(10, 50.0, 1.0)
@@ -95,7 +95,7 @@ def test_a_resumed_run_reports_its_own_speed(reporter: Reporter, recording: Reco
 def test_a_position_is_reported_once_however_long_its_validation_takes(
     reporter: Reporter, recording: Recording
 ) -> None:
-    position = Position()
+    position = RunState()
     reporter.progressed(position)
     for _ in range(2):
         position.advance(50, 250.0, 1.0)

@@ -29,7 +29,7 @@ from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.storage import files
 from scriptmodel_trainer.storage.files import locked_file
 from scriptmodel_trainer.training.checkpoints import LOCK, Checkpoint, Checkpoints, load_checkpoint, paths_in
-from scriptmodel_trainer.training.state import Position
+from scriptmodel_trainer.training.state import RunState
 from scriptmodel_trainer.training.stopping import StopSignals
 from tests.seed import run_seed
 
@@ -140,14 +140,14 @@ def kept(folder: Path, progress: Progress | None = None) -> Checkpoints:
 
 def state(epoch: int) -> Checkpoint:
     arrays = {"best/a": np.arange(9.0), "weights/b": np.ones((2, 3))[:, ::2]}
-    return Checkpoint("this run", Position(epoch), 0, (), arrays)
+    return Checkpoint("this run", RunState(epoch), arrays)
 
 
 def test_two_checkpoints_are_kept_by_turns_also_by_later_attempts(tmp_path: Path) -> None:
     for epoch in range(1, 6):
         attempt = kept(tmp_path)
         found = attempt.newest()
-        assert (found.position.epoch if found else 0) == epoch - 1
+        assert (found.state.epoch if found else 0) == epoch - 1
         assert attempt.save(state(epoch))
     assert sorted(path.name for path in tmp_path.iterdir()) == [*SLOTS]
     assert [load_checkpoint(path).number for path in paths_in(tmp_path)] == [5, 4]
@@ -174,7 +174,7 @@ def test_of_a_damaged_newest_checkpoint_the_one_before_is_taken(
     newest.write_bytes(damage(newest.read_bytes()))
     found = kept(tmp_path, progress=JsonProgress((output := io.StringIO()).write)).newest()
     assert found is not None
-    assert found.position.epoch == 1
+    assert found.state.epoch == 1
     assert warnings(events_in(output.getvalue())) == ["state-damaged"]
 
 

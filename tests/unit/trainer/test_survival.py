@@ -29,7 +29,7 @@ from scriptmodel_trainer.runs import assess
 from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.storage.files import arrays_bytes, locked
 from scriptmodel_trainer.training.checkpoints import Checkpoint, paths_in, save_checkpoint
-from scriptmodel_trainer.training.state import Position
+from scriptmodel_trainer.training.state import RunState
 from scriptmodel_trainer.training.stopping import StopSignals
 
 pytestmark = pytest.mark.slow
@@ -134,7 +134,7 @@ def test_a_network_whose_assessment_fails_is_assessed_by_the_same_command(
 
 
 def test_a_checkpoint_of_another_run_is_replaced_and_a_damaged_one_is_not_used(corpus: Path, tmp_path: Path) -> None:
-    save_checkpoint(tmp_path / SLOTS[0], Checkpoint("of another run", Position(), 0, (), {}))
+    save_checkpoint(tmp_path / SLOTS[0], Checkpoint("of another run", RunState(), {}))
     train = ["train", "--data", corpus, "--out", tmp_path, "--preset", "test"]
     done = run_trainer(train)
     assert done.returncode == 0

@@ -25,7 +25,7 @@ from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training.checkpoints import Checkpoints  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
-from scriptmodel_trainer.training.state import Effort  # noqa: E402  # as above
+from scriptmodel_trainer.training.state import RunState  # noqa: E402  # as above
 from scriptmodel_trainer.training.stopping import StopSignals  # noqa: E402  # as above
 from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
 
@@ -125,6 +125,6 @@ def test_a_run_validates_as_its_model_scores_where_documents_start(tmp_path: Pat
 
 
 def test_a_run_whose_budget_is_used_up_before_anything_was_saved_trains_a_little(tmp_path: Path) -> None:
-    spent = dataclasses.replace(task_in(tmp_path), budget=3.0, effort=Effort(seconds=24))
+    spent = dataclasses.replace(task_in(tmp_path), budget=3.0, state=RunState(seconds=24))
     result = loop.fit(spent, TextProgress(sys.stdout), StopSignals())
     assert (len(result.history), result.stopped_by) == (1, "budget")

@@ -1,7 +1,6 @@
 """The train command: prepare a run, fit the network, assess it, store the model."""
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -103,10 +102,9 @@ def _saved(run: Run, folder: Path, store: Checkpoints, progress: Progress) -> Ch
     found = store.newest()
     if found and found.fingerprint == run.fingerprint:
         store.restore_log()
-        effort = dataclasses.replace(found.effort, restarts=found.effort.restarts + 1)
-        resumed = dataclasses.replace(found, effort=effort)
-        store.save(resumed)  # so that an attempt which ends before its first checkpoint counts, too
-        return resumed
+        found.state.restarts += 1
+        store.save(found)  # so that an attempt which ends before its first checkpoint counts, too
+        return found
     if found:
         progress.note(f"{folder} holds the state of another run, which is replaced")
         store.remove()

@@ -123,7 +123,7 @@ class _Worker(Progress):
         """Store the record with what the run has reached by now."""
         reached: dict[str, Any] = {}
         if run := self._run:
-            history, best = run.outcome.history, run.outcome.best_epoch
+            history, best = run.state.history, run.state.best_epoch
             perplexity = history[best - 1].valid_perplexity if best else math.inf
             reached = {
                 "epochs": len(history),
@@ -131,8 +131,8 @@ class _Worker(Progress):
                 "value": math.inf if state == "failed" else validation_value(run, perplexity) or math.inf,
                 "perplexity": perplexity,
                 "curve": tuple((each.epoch, each.valid_perplexity) for each in history),
-                "seconds": round(run.effort.seconds, 3),
-                "gpu_seconds": round(run.effort.gpu_seconds, 3),
+                "seconds": round(run.state.seconds, 3),
+                "gpu_seconds": round(run.state.gpu_seconds, 3),
             }
         known = msgspec.structs.asdict(self._spec) | reached
         write_records(self._out / TRIAL, TrialRecord(**known, state=state, reason=failure[0], message=failure[1]))

@@ -40,7 +40,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         report = _while_testing(progress, result.history[-1], len(stream), REPORT_SECONDS)
         return scored(network, stream, task.first, report=report)
 
-    best, effort = result.history[result.best_epoch - 1], task.effort
+    best = result.history[result.best_epoch - 1]
     trigrams, valid_perplexity = None, best.valid_perplexity
     if corpus.holds_out:
         valid = scored_split("valid")
@@ -65,7 +65,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         seconds=result.seconds,
         validation=validation,
         test=test,
-        restarts=effort.restarts,
+        restarts=run.state.restarts,
         stopped_by=result.stopped_by,
         device=task.device,
         precision=task.preset.precision,

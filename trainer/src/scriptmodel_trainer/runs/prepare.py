@@ -20,7 +20,7 @@ from scriptmodel_trainer.runs.options import TrainOptions
 from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.storage.records import Choice
 from scriptmodel_trainer.training.fine_tuning import vocabulary_after
-from scriptmodel_trainer.training.state import Effort, Outcome
+from scriptmodel_trainer.training.state import RunState
 
 CHOSEN = "auto: "
 """What the note begins with that names the settings."""
@@ -39,10 +39,8 @@ class Run:
     splits: dict[str, Ids]
     fingerprint: str
     started: float
-    effort: Effort = field(default_factory=Effort)
-    """What the run takes over all its restarts."""
-    outcome: Outcome = field(default_factory=Outcome)
-    """The finished epochs, while it trains and afterwards."""
+    state: RunState = field(default_factory=RunState)
+    """How far it is, while it trains and afterwards."""
 
 
 def prepare(

@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ from scriptmodel_trainer.storage.files import (
     read_bounded,
     write_file,
 )
-from scriptmodel_trainer.storage.records import Choice, Count, EpochRecord, Text
-from scriptmodel_trainer.training.state import Effort, Position
+from scriptmodel_trainer.storage.records import Choice, Count, Text
+from scriptmodel_trainer.training.state import RunState
 from scriptmodel_trainer.training.stopping import REPEAT
 
 LOCK = "checkpoint.lock"
@@ -42,17 +42,10 @@ class Checkpoint:
     """
 
     fingerprint: Text
-    position: Position
-    best_epoch: Count
-    history: tuple[EpochRecord, ...]
+    state: RunState
     arrays: dict[str, Any]
-    effort: Effort = field(default_factory=Effort)
     auto: Choice | None = None
     number: Count = 0
-
-    def __post_init__(self) -> None:
-        if not bool(self.history) <= self.best_epoch <= len(self.history):
-            raise ValueError(f"it has no epoch {self.best_epoch}")
 
 
 class Checkpoints:

@@ -15,7 +15,7 @@ from scriptmodel_trainer.training.checkpointer import Checkpointer
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
 from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.training.reporter import Reporter
-from scriptmodel_trainer.training.state import Position, Variables, seconds_left
+from scriptmodel_trainer.training.state import Variables
 from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 
@@ -69,16 +69,15 @@ compiled = Compiled.of  # tests of many equal trainings compile once
 
 
 class _Loop:
-    """A training run; its state is in `position`, `outcome` and the variables that the graphs change."""
+    """A training run; its state is in the task's `state` and the variables that the graphs change."""
 
     def __init__(self, task: TrainingTask, progress: Progress, signals: StopSignals) -> None:
         parts = compiled(task)
         self._task = task
         self._rows, self._model = parts.rows, parts.model
         self._training, self._validation = parts.training, parts.validation
-        self._position = Position()
-        self._outcome = task.outcome
-        self._checkpointer = Checkpointer(task, self._position, self._outcome, parts.variables, signals)
+        self._state, self._best = task.state, parts.variables.best
+        self._checkpointer = Checkpointer(task, parts.variables, signals)
         self._reporter = Reporter(progress, task, self._rows)
         self._pace = Pace()
 
@@ -86,89 +85,90 @@ class _Loop:
         """Restore the saved state; returns the epoch that the run continues, None if it starts."""
         if not self._checkpointer.restore():
             return None
-        return min(self._position.epoch, self._task.preset.epochs)
+        return min(self._state.epoch, self._task.preset.epochs)
 
     def run(self, resumed_from: int | None) -> TrainingResult:
-        position, outcome = self._position, self._outcome
-        self._reporter.started(resumed_from, position)
+        state = self._state
+        self._reporter.started(resumed_from, state)
         while (ending := self._ending()) is None:
             self._train_epoch()
-            if position.window == self._rows.windows:
+            if state.window == self._rows.windows:
                 self._validate()
-                position.start_next_epoch()
+                state.start_next_epoch()
                 self._training.reset_state()
                 self._checkpointer.save_if_due(self._rows.windows)
         self._checkpointer.save()  # scoring the test split may take long, too
-        if position.window:  # the budget ended the run within an epoch, which the saved state continues
+        if state.window:  # the budget ended the run within an epoch, which the saved state continues
             self._validate()
-        history, best = tuple(outcome.history), outcome.best_epoch
-        return TrainingResult(outcome.best_weights, history, best, position.seconds, ending)
+        return TrainingResult(dict(self._best), tuple(state.history), state.best_epoch, state.seconds, ending)
 
     def _ending(self) -> str | None:
         """Return why the run ends here; None if it continues."""
-        preset, outcome = self._task.preset, self._outcome
-        if self._position.epoch > preset.epochs:
+        preset, state = self._task.preset, self._state
+        if state.epoch > preset.epochs:
             return "epochs"
-        if preset.patience and len(outcome.history) - outcome.best_epoch >= preset.patience:
+        if preset.patience and len(state.history) - state.best_epoch >= preset.patience:
             return "early-stopping"
         return "budget" if self._exhausted() else None
 
     def _exhausted(self) -> bool:
         """Return whether the budget is used up; never before this run has trained anything, or it would have no end."""
-        begun = bool(self._position.window or self._outcome.history)
-        return begun and not seconds_left(self._task.budget, self._task.effort)
+        begun = bool(self._state.window or self._state.history)
+        return begun and not self._state.seconds_left(self._task.budget)
 
     def _spend(self, seconds: float) -> None:
-        self._task.effort.spend(seconds, on_gpu=self._task.device.kind == "gpu")
+        self._state.spend(seconds, on_gpu=self._task.device.kind == "gpu")
 
     def _train_epoch(self) -> None:
         """Train on the remaining windows of the epoch, or until the budget is exhausted."""
-        position, windows = self._position, self._rows.windows
-        self._reporter.epoch_started(position, self._rate(position.window))
-        while position.window < windows and not self._exhausted():
-            count = min(self._pace.count, windows - position.window)
-            rates = [self._rate(position.window + ahead) for ahead in range(count)]
-            step = (position.epoch - 1) * windows + position.window
+        state, windows = self._state, self._rows.windows
+        self._reporter.epoch_started(state, self._rate(state.window))
+        while state.window < windows and not self._exhausted():
+            count = min(self._pace.count, windows - state.window)
+            rates = [self._rate(state.window + ahead) for ahead in range(count)]
+            step = (state.epoch - 1) * windows + state.window
             with self._pace.of(count):
-                loss = self._training.run(position.window, step, rates)
-            position.advance(count, loss, self._pace.took)
+                loss = self._training.run(state.window, step, rates)
+            state.advance(count, loss, self._pace.took)
             self._spend(self._pace.took)
             self._require_convergence(loss / count)
             self._report_and_save()
 
     def _validate(self) -> None:
         """Validate the weights after an epoch or the part that the budget allowed; record it."""
-        position = self._position
+        state = self._state
         started = time.monotonic()
         mean = self._validation.run(self._report_and_save)
         took = time.monotonic() - started
-        position.seconds += took
         self._spend(took)
         self._require_convergence(mean)
         weights = self._model.weights()
         record = EpochRecord(
-            epoch=position.epoch,
-            train_perplexity=perplexity_of(position.loss / position.window),
+            epoch=state.epoch,
+            train_perplexity=perplexity_of(state.loss / state.window),
             valid_perplexity=perplexity_of(mean),
-            learning_rate=self._rate(position.window - 1),
-            seconds=position.epoch_seconds,
-            words_per_second=position.window * self._rows.words / max(position.epoch_seconds, 1e-9),
+            learning_rate=self._rate(state.window - 1),
+            seconds=state.epoch_seconds,
+            words_per_second=state.window * self._rows.words / max(state.epoch_seconds, 1e-9),
             sample=self._task.sample(weights),
         )
-        self._reporter.epoch_ended(record, self._outcome.add(record, weights))
+        best = state.add(record)
+        if best:
+            self._best.update(weights)
+        self._reporter.epoch_ended(record, best)
 
     def _report_and_save(self) -> None:
-        self._reporter.progressed(self._position)
+        self._reporter.progressed(self._state)
         self._checkpointer.save_if_due(self._rows.windows)
 
     def _rate(self, window: int) -> float:
         windows, preset = self._rows.windows, self._task.preset
-        done = ((self._position.epoch - 1) * windows + window) / (windows * preset.epochs)
-        return learning_rate(preset, self._position.epoch, done)
+        done = ((self._state.epoch - 1) * windows + window) / (windows * preset.epochs)
+        return learning_rate(preset, self._state.epoch, done)
 
     def _require_convergence(self, loss: float) -> None:
         if not loss < _DIVERGED:  # NaN is not less either
             raise DivergedError(
-                f"training diverged: the loss became {loss:.4g} in epoch {self._position.epoch}",
+                f"training diverged: the loss became {loss:.4g} in epoch {self._state.epoch}",
                 "lower learning_rate or clip_norm; nothing was overwritten",
             )

@@ -7,7 +7,7 @@ from scriptmodel_trainer.progress.events import DeviceUsed, EpochEnded, EpochSta
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.training.batches import TrainingRows
-from scriptmodel_trainer.training.state import Position, seconds_left
+from scriptmodel_trainer.training.state import RunState
 from scriptmodel_trainer.training.task import TrainingTask
 
 REPORT_SECONDS = 5.0
@@ -26,58 +26,56 @@ class Reporter:
         self._rows = rows
         self._reported_at = time.monotonic()
         self._reported_window = 0
-        self._first: Position | None = None
+        self._first: RunState | None = None
 
-    def started(self, resumed_from: int | None, position: Position) -> None:
+    def started(self, resumed_from: int | None, state: RunState) -> None:
         """Report the start of the run; `resumed_from` is the epoch that a resumed run continues."""
         task = self._task
         parameters, epochs = task.preset.parameter_count(task.vocabulary), task.preset.epochs
         self._progress.report(
             Started(task.preset_name, parameters, task.tokens, task.vocabulary, epochs, resumed_from, task.outlives)
         )
-        device, effort = task.device, task.effort
+        device = task.device
         self._progress.report(
             DeviceUsed(device.kind, device.name, device.memory_bytes, task.preset.precision, task.gpu_requested)
         )
-        if effort.restarts:
-            epoch = min(position.epoch, task.preset.epochs)
-            share = 1.0 if position.epoch > epoch else position.window / self._rows.windows
-            self._progress.report(Resumed(epoch, share, effort.restarts))
+        if state.restarts:
+            epoch = min(state.epoch, task.preset.epochs)
+            share = 1.0 if state.epoch > epoch else state.window / self._rows.windows
+            self._progress.report(Resumed(epoch, share, state.restarts))
 
-    def epoch_started(self, position: Position, rate: float) -> None:
-        self._progress.report(EpochStarted(position.epoch, rate))
+    def epoch_started(self, state: RunState, rate: float) -> None:
+        self._progress.report(EpochStarted(state.epoch, rate))
         self._reported_at = time.monotonic()
-        self._reported_window = position.window
+        self._reported_window = state.window
 
-    def progressed(self, position: Position) -> None:
+    def progressed(self, state: RunState) -> None:
         """Report the position if a report is due; a validation, which does not move it, has no report of its own."""
         if self._first is None:
-            self._first = dataclasses.replace(position)
+            self._first = dataclasses.replace(state)
         windows, epochs = self._rows.windows, self._task.preset.epochs
-        tenth, reported_tenth = (window * 10 // windows for window in (position.window, self._reported_window))
+        tenth, reported_tenth = (window * 10 // windows for window in (state.window, self._reported_window))
         due = tenth != reported_tenth or time.monotonic() - self._reported_at >= REPORT_SECONDS
-        if position.window == self._reported_window or not due:
+        if state.window == self._reported_window or not due:
             return
-        trained, seconds = position.window, position.epoch_seconds
-        if position.epoch == self._first.epoch and windows > self._first.window:
+        trained, seconds = state.window, state.epoch_seconds
+        if state.epoch == self._first.epoch and windows > self._first.window:
             trained, seconds = trained - self._first.window, seconds - self._first.epoch_seconds
         if not trained:
             return
         speed = trained * self._rows.words / max(seconds, 1e-9)
-        eta = self._seconds_left(position, windows * self._rows.words / max(speed, 1e-9))
-        mean = position.loss / position.window
-        self._progress.report(
-            Progressed(position.epoch, epochs, position.window / windows, perplexity_of(mean), speed, eta)
-        )
+        eta = self._seconds_left(state, windows * self._rows.words / max(speed, 1e-9))
+        mean = state.loss / state.window
+        self._progress.report(Progressed(state.epoch, epochs, state.window / windows, perplexity_of(mean), speed, eta))
         self._reported_at = time.monotonic()
-        self._reported_window = position.window
+        self._reported_window = state.window
 
     def epoch_ended(self, record: EpochRecord, best: bool) -> None:
         self._progress.report(
             EpochEnded(record.epoch, record.train_perplexity, record.valid_perplexity, best, record.sample)
         )
 
-    def _seconds_left(self, position: Position, epoch_seconds: float) -> float:
+    def _seconds_left(self, state: RunState, epoch_seconds: float) -> float:
         """Return the expected seconds until all epochs are done or the budget ends the training."""
-        task, done = self._task, position.epoch - 1 + position.window / self._rows.windows
-        return min((task.preset.epochs - done) * epoch_seconds, seconds_left(task.budget, task.effort))
+        task, done = self._task, state.epoch - 1 + state.window / self._rows.windows
+        return min((task.preset.epochs - done) * epoch_seconds, state.seconds_left(task.budget))

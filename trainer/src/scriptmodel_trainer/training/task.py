@@ -9,7 +9,7 @@ from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.storage.arrays import Floats, Ids
 from scriptmodel_trainer.storage.records import Choice, Device, EpochRecord
 from scriptmodel_trainer.training.checkpoints import Checkpoint, Checkpoints
-from scriptmodel_trainer.training.state import Effort, Outcome
+from scriptmodel_trainer.training.state import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,8 @@ class TrainingTask:
     """Weights to start from instead of random ones."""
     budget: float = math.inf
     """The seconds that the run may take over all restarts."""
-    effort: Effort = field(default_factory=Effort)
-    """What the run took so far, over all restarts; training keeps it up to date."""
-    outcome: Outcome = field(default_factory=Outcome)
-    """The finished epochs, which training keeps up to date, too."""
+    state: RunState = field(default_factory=RunState)
+    """How far the run is; training keeps it up to date."""
     document: int | None = None
     """The number of the token that starts a document and clears the state, if there is one."""
     letter_ngrams: LetterNgrams | None = None
