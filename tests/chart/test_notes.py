@@ -25,6 +25,7 @@ def notes(control_plane: ControlPlane, values: Values) -> str:
         ),
         ({"watchNamespaces": ["team-a"]}, ["watches team-a", "kubectl apply -n team-a"]),
         ({}, ["that the bucket answers", "scriptmodel push plays/ --repo plays --create", "for one team", "-people"]),
+        ({}, ["a push by others than administrators fails until rbac.portForward.create", "also /metrics"]),
         ({"pachd": {"address": "pachd.pachyderm:30650"}}, ["that pachd answers", "in Pachyderm's namespace"]),
         (COMBINATIONS["pachd with auth and TLS"], ["at the address in Secret pachd-access"]),
     ],
@@ -36,7 +37,9 @@ def test_the_notes_describe_the_next_steps(control_plane: ControlPlane, values: 
 
 
 def test_the_notes_omit_warnings_that_do_not_apply(control_plane: ControlPlane) -> None:
-    said = notes(control_plane, {"rbac": {"aggregateEdit": True}, "uninstall": {"policy": "off"}})
+    rights = {"aggregateEdit": True, "portForward": {"create": True, "subjects": [{"kind": "Group", "name": "team"}]}}
+    said = notes(control_plane, {"rbac": rights, "uninstall": {"policy": "off"}})
+    assert "a push by others" not in said
     assert "Only cluster administrators" not in said
     assert "it fails while one exists" not in said
 
