@@ -23,8 +23,10 @@ SCHEMA = CHART / "values.schema.json"
 MANIFESTS = ROOT / "manifests"
 NAMESPACE = "scriptmodel-system"
 RELEASE = "scriptmodel-operator"
-PACHD = "--set=pachd.address=pachd.default.svc:30650"
-"""Plain manifests are for a Pachyderm; what runs without one needs names of its own for each release."""
+VALUES = ("--set=pachd.address=pachd.default.svc:30650", "--set=watchNamespaces={default}")
+"""Plain manifests are for a Pachyderm: what runs without one needs names of its own for each release. The samples are for
+the namespace `default`.
+"""
 TEMPLATES = {
     "rbac.yaml": ("serviceaccount", "rbac", "rbac-people"),
     "deployment.yaml": ("deployment",),
@@ -44,7 +46,7 @@ def manifests() -> dict[Path, str]:
 
 def _rendered(templates: tuple[str, ...]) -> str:
     shown = [f"--show-only=templates/{name}.yaml" for name in templates]
-    command = [str(helm()), "template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", PACHD, *shown]
+    command = [str(helm()), "template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", *VALUES, *shown]
     text = _OF_HELM.sub("", subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return text.removeprefix("---\n")
 

@@ -59,6 +59,7 @@ CHANGES: dict[str, Any] = {
         {"rbac": {"portForward": {"create": True}}},
     ),
     "watchNamespaces": ["team-a", "team-b"],
+    "watchAllNamespaces": True,
     "clusterId": "blue",
     "pollInterval": 2.5,
     "sourceInterval": 30,

@@ -119,7 +119,7 @@ def test_the_public_config_has_the_address_and_nothing_of_a_secret() -> None:
     assert published["data"] == {
         "pachd": "grpcs://pachd.ml.svc:30650",
         "releaseNamespace": NAMESPACE,
-        "watchNamespaces": "team-a team-b",
+        "watchNamespaces": f"{NAMESPACE} team-a team-b",
     }
     binding = only("RoleBinding", objects(), "scriptmodel-operator-public-config")
     assert [each["name"] for each in binding["subjects"]] == ["system:authenticated"]
@@ -150,21 +150,29 @@ def test_the_right_to_forward_ports_is_made_on_request_in_the_namespace_of_pachd
         assert "NAME.NAMESPACE.svc:PORT" in refusal(granted | {"pachd": {"address": address}})
 
 
-def test_with_listed_namespaces_the_operator_has_no_right_in_any_other_but_to_release_scriptmodels() -> None:
-    found = objects({"watchNamespaces": ["team-a", "team-b"], "clusterId": "blue"})
+@pytest.mark.parametrize("listed", [[], ["team-a", "team-b"]])
+def test_in_other_namespaces_the_operator_may_only_release_scriptmodels(listed: list[str]) -> None:
+    found = objects({"watchNamespaces": listed, "clusterId": "blue"})
     bindings = [each for each in found if each["kind"] == "RoleBinding"]
     of_accounts = [each for each in bindings if each["subjects"][0]["kind"] == "ServiceAccount"]
     bound = {each["metadata"]["namespace"] for each in of_accounts}
-    assert bound == {"team-a", "team-b", NAMESPACE}
+    assert bound == {*listed, NAMESPACE}
     assert only("ClusterRoleBinding", found)["roleRef"]["name"] == "scriptmodel-operator-scriptmodels"
     rules = only("ClusterRole", found, "scriptmodel-operator-scriptmodels")["rules"]
     assert {resource: rule["verbs"] for rule in rules for resource in rule["resources"]} == {
         "scriptmodels": ["list", "watch", "patch"],
         "scriptmodels/status": ["patch"],
     }
-    assert {"--namespace=team-a", "--namespace=team-b"} <= set(
-        operator_container({"watchNamespaces": ["team-a", "team-b"]})["args"]
-    )
+    assert {f"--namespace={each}" for each in bound} <= set(operator_container({"watchNamespaces": listed})["args"])
+
+
+def test_a_release_that_watches_all_namespaces_names_none() -> None:
+    found = objects({"watchAllNamespaces": True, "watchNamespaces": ["team-a"]})
+    rules = only("ClusterRole", found, "scriptmodel-operator")["rules"]
+    assert only("ClusterRoleBinding", found, "scriptmodel-operator")["roleRef"]["name"] == "scriptmodel-operator"
+    assert ["configmaps"] in [rule["resources"] for rule in rules]
+    assert only("ConfigMap", found, "scriptmodel-operator")["data"]["watchNamespaces"] == ""
+    assert "--namespace" not in str(only("Deployment", found))
 
 
 def test_nobody_but_the_viewers_gets_a_right_by_default() -> None:

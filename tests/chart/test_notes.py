@@ -18,12 +18,10 @@ def notes(control_plane: ControlPlane, values: Values) -> str:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({}, ["helm test drama -n ml", "rollout status deployment/drama-scriptmodel-operator", "all namespaces"]),
-        (
-            {},
-            ["rbac.aggregateEdit=true", "in values.yaml first what it grants", "kubectl delete scriptmodels --all -A"],
-        ),
-        ({"watchNamespaces": ["team-a"]}, ["watches team-a", "kubectl apply -n team-a"]),
+        ({}, ["helm test drama -n ml", "rollout status deployment/drama-scriptmodel-operator", "watches ml;"]),
+        ({}, ["rbac.aggregateEdit=true", "first what it grants", "kubectl delete scriptmodels --all -n ml"]),
+        ({"watchNamespaces": ["team-a"]}, ["watches ml, team-a; a\nScriptModel in another", "kubectl apply -n team-a"]),
+        ({"watchAllNamespaces": True}, ["watches all namespaces.", "kubectl apply -f", "scriptmodels --all -A"]),
         ({}, ["that the bucket answers", "scriptmodel push plays/ --repo plays --create", "for one team", "-people"]),
         ({}, ["a push by others than administrators fails until rbac.portForward.create", "also /metrics"]),
         ({"pachd": {"address": "pachd.pachyderm:30650"}}, ["that pachd answers", "in Pachyderm's namespace"]),
@@ -46,14 +44,14 @@ def test_the_notes_omit_warnings_that_do_not_apply(control_plane: ControlPlane) 
 
 def test_the_notes_delete_nothing_outside_of_the_watched_namespaces(control_plane: ControlPlane) -> None:
     said = notes(control_plane, {"watchNamespaces": ["team-a", "team-b"]})
-    assert "    kubectl delete scriptmodels --all -n team-a\n    kubectl delete scriptmodels --all -n team-b\n" in said
+    assert "".join(f"    kubectl delete scriptmodels --all -n {each}\n" for each in ("ml", "team-a", "team-b")) in said
     assert " -A" not in said
 
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_notes_warn_of_open_metrics_without_a_network_policy(control_plane: ControlPlane, enabled: bool) -> None:
     said = " ".join(notes(control_plane, {"networkPolicy": {"enabled": enabled}}).split())
-    warning = "/metrics names the ScriptModels of all namespaces and is open to all pods of the cluster"
+    warning = "/metrics names the ScriptModels of the watched namespaces and is open to all pods of the cluster"
     assert (warning in said) is not enabled
     assert ("networkPolicy.enabled=true" in said) is not enabled
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from dev.stack import ControlPlane, Operator
+from tests.chart.rendering import RELEASE, Values, objects, only
 from tests.unit.operator.conformance import check_status
 
 Object = dict[str, Any]
@@ -163,19 +164,30 @@ def _written_by_the_operator(found: Object) -> bool:
 
 
 def prepare(control_plane: ControlPlane) -> None:
-    """The CRD, and the operator's account and role."""
-    files = [f"--filename={MANIFESTS / name}.yaml" for name in ("namespace", "crd", "rbac")]
+    """The CRD, and the operator's account with its rights in all namespaces."""
+    files = [f"--filename={MANIFESTS / name}.yaml" for name in ("namespace", "crd")]
     control_plane.kubectl("apply", "--server-side", *files)
+    installed(control_plane, {"watchAllNamespaces": True})
     control_plane.wait_for_definitions()
 
 
-def account_kubeconfig(control_plane: ControlPlane, name: str, server: str = "") -> Path:
-    """Return a kubeconfig with a new token of the operator's account; `server`, HOST:PORT, is a proxy in front of the
-    real one.
-    """
-    account = ["create", "token", "scriptmodel-operator", "-n", "scriptmodel-system", "--duration=2h"]
+def installed(control_plane: ControlPlane, values: Values, release: str = RELEASE) -> Path:
+    """Make the operator's account of a release, with the rights that the chart gives it; return its kubeconfig."""
+    found = objects(values, release)
+    account = only("Deployment", found)["spec"]["template"]["spec"]["serviceAccountName"]
+    rights = [each for each in found if each["apiVersion"].startswith("rbac.")]
+    for each in (only("ServiceAccount", found, account), *rights):
+        control_plane.kubectl("apply", "--filename=-", stdin=json.dumps(each))
+    return account_kubeconfig(control_plane, release, account=account)
+
+
+def account_kubeconfig(
+    control_plane: ControlPlane, name: str, server: str = "", account: str = "scriptmodel-operator"
+) -> Path:
+    """Return a kubeconfig with a new token of an account; `server`, HOST:PORT, is a proxy in front of the real one."""
+    token = control_plane.kubectl("create", "token", account, "-n", "scriptmodel-system", "--duration=2h").stdout
     config = json.loads(control_plane.kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": control_plane.kubectl(*account).stdout.strip()}
+    config["users"][0]["user"] = {"token": token.strip()}
     if server:
         config["clusters"][0]["cluster"]["server"] = f"https://{server}"
     path = control_plane.root / f"{name}.kubeconfig"

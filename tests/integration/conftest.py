@@ -1,7 +1,7 @@
 """A real kube-apiserver and etcd, a real localpach running the real trainer or one that learns nothing, and the
 operator as a process.
 
-The operator runs with a token that has exactly the rights of manifests/rbac.yaml. Every status that it writes in any
+The operator runs with a token that has exactly the rights of the chart. Every status that it writes in any
 test is checked by the conformance rules.
 """
 
@@ -39,7 +39,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
         prepare(running)
         yield running
         forbidden = [str(requested) for requested in requests_in(running.audit_log) if requested.status == 403]
-        assert not forbidden, f"manifests/rbac.yaml lacks what the operator needs: {forbidden}"
+        assert not forbidden, f"the chart's Role lacks what the operator needs: {forbidden}"
 
 
 @pytest.fixture(scope="session")

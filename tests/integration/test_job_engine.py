@@ -26,8 +26,8 @@ from dev.stack.s3 import S3Server
 from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.jobs.bucket import open_bucket
 from scriptmodel_operator.jobs.storage import StorageConfig
-from tests.chart.rendering import OWN_BUCKET, merged, objects, only
-from tests.integration.cluster import Cluster, StatusWatch, condition, is_ready
+from tests.chart.rendering import OWN_BUCKET
+from tests.integration.cluster import Cluster, StatusWatch, condition, installed, is_ready
 from tests.integration.texts import play
 from tests.unit.operator.job_worlds import Trainer
 from tests.unit.operator.world import SPEC
@@ -52,7 +52,7 @@ def operator_over(s3: S3Server, path: str, root: Path, control_plane: ControlPla
     downloads = ["--operator-image=operator:1", "--allow-download=127.0.0.1"]
     downloads.append(f"--storage-egress={json.dumps(PEERS)}")
     options = [*storage, *downloads, "--source-interval=1", "--cluster-id=test"]
-    made = Operator(root, as_in_the_chart(root, control_plane), options=options, env=s3.credentials)
+    made = Operator(root, as_in_the_chart(control_plane), options=options, env=s3.credentials)
     with made as running:
         yield running
     text = running.log.read_text()
@@ -60,27 +60,10 @@ def operator_over(s3: S3Server, path: str, root: Path, control_plane: ControlPla
     assert "Traceback" not in text, text
 
 
-def as_in_the_chart(root: Path, control_plane: ControlPlane) -> Path:
+def as_in_the_chart(control_plane: ControlPlane) -> Path:
     """Return a kubeconfig with the rights that the chart gives an operator with a bucket, and no others."""
-    rendered = objects(merged(OWN_BUCKET, {"storage": {"egress": PEERS}}))
-    role = only("ClusterRole", rendered, "scriptmodel-operator")
-    name = {"name": "jobs-operator"}
-    account = {"kind": "ServiceAccount", **name, "namespace": "default"}
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", **name}
-    kind = {"apiVersion": "rbac.authorization.k8s.io/v1"}
-    made: list[Object] = [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**name, "namespace": "default"}},
-        {**kind, "kind": "ClusterRole", "metadata": name, "rules": role["rules"]},
-        {**kind, "kind": "ClusterRoleBinding", "metadata": name, "roleRef": reference, "subjects": [account]},
-    ]
-    for each in made:
-        control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(each))
-    config = json.loads(control_plane.kubeconfig.read_text())
-    token = control_plane.kubectl("create", "token", name["name"], "-n", "default", "--duration=2h").stdout.strip()
-    config["users"][0]["user"] = {"token": token}
-    path = root / "jobs.kubeconfig"
-    path.write_text(json.dumps(config))
-    return path
+    values = {**OWN_BUCKET, "storage": {"egress": PEERS}, "watchAllNamespaces": True}
+    return installed(control_plane, values, "jobs")
 
 
 def send(method: str, url: str, data: bytes = b"") -> bytes:

@@ -93,7 +93,7 @@ def team(
     (folder / "plays" / "hamlet.txt").write_text(f"{LINE}\n" * 50)
     options = [f"--storage={url}", f"--storage-endpoint={s3.endpoint}", f"--namespace={cluster.namespace}"]
     options += ["--poll-interval=0.5", f"--cluster-id={CLUSTER}"]
-    config = as_in_the_chart(folder, control_plane)
+    config = as_in_the_chart(control_plane)
     own = Operator(folder / "operator", config, options=options, env=s3.credentials)
     with paused(operator), own as running:
         pushed = alice("push", folder / "plays", "--repo", "plays", "--create")

@@ -10,33 +10,14 @@ from uuid import uuid4
 
 import pytest
 
-from dev.generate.chart import NAMESPACE
 from dev.stack import ControlPlane, Operator
 from dev.stack.s3 import S3Server
 from scriptmodel_operator.jobs.requests import NAME_PREFIX
-from tests.chart.rendering import objects
-from tests.integration.cluster import Cluster, StatusWatch
+from tests.integration.cluster import Cluster, StatusWatch, installed
 from tests.integration.test_job_engine import trained, unfinished
 from tests.unit.operator.world import SPEC
 
-RELEASE = "teams"
-ACCOUNT = f"{RELEASE}-scriptmodel-operator"
-
 pytestmark = pytest.mark.usefixtures("shared_operator_paused")
-
-
-def installed(control_plane: ControlPlane, root: Path, namespaces: list[str]) -> Path:
-    """Give an operator the rights of a release that watches some namespaces; return its kubeconfig."""
-    values = {"pachd": {"address": ""}, "watchNamespaces": namespaces}
-    for each in objects(values, RELEASE):
-        if each["apiVersion"].startswith("rbac.") or each["kind"] == "ServiceAccount":
-            control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(each))
-    token = control_plane.kubectl("create", "token", ACCOUNT, "-n", NAMESPACE, "--duration=2h").stdout.strip()
-    config = json.loads(control_plane.kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": token}
-    path = root / "teams.kubeconfig"
-    path.write_text(json.dumps(config))
-    return path
 
 
 def until(what: str, holds: Callable[[], bool], within: float = 60) -> None:
@@ -53,7 +34,8 @@ def test_a_namespace_that_is_deleted_ends_and_stops_no_other(
     gone, other = teams = [Cluster.create(control_plane, name) for name in ("team-a", "team-b")]
     options = [f"--storage={s3.url}/{uuid4().hex}", f"--storage-endpoint={s3.endpoint}", "--poll-interval=0.5"]
     options += [f"--namespace={team.namespace}" for team in teams]
-    config = installed(control_plane, tmp_path, [team.namespace for team in teams])
+    values = {"pachd": {"address": ""}, "watchNamespaces": [team.namespace for team in teams]}
+    config = installed(control_plane, values, "teams")
     with Operator(tmp_path, config, options=options, env=s3.credentials) as operator:
         for team in teams:
             team.kubectl("create", "configmap", "plays", "--from-literal=hamlet.txt=HAMLET: To be or not to be.")

@@ -49,7 +49,7 @@ def proxy(s3: S3Server) -> Iterator[FaultyS3]:
 def jobs_operator(tmp_path: Path, control_plane: ControlPlane, s3: S3Server, proxy: FaultyS3) -> Iterator[Operator]:
     options = [f"--storage={s3.url}/{uuid4().hex}", f"--storage-endpoint={proxy.endpoint}"]
     options += ["--poll-interval=0.5", "--cluster-id=test"]
-    made = Operator(tmp_path, as_in_the_chart(tmp_path, control_plane), options=options, env=s3.credentials)
+    made = Operator(tmp_path, as_in_the_chart(control_plane), options=options, env=s3.credentials)
     with made as running:
         yield running
     assert "Traceback" not in running.log.read_text()
@@ -122,7 +122,7 @@ def test_urls_of_a_minute_while_the_operator_is_away_for_ten(
     cluster.kubectl("create", "configmap", "plays", f"--from-file={tmp_path / 'castle.txt'}")
     options = [f"--storage={s3.url}/{uuid4().hex}", f"--storage-endpoint={s3.endpoint}", "--url-lifetime=60"]
     options += ["--poll-interval=0.5", "--cluster-id=test"]
-    made = Operator(tmp_path, as_in_the_chart(tmp_path, control_plane), options=options, env=s3.credentials)
+    made = Operator(tmp_path, as_in_the_chart(control_plane), options=options, env=s3.credentials)
     with made as operator:
         cluster.apply("castle", {**SPEC, "model": {"preset": "test", "overrides": {"epochs": 200}}})
         until("the training starts", lambda: bool(unfinished(cluster)))
@@ -164,7 +164,7 @@ def test_a_push_says_within_half_a_minute_that_the_bucket_is_away(
     (tmp_path / "plays").mkdir()
     (tmp_path / "plays" / "hamlet.txt").write_text(play())
     options = [f"--storage={url}", f"--storage-endpoint={endpoints['operator']}", f"--namespace={cluster.namespace}"]
-    config = as_in_the_chart(tmp_path, control_plane)
+    config = as_in_the_chart(control_plane)
     options += [f"--storage-public-url={endpoints['person']}", "--poll-interval=0.5", "--cluster-id=test"]
     with Operator(tmp_path / "operator", config, options=options, env=s3.credentials):
         pushed = alice("push", tmp_path / "plays", "--repo", "plays", "--create")

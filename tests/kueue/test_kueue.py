@@ -111,7 +111,8 @@ def applied(cluster: Running, made: Object) -> bool:
 @pytest.fixture
 def team(cluster: Running, release: Release, current: Path, tmp_path: Path) -> Iterator[Namespace]:
     """A namespace with a queue whose quota is that of one training, and is held."""
-    release.deploy(current, replicas=1, policy={"queues": ["scripts"], "priorityClasses": ["urgent"]})
+    policy = {"queues": ["scripts"], "priorityClasses": ["urgent"]}
+    release.deploy(current, replicas=1, policy=policy, watchNamespaces=[TEAM])
     urgent = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "urgent"}}
     place = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEAM}}
     resources = [{"name": "cpu", "nominalQuota": "1"}, {"name": "memory", "nominalQuota": "4Gi"}]

@@ -35,7 +35,7 @@ class Release:
         """`engine` are its values; with a token for pachd, the release reads it from a Secret."""
         self.cluster = cluster
         self.token = token
-        self.values = {**engine, "pollInterval": 1}
+        self.values = {**engine, "pollInterval": 1, "watchNamespaces": ["plays"]}
         if token:
             self.values["pachd"] = {**engine["pachd"], "secret": {"name": ACCESS, "tokenKey": "token"}}
 
@@ -46,10 +46,12 @@ class Release:
             about = {"name": ACCESS, "namespace": NAMESPACE}
             data = {"token": self.token}
             self.cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": about, "stringData": data})
-        given = json.dumps(self.values | values)
+        given = self.values | values
+        for namespace in given["watchNamespaces"]:  # which gets a Role
+            self.cluster.kubectl("create", "namespace", namespace, check=False)
         upgrade = ["upgrade", "--install", NAME, str(chart), "--values=-", "--wait", "--timeout=5m"]
         try:
-            self.helm(*upgrade, stdin=given)
+            self.helm(*upgrade, stdin=json.dumps(given))
         except CommandFailedError as error:
             where = f"--namespace={NAMESPACE}"
             error.add_note(self.cluster.kubectl("get", "pods", where, "--output=wide", check=False))

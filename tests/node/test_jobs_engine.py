@@ -26,6 +26,12 @@ pytestmark = [
 ]
 
 TEAM = "team-of-jobs"
+VALUES: Object = {
+    "replicas": 1,
+    "watchNamespaces": [TEAM],
+    "policy": {"downloads": [ADDRESS]},
+    "imagePullSecrets": [{"name": "no-such-secret"}],  # a kubelet pulls without it
+}
 IN_RELEASE = f"--namespace={NAMESPACE}"
 IN_TEAM = f"--namespace={TEAM}"
 FETCHES = "--selector=scriptmodel.dev/stage=fetch"
@@ -47,10 +53,9 @@ def earlier(cluster: Running) -> int:
 def team(cluster: Running, release: Release, current: Path, earlier: int) -> Iterator[Namespace]:
     """The namespace, which accepts restricted pods only, of people whose operator is ready; it has two corpora."""
     del earlier
-    at_the_registry = [{"name": "no-such-secret"}]  # a kubelet pulls without it
-    release.deploy(current, replicas=1, policy={"downloads": [ADDRESS]}, imagePullSecrets=at_the_registry)
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEAM, "labels": labels}})
+    release.deploy(current, **VALUES)
     for name, scenes in (("castle", 60), ("long", 600)):
         cluster.apply(
             {
@@ -79,8 +84,8 @@ def jobs(cluster: Running, name: str) -> dict[str, Object]:
 
 
 def granted(cluster: Running) -> set[tuple[str, str, str]]:
-    """Group, resource and verb of the operator's rights in all namespaces."""
-    rules = cluster.get("clusterrole", OPERATOR.rpartition(":")[2])["rules"]
+    """Group, resource and verb of the operator's rights in the namespace."""
+    rules = cluster.get("role", OPERATOR.rpartition(":")[2], IN_TEAM)["rules"]
     return {
         (group, resource, verb)
         for rule in rules
@@ -224,10 +229,10 @@ def test_a_new_installation_computes_nothing_again(
     cluster: Running, team: Namespace, release: Release, current: Path
 ) -> None:
     before = stages(cluster, "castle")
-    release.deploy(current, replicas=1, uninstall={"policy": "orphan"})
+    release.deploy(current, **VALUES, uninstall={"policy": "orphan"})
     release.helm("uninstall", NAME, "--wait", "--timeout=3m")
     assert cluster.names("pvc", IN_RELEASE), "the volume is kept"
-    release.deploy(current, replicas=1)
+    release.deploy(current, **VALUES)
     for words, computed in ((40, ["generate"]), (50, ["generate"])):
         team.kubectl(
             "patch", "scriptmodel", "castle", "--type=merge", f'--patch={{"spec":{{"generation":{{"words":{words}}}}}}}'

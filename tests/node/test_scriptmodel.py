@@ -44,7 +44,8 @@ def shelf(cluster: Running, release: Release, current: Path) -> Iterator[Namespa
     """The namespace of the ScriptModels, and a release that lets one account forward ports to its S3 server."""
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SHELF}})
     subjects = [{"kind": "ServiceAccount", "name": WRITERS, "namespace": SHELF}]
-    release.deploy(current, rbac={"portForward": {"create": True, "subjects": subjects}}, replicas=1)
+    rights = {"portForward": {"create": True, "subjects": subjects}}
+    release.deploy(current, rbac=rights, replicas=1, watchNamespaces=[SHELF])
     yield Namespace(cluster, SHELF)
     # The operator is asked first: while it runs, it would put back a finalizer that somebody else removes.
     cluster.kubectl("delete", "scriptmodels", "--all", f"--namespace={SHELF}", "--timeout=90s", check=False)

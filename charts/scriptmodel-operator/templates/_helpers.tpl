@@ -54,6 +54,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{- /* The namespaces that the operator watches, as a list in JSON; that of all is [""]. */}}
+{{- define "scriptmodel-operator.watched" -}}
+{{- $listed := prepend (default list .Values.watchNamespaces) .Release.Namespace | uniq }}
+{{- .Values.watchAllNamespaces | ternary (list "") $listed | toJson }}
+{{- end }}
+
 {{/* "true" if a pachd is named. */}}
 {{- define "scriptmodel-operator.namesPachd" -}}
 {{- $secret := .Values.pachd.secret }}
