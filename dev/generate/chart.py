@@ -24,8 +24,8 @@ MANIFESTS = ROOT / "manifests"
 NAMESPACE = "scriptmodel-system"
 RELEASE = "scriptmodel-operator"
 VALUES = ("--set=pachd.address=pachd.default.svc:30650", "--set=watchNamespaces={default}")
-"""Plain manifests are for a Pachyderm: what runs without one needs names of its own for each release. The samples are for
-the namespace `default`.
+"""Plain manifests are for a Pachyderm, since what runs without one needs names of its own for each release, and for the
+samples, which are applied in the namespace `default`.
 """
 TEMPLATES = {
     "rbac.yaml": ("serviceaccount", "rbac", "rbac-people"),

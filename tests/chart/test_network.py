@@ -17,8 +17,8 @@ S3 = "scriptmodel-operator-s3"
 TEAM = "kubernetes.io/metadata.name"
 INGRESS, MONITORING = ({"namespaceSelector": {"matchLabels": {TEAM: name}}} for name in ("ingress", "monitoring"))
 POLICED = {"networkPolicy": {"enabled": True, "metricsFrom": [MONITORING], "storageFrom": [INGRESS]}}
-OPEN: Values = merged(OWN_BUCKET, POLICED)
-WATCHING: Values = {**OPEN, "watchNamespaces": ["team-a"]}
+OPEN: Values = merged(OWN_BUCKET, {**POLICED, "watchAllNamespaces": True})
+WATCHING: Values = merged(OWN_BUCKET, {**POLICED, "watchNamespaces": ["team-a"]})
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 RELEASE = "drama"
 OPERATOR = "drama-scriptmodel-operator"
 FINALIZER = "scriptmodel.dev/pipelines"
+WATCHING: Values = {**PACHD, "watchNamespaces": ["team-a"]}
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ class Release:
     def upgrade(self, values: Values) -> None:
         """Install it, or change its values."""
         words = ("upgrade", RELEASE, str(CHART), "--install", f"--namespace={NAMESPACE}")
-        done = run_helm(*words, kubeconfig=self.control_plane.kubeconfig, values=merged(PACHD, values))
+        done = run_helm(*words, kubeconfig=self.control_plane.kubeconfig, values=merged(WATCHING, values))
         assert done.returncode == 0, done.stderr
         self.control_plane.wait_for_definitions()
 
@@ -135,7 +136,7 @@ def take_up(release: Release, localpach: Localpach, root: Path, names: tuple[str
 def test_the_operator_works_with_the_rights_of_listed_namespaces_alone(
     release: Release, localpach: Localpach, tmp_path: Path
 ) -> None:
-    release.upgrade({"watchNamespaces": ["team-a"]})
+    release.upgrade({})
     release.apply_model("seen")
     release.apply_model("unseen", "team-b")
     take_up(release, localpach, tmp_path, ("seen",), "--namespace=team-a")
@@ -188,7 +189,7 @@ def test_uninstall_fails_while_a_model_exists_and_succeeds_without_one(
     said, _ = hook.communicate(timeout=60)
     assert hook.returncode == 1
     assert "1 ScriptModel(s) still exist: team-a/thrones" in said
-    assert "kubectl delete scriptmodels --all -A" in said
+    assert "kubectl delete scriptmodels --all -n team-a" in said
     node.job_ended(f"{OPERATOR}-pre-delete", well=False)
     helm.communicate(timeout=120)
     assert helm.returncode == 1

@@ -23,8 +23,8 @@ def variables(container: Object) -> dict[str, str]:
 
 
 def rights(values: Values) -> dict[str, set[str]]:
-    """Return the verbs that the operator has cluster-wide, by resource."""
-    rules = only("ClusterRole", objects(values), "scriptmodel-operator")["rules"]
+    """Return the verbs that the operator has in a namespace that it watches, by resource."""
+    rules = only("Role", objects(values), "scriptmodel-operator")["rules"]
     found: dict[str, set[str]] = {}
     for rule in rules:
         for resource in rule["resources"]:
@@ -128,12 +128,14 @@ def test_the_operator_never_lists_secrets_and_watches_only_scriptmodels() -> Non
 
 def test_the_rights_of_the_operator_end_with_the_namespaces_that_it_watches() -> None:
     found = objects(merged(BUCKET, {"watchNamespaces": ["team-a"]}))
-    role = only("Role", found, "scriptmodel-operator")
-    assert role["metadata"]["namespace"] == "team-a"
-    named = [{key: value for key, value in rule.items() if key != "resourceNames"} for rule in role["rules"]]
-    assert named == only("ClusterRole", objects(BUCKET), "scriptmodel-operator")["rules"]
-    wide = {each["metadata"]["name"] for each in found if each["kind"] == "ClusterRoleBinding"}
-    assert wide <= {f"scriptmodel-operator-{name}" for name in ("cluster-id", "pre-delete", "scriptmodels")}
+    roles = [each for each in found if each["kind"] == "Role" and each["metadata"]["name"] == "scriptmodel-operator"]
+    assert [each["metadata"]["namespace"] for each in roles] == [NAMESPACE, "team-a"]
+    wide = only("ClusterRole", objects(merged(BUCKET, {"watchAllNamespaces": True})), "scriptmodel-operator")["rules"]
+    for role in roles:
+        named = [{key: value for key, value in rule.items() if key != "resourceNames"} for rule in role["rules"]]
+        assert named == wide
+    bound = {each["metadata"]["name"] for each in found if each["kind"] == "ClusterRoleBinding"}
+    assert bound <= {f"scriptmodel-operator-{name}" for name in ("cluster-id", "pre-delete", "scriptmodels")}
 
 
 def test_people_get_their_rights_from_a_binding_in_a_namespace() -> None:
@@ -156,7 +158,7 @@ def test_people_get_their_rights_from_a_binding_in_a_namespace() -> None:
 )
 def test_people_find_the_engine_and_how_to_reach_it(values: Values, published: dict[str, str]) -> None:
     data = only("ConfigMap", objects(values), "scriptmodel-operator")["data"]
-    others = {"releaseNamespace": NAMESPACE, "watchNamespaces": ""}
+    others = {"releaseNamespace": NAMESPACE, "watchNamespaces": NAMESPACE}
     assert data == {"engine": "jobs", **others, **published}
 
 

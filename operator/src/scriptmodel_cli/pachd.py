@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scriptmodel_cli.publicconfig import NAMESPACE, RELEASES_PATH, PublicConfig, choose, parse
+from scriptmodel_cli.publicconfig import NAMESPACE, RELEASES_PATH, PublicConfig, choose, parse, unwatched
 
 if TYPE_CHECKING:
     from scriptmodel_cli.portforward import PortForward
@@ -36,6 +36,7 @@ class PachdAccess:
         self._files = ExitStack()
         self._lock = Lock()
         self._why_unknown = ""
+        self._unwatched = ""
 
     @property
     def is_known(self) -> bool:
@@ -56,6 +57,11 @@ class PachdAccess:
         """The ClusterRole of the release with what the command needs in a namespace."""
         return f"{self._published.name}-people" if self._published else "edit"
 
+    @property
+    def unwatched(self) -> str:
+        """Why no release watches the namespace; empty if one does, or none is published."""
+        return "" if self.is_known else self._unwatched
+
     def s3_tunnel(self) -> str:
         """Return the local address of a port-forward to the bucket's server; empty if it is reached directly."""
         with self._lock:
@@ -71,6 +77,8 @@ class PachdAccess:
         if self._given:
             return PachdAddress(self._given, self._token_file or _token_of_localpach(self._given), self._ca_file)
         published = self._published
+        if self._unwatched:
+            raise click.ClickException(self._unwatched)
         if published is None:
             raise click.ClickException(
                 f"the address of pachd, needed for {purpose}, is unknown: {self._why_unknown}; {_SET}"
@@ -103,11 +111,14 @@ class PachdAccess:
         try:
             listed = self._cluster.call(lambda client: client.request("GET", RELEASES_PATH, what))
             namespace = self._cluster.where()
-            found = choose(filter(None, map(parse, listed.get("items", []))), namespace)
+            releases = [*filter(None, map(parse, listed.get("items", [])))]
+            found = choose(releases, namespace)
         except click.ClickException as error:
             self._why_unknown = error.message
             return None
-        if found is None:
+        if found is None and releases:
+            self._unwatched = unwatched(releases, namespace)
+        elif found is None:
             self._why_unknown = (
                 f"no release of the operator publishes it in {NAMESPACE} for namespace {namespace} "
                 "(publicConfig.create in its chart)"

@@ -102,5 +102,12 @@ def choose(published: Iterable[PublicConfig], namespace: str) -> PublicConfig | 
     return candidates[0] if candidates else None
 
 
+def unwatched(published: Iterable[PublicConfig], namespace: str) -> str:
+    """Return why no release serves a namespace, and what to do."""
+    watched = "; ".join(f"{each.name} watches {', '.join(each.watched)}" for each in published)
+    ask = "ask an administrator to add it to watchNamespaces of the chart"
+    return f"no release of the operator watches namespace {namespace} ({watched}): {ask}"
+
+
 def _object_name(value: str) -> str:
     return value if _OBJECT_NAME.fullmatch(value) else ""

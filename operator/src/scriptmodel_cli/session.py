@@ -224,6 +224,10 @@ class Session:
         """Return what the release publishes to identify the cluster; empty if that is nothing."""
         return self._pachd.cluster_id
 
+    def unwatched(self) -> str:
+        """Return why no release of the operator watches the namespace; empty if one does, or that is unknown."""
+        return self._pachd.unwatched
+
     def forget_engine(self) -> None:
         if found := self.__dict__.pop("_pachd", None):
             found.close()

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dev.processes import free_port
+from scriptmodel_cli.commands.objects import status, why
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.main import main
 from scriptmodel_cli.pachd import PachdAccess
@@ -21,7 +22,7 @@ from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from tests.unit.operator.connecting import key_and_certificate, kubeconfig, pachd
 from tests.unit.operator.fake_kubectl import FakeKubectl
-from tests.web import Handler, WebServer
+from tests.web import Handler, WebServer, content
 
 Run = Callable[..., Result]
 SERVICE = "pachd.ml.svc.cluster.local:30650"
@@ -149,6 +150,34 @@ def test_published_certificates_are_checked_for_the_name_of_the_service(
     assert done.output == "2.7.8\n"
 
 
+def test_a_namespace_that_no_release_watches_is_named(
+    server: Cluster, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.config_maps = [
+        config_map("a:1", watchNamespaces="ml others"),
+        config_map("", "two", engine="jobs", watchNamespaces="b"),
+    ]
+    reason = "no release of the operator watches namespace scripts (one watches ml, others; two watches b): "
+    assert refusal(run()).startswith(reason)
+    found = {
+        "metadata": {
+            "name": "thrones",
+            "namespace": "scripts",
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "uid": "1",
+        },
+        "spec": {"model": {"preset": "demo"}},
+    }
+    server.answers |= {
+        "/apis/scriptmodel.dev/v1alpha1/namespaces/scripts/scriptmodels/thrones": content(json.dumps(found).encode()),
+        "/apis/events.k8s.io/v1/namespaces/scripts/events": content(b"{}"),
+    }
+    for command in (status, why):
+        monkeypatch.setattr(main, "get_command", lambda _context, _name, command=command: command)
+        assert reason in run("thrones").stderr
+
+
 def test_without_an_address_the_message_names_what_to_set(server: Cluster, run: Run) -> None:
     unknown = "the address of pachd, needed for its version, is unknown: "
     nothing = (
@@ -156,7 +185,7 @@ def test_without_an_address_the_message_names_what_to_set(server: Cluster, run: 
         "(publicConfig.create in its chart)"
     )
     assert refusal(run()) == f"{unknown}{nothing}; {SET}"
-    server.config_maps = [config_map(""), config_map("a:1", watchNamespaces="others")]
+    server.config_maps = [config_map("")]
     assert refusal(run()) == f"{unknown}{nothing}; {SET}"
     server.status = 403
     listing = "listing ConfigMaps in kube-public: refused by the test (HTTP 403)"

@@ -56,6 +56,7 @@ def status(session: Session, name: str, output: str, watch: bool) -> None:
     structured = output != "text"
     live = Live(err=structured)
     found = session.get_with_retry(name, live.note) if watch else session.get(name)
+    _note_unwatched(session, found)
     if not watch and not structured:
         say(screen_of(found, now()))
     while watch:
@@ -83,9 +84,16 @@ def why(session: Session, name: str) -> None:
       scriptmodel why thrones
     """
     found = session.get(name)
+    _note_unwatched(session, found)
     events = session.items("events", events_path(found))
     where = pods_path(found)
     say(diagnosis(found, now(), events=events, pods=session.items("worker pods", where) if where else ()))
+
+
+def _note_unwatched(session: Session, found: text.Object) -> None:
+    """Say why no operator observes an object, where the reason is the namespace."""
+    if not text.is_observed(found) and (reason := session.unwatched()):
+        note(reason)
 
 
 @click.command(cls=Command)
