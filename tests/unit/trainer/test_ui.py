@@ -152,9 +152,9 @@ def test_next_lines_of_a_scene_are_answered_and_real_ones_where_they_are_stored(
     assert (status, "real lines need the plays" in refused["error"]["message"]) == (400, True)
     stored = StoredSpeeches("", [Speech("BEN", f"The lamp is {word}.", 1, "Pier") for word in "abcd"])
     (server.folder / SPEECHES).write_bytes(msgspec.json.encode(stored))
-    status, found = replies(lines="both")
-    assert [each["source"] for each in found["replies"]] == ["Pier, BEN", "", "Pier, BEN"]
-    for wrong in ({"n": 21}, {"words": 0}, {"lines": "any"}, {"speaker": "MIRRA"}):
+    status, found = replies(lines="real")
+    assert (status, [each["source"] for each in found["replies"]]) == (200, ["Pier, BEN"] * 3)
+    for wrong in ({"n": 21}, {"words": 0}, {"lines": "both"}, {"speaker": "MIRRA"}):
         assert replies(**wrong)[0] == 400, wrong
 
 

@@ -47,7 +47,7 @@ def next_lines(
     note_unknown(replies.writer, dataclasses.replace(request.opening, speaker=""), progress)
     scene = replies.scene(request.opening, request.seed)
     quotable = Quotable(quoted, model.vocabulary) if quoted else None
-    found = replies.found(scene, count, request.words, sampling, request.seed, quotable, written=quotable is None)
+    found = replies.found(scene, count, request.words, sampling, request.seed, quotable)
     shown = []
     for number, reply in enumerate(found, 1):
         line = reply.printed.strip("\n").replace("\n", "\n    ")

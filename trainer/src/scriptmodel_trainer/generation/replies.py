@@ -118,16 +118,11 @@ class Replies:
         sampling: Sampling,
         seed: int,
         quotable: Quotable | None,
-        *,
-        written: bool,
     ) -> list[Reply]:
-        """Return replies, best first: real lines if they are given, and those that are `written`, in turn.
-
-        Their scores are not to be compared: a written line is one because the model finds it likely.
-        """
-        real = self.real(scene, count, words, seed, quotable) if quotable else []
-        own = self.written(scene, count, words, sampling, seed) if written else []
-        return list(filter(None, itertools.chain.from_iterable(itertools.zip_longest(real, own))))[:count]
+        """Return replies, best first: real lines if they are given, else new ones."""
+        if quotable:
+            return self.real(scene, count, words, seed, quotable)
+        return self.written(scene, count, words, sampling, seed)
 
     def written(self, scene: Scene, count: int, words: int, sampling: Sampling, seed: int) -> list[Reply]:
         """Return so many different replies of at most so many words, best first; fewer if the model has no more."""

@@ -27,7 +27,7 @@ class LinesRequest(msgspec.Struct, frozen=True, kw_only=True):
     cast: list[str] | None = None
     speaker: str = ""
     scene: str = ""
-    lines: Literal["new", "real", "both"] = "new"
+    lines: Literal["new", "real"] = "new"
 
 
 class NextLines:
@@ -45,14 +45,14 @@ class NextLines:
             return web.json_response(await asyncio.to_thread(self._found, asked))
 
     def _found(self, asked: LinesRequest) -> dict[str, Any]:
-        """Return replies, of two kinds in turn; the cue of each begins with what is between it and the scene."""
+        """Return replies; the cue of each begins with what is between it and the scene."""
         seed = secrets.randbelow(1 << 31)
         cast = None if asked.cast is None else () if asked.cast == ["any"] else tuple(asked.cast)
         replies = self._replies = self._replies or self._model.replies()
         scene = replies.scene(Opening(asked.speaker, "", asked.scene, asked.prompt, cast), seed)
         sampling = Sampling(asked.temperature)
-        quotable = self._lines() if asked.lines != "new" else None
-        found = replies.found(scene, asked.n, asked.words, sampling, seed, quotable, written=asked.lines != "real")
+        quotable = self._lines() if asked.lines == "real" else None
+        found = replies.found(scene, asked.n, asked.words, sampling, seed, quotable)
         entries = []
         for reply in found:
             words = scene.typography.words(reply.text)
