@@ -174,7 +174,7 @@ def prepare(control_plane: ControlPlane) -> None:
 def installed(control_plane: ControlPlane, values: Values, release: str = RELEASE) -> Path:
     """Make the operator's account of a release, with the rights that the chart gives it; return its kubeconfig."""
     found = objects(values, release)
-    account = only("Deployment", found)["spec"]["template"]["spec"]["serviceAccountName"]
+    account = release if release == RELEASE else f"{release}-{RELEASE}"
     rights = [each for each in found if each["apiVersion"].startswith("rbac.")]
     for each in (only("ServiceAccount", found, account), *rights):
         control_plane.kubectl("apply", "--filename=-", stdin=json.dumps(each))
