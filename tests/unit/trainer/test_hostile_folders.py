@@ -1,4 +1,4 @@
-"""Corpora that are hostile by their files on disk, or by control sequences."""
+"""Corpora that are hostile by their files on disk, or by characters that give orders to a terminal or a page."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from running import run_trainer
+from samples import TALK
 
 from scriptmodel_trainer.corpus import folders, reading
 from scriptmodel_trainer.corpus.words import split_words
@@ -78,24 +79,11 @@ def test_folders_too_deep_are_left_out(folder: Path) -> None:
 
 
 def test_too_many_files_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "_MOST_ENTRIES", 3)
+    monkeypatch.setattr(folders, "MOST_ENTRIES", 3)
     for number in range(4):
         (folder / f"{number}.txt").write_text(TEXT)
     with pytest.raises(reading.BadInputError, match="more than 3 files"):
         names(folder)
-
-
-@pytest.mark.parametrize("layout", ["auto", "plain", "normalized", "fountain", "markdown"])
-def test_control_sequences_do_not_reach_the_stream(layout: str, folder: Path) -> None:
-    (folder / "play.txt").write_text(TEXT.replace("tide", "\x1b]0;ti\x07d\x9b\x7fe\u202e\u2066"), "utf-8")
-    (folder / "a\x1b[2Jb.py").write_text("x")
-    done = run_trainer(["normalize", folder, "--layout", layout, "--stats", folder / "stats"])
-    assert done.returncode == 0
-    assert "is early" in done.stdout
-    assert not {"\x1b", "\x07", "\x9b", "\x7f", "\u202e", "\u2066"} & set(
-        done.stdout + done.stderr + (folder / "stats").read_text("utf-8")
-    )
-    assert "left out a\\x1b[2Jb.py" in done.stderr
 
 
 def test_tabs_and_letters_of_other_scripts_stay() -> None:
@@ -107,3 +95,66 @@ def test_combining_marks_without_end_are_cut_to_thirty(joiner: str) -> None:
     words = split_words("a" + f"\u0316\u0300{joiner}" * 2000)
     assert sum(map(len, words)) <= 31
     assert split_words("Zu\u0308rich") == ["Zürich"]
+
+
+C0 = {chr(code) for code in range(1, 32)} - set("\t\n\f\r")
+C1 = {chr(code) for code in range(0x7F, 0xA0)}
+BIDI = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+HOSTILE = "".join(sorted(C0 | C1 | BIDI))
+NAME = "pl\x1b[2J\x9b\u202eay"
+
+
+def talk(layout: str) -> str:
+    """A text that has each of the characters in a word, in a name, in a direction and alone."""
+    if layout in ("plain", "normalized"):
+        return "".join(f"the ti{char}de {char} is early\n" for char in HOSTILE) + "word " * 700
+    hostile = (
+        f"AN{char}NA. The ti{char}de {char} is early.\n\n[En{char}ter BEN.]\n\nBEN{char}. It is.\n\n"
+        for char in HOSTILE
+    )
+    return TALK * 40 + "".join(hostile) + TALK
+
+
+def hostile_corpus(folder: Path, layouts: dict[str, str]) -> Path:
+    """A corpus of such names, with a file without words and one in each layout."""
+    folder.mkdir()
+    (folder / f"{NAME}.empty.txt").write_text("...\n" * 20)
+    for name, layout in layouts.items():
+        (folder / f"{NAME}{name}.txt").write_text(talk(layout), "utf-8")
+    return folder
+
+
+def clean(text: str) -> bool:
+    return not set(HOSTILE) & set(text)
+
+
+@pytest.mark.parametrize("layout", ["auto", "plain", "normalized", "caps-period", "fountain", "markdown"])
+def test_normalize_writes_no_control_character(layout: str, tmp_path: Path) -> None:
+    data, stats = hostile_corpus(tmp_path / "corpus", {"": layout}), tmp_path / "stats.json"
+    (data / f"{NAME}.py").write_text("x")
+    done = run_trainer(["normalize", data, "--layout", layout, "--stats", stats])
+    assert done.returncode == 0, done.stderr
+    assert "early" in done.stdout
+    assert "left out pl\\x1b[2J" in done.stderr
+    assert clean(done.stdout + done.stderr + stats.read_text("utf-8"))
+
+
+def test_a_model_and_its_scripts_and_report_hold_no_control_character(tmp_path: Path) -> None:
+    data = hostile_corpus(tmp_path / "corpus", {"": "caps-period", "2": "plain"})
+    settings = ["--preset", "test", "--set", "hidden_units=4", "epochs=1", "batch_size=16", "vocabulary_size=500"]
+    trained = run_trainer(["train", "--data", data, "--out", tmp_path / "model", *settings])
+    assert trained.returncode == 0, trained.stderr
+    written = run_trainer(["generate", tmp_path / "model", "--words", "100", "--temperature", "2"])
+    assert written.returncode == 0, written.stderr
+    log = (tmp_path / "model" / "train.log.jsonl").read_text("utf-8")
+    assert "\\u001b" in log  # the file's name, escaped
+    shown = run_trainer(["report", tmp_path / "model", "--out", tmp_path / "model" / "again.html"])
+    assert shown.returncode == 0, shown.stderr
+    said = {
+        f"{kind} {at}": getattr(done, kind)
+        for at, done in enumerate((trained, written, shown))
+        for kind in ("stdout", "stderr")
+    }
+    texts = [path for path in (tmp_path / "model").iterdir() if path.suffix != ".safetensors"]
+    said |= {path.name: path.read_text("utf-8") for path in texts}
+    assert [where for where, text in said.items() if not clean(text)] == []

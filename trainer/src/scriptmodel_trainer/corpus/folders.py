@@ -13,7 +13,7 @@ _PFS = Path("/pfs")
 _DEEPEST = 100  # folders within each other
 _LONGEST_PATH = 3800  # bytes; the kernel takes 4095
 _LONGEST_NAME = 200  # characters of a path in a note
-_MOST_ENTRIES = 200_000  # files and folders of a corpus
+MOST_ENTRIES = 200_000  # files and folders of a corpus
 _OF_MODELS = ("model.json", "model/model.json", "model/checkpoint-a.safetensors", "model/checkpoint-b.safetensors")
 """What a model directory holds, and the folder in which `write` keeps a model with its scripts."""
 
@@ -52,8 +52,8 @@ def _below(folder: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, st
             continue
         names = _names_in(current)
         entries += len(names)
-        if entries > _MOST_ENTRIES:
-            raise BadInputError(f"{folder} holds more than {_MOST_ENTRIES:,} files", "join scripts into fewer files")
+        if entries > MOST_ENTRIES:
+            raise BadInputError(f"{folder} holds more than {MOST_ENTRIES:,} files", "join scripts into fewer files")
         below: dict[str, Path] = {}  # folders, and archives by the name of the folder that they unpack to
         for name in names:
             path = current / name
@@ -82,7 +82,7 @@ def _allowed(folder: Path) -> tuple[Path, ...]:
 def _names_in(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as found:
-            names = [entry.name for entry in itertools.islice(found, _MOST_ENTRIES + 1)]
+            names = [entry.name for entry in itertools.islice(found, MOST_ENTRIES + 1)]
     except OSError as error:
         raise BadInputError(f"cannot read {_shortened(str(folder))}: {error.strerror}") from error
     return sorted(name for name in names if not name.startswith("."))

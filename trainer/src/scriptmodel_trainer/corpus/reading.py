@@ -240,10 +240,10 @@ def _inspect(path: Path, name: str, content: bytes | None) -> Source | str:
     try:
         with _open(path, content) as file:
             for block in iter(partial(file.read, _BLOCK), b""):
-                if block in dict(_BOMS):  # and nothing else
+                if not size and block in dict(_BOMS):  # and nothing else
                     break
                 encoding = encoding if size else _encoding_at(block)
-                if not encoding and (kind := _no_text(block)):
+                if not encoding and (kind := "binary" if b"\0" in block else "" if size else _no_text(block)):
                     return f"is {kind}, not text: save documents as plain text (UTF-8)"
                 size += len(block)
                 digest.update(block)
@@ -272,10 +272,9 @@ def _encoding_at(block: bytes) -> str:
 
 
 def _no_text(block: bytes) -> str:
-    """Return what a block is if it is no text; "" for text."""
+    """Return what a file with this first block is if it is no text; "" for text."""
     for beginning, name in _FORMATS.items():
         if block.startswith(beginning):
             return name
     head = block[:65_536]
-    binary = b"\0" in block or len(head) - len(head.translate(None, _CONTROL)) > len(head) // 50
-    return "binary" if binary else ""
+    return "binary" if len(head) - len(head.translate(None, _CONTROL)) > len(head) // 50 else ""
