@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from scriptmodel_cli.changes import Preview, render
 from scriptmodel_operator.observe.follow import LogFollower
 from tests.unit.operator.world import PLAYS, World
 
@@ -60,3 +61,7 @@ def training_world() -> World:
 
 def plain(lines: list[str]) -> str:
     return click.unstyle("\n".join(lines))
+
+
+def reported(found: Preview) -> str:
+    return click.unstyle("\n".join(render(found)))

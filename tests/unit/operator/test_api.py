@@ -1,16 +1,34 @@
-"""The API's own promises: the generated CRD, reasons, conditions, durations."""
+"""The promises of the API: the generated CRD, names, addresses, conditions, durations, and bodies of requests."""
 
+import json
 import re
+import string
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dev.generate import api, crd, knobs, pages, reference
-from scriptmodel_operator.api.conditions import Condition, ConditionStatus, ConditionType, render_conditions
+from scriptmodel_operator.api.conditions import (
+    MAX_MESSAGE,
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    render_conditions,
+)
+from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.durations import parse_duration, parse_quantity
+from scriptmodel_operator.api.names import MAX_PROJECT_NAME, pachyderm_names
 from scriptmodel_operator.api.objects import InvalidSpecError, parse_object
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.status import ScriptModelStatus, ScriptStatus, to_wire
+from scriptmodel_operator.api.urls import file_name, host_of, without_query
+from scriptmodel_operator.kube.client import encoded
+from tests.unit.operator.odd_text import HOSTILE, ODD, SHOWN
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -82,3 +100,114 @@ def test_an_object_of_another_version_names_the_unreadable_field() -> None:
     raw = {"metadata": {"name": "a", "namespace": "b", "uid": "c"}, "spec": {"corpus": {}, "model": {"preset": "new"}}}
     with pytest.raises(InvalidSpecError, match=r"spec\.model\.preset"):
         parse_object(raw)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "name", "shown"),
+    [
+        ("https://Example.com/plays/hamlet.txt", "example.com", "hamlet.txt", "https://Example.com/plays/hamlet.txt"),
+        ("http://127.0.0.1:8000/a.tar.gz?token=b/c", "127.0.0.1", "a.tar.gz", "http://127.0.0.1:8000/a.tar.gz"),
+        ("http://[::1]:80/a%20b.txt", "::1", "a%20b.txt", "http://[::1]:80/a%20b.txt"),
+    ],
+)
+def test_an_address_has_a_host_and_the_name_of_its_file(url: str, host: str, name: str, shown: str) -> None:
+    assert CorpusHttp(urls=[url]).urls == [url]
+    assert (host_of(url), file_name(url), without_query(url)) == (host, name, shown)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com",
+        "https://example.com/plays/",
+        "https://example.com/plays/..",
+        "https://example.com/.hidden",
+        "https://example.com/a#b",
+        "https://example.com/a b",
+        "https://example.com/(a)",
+        "https://example.com/\u00e9",
+        "https://exa mple.com/a",
+        "http://:80/a",
+        "ftp://example.com/a",
+        "file:///etc/passwd",
+        "s3://bucket/a",
+    ],
+)
+def test_what_is_not_the_address_of_a_file_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError):
+        CorpusHttp(urls=[url])
+
+
+PIPELINE = re.compile(r"^[a-z0-9][a-z0-9-]*$")
+LABELS = st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=63).filter(
+    lambda text: text[0] != "-" and text[-1] != "-"
+)
+NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
+PROJECTS = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=MAX_PROJECT_NAME).filter(
+    lambda text: text[0] not in "-_"
+)
+
+
+@given(LABELS, NAMES, PROJECTS)
+def test_names_are_valid_and_leave_room_for_five_digits_of_a_version(namespace: str, name: str, project: str) -> None:
+    names = pachyderm_names(namespace, name, project)
+    for each in names.values():
+        assert PIPELINE.match(each)
+        assert len(each) <= 51
+        assert len(f"{project}-{each}-v99999") <= 63
+    assert len(set(names.values())) == 6
+
+
+@given(st.lists(st.tuples(LABELS, NAMES), min_size=2, max_size=30, unique=True))
+def test_different_objects_have_different_names_even_after_folding(objects: list[tuple[str, str]]) -> None:
+    folded = [
+        each.lower().replace("_", "-")
+        for namespace, name in objects
+        for each in pachyderm_names(namespace, name, "default").values()
+    ]
+    assert len(set(folded)) == len(folded)
+
+
+def test_the_boundary_between_namespace_and_name_matters() -> None:
+    assert pachyderm_names("a-b", "c", "default")["train"] != pachyderm_names("a", "b-c", "default")["train"]
+
+
+def test_names_never_change() -> None:
+    """Pipelines are found by name: another rule would orphan the pipelines of every cluster."""
+    parts = ("train", "select", "generate", "corpus", "base", "trials")
+    assert pachyderm_names("ml", "thrones", "default") == {part: f"thrones-0ba64831977eb1b9-{part}" for part in parts}
+    long = pachyderm_names("ml", "a.very.long.name.of.a.model", "project-of-20-chars-")
+    assert long["generate"] == "a-very-lo-d09b7640900a04a7-generate"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
+@example(ODD)
+def test_json_and_yaml_read_the_same_text(text: str) -> None:
+    body = encoded({"status": {"message": text}})
+    assert json.loads(body) == yaml.safe_load(body) == {"status": {"message": text}}
+
+
+def test_a_lone_surrogate_is_shown_as_the_character_for_what_cannot_be_read() -> None:
+    assert json.loads(encoded({"etag": "a\udcffb"})) == {"etag": "a\ufffdb"}
+
+
+def test_a_status_has_nothing_that_a_terminal_obeys() -> None:
+    made = to_wire(ScriptModelStatus(script=ScriptStatus(excerpt="A\x1b[31mB\n\tC\x9b")))
+    assert made["script"] == {"excerpt": "AB\n\tC"}
+    ready = {ConditionType.READY: Condition(Reason.DOWNLOAD_FAILED, HOSTILE)}
+    (rendered,) = render_conditions(ready, {}, 1, datetime(2026, 1, 1, tzinfo=UTC))
+    assert rendered["message"].startswith(SHOWN)
+    assert len(rendered["message"]) == MAX_MESSAGE
+    assert rendered["message"].isprintable()
+
+
+def test_an_annotation_is_acknowledged_with_the_same_text() -> None:
+    made = to_wire(ScriptModelStatus(last_handled_reconcile_at="a\x7f\u2028"))
+    assert made == {"lastHandledReconcileAt": "a\x7f\u2028"}
+
+
+def test_a_status_without_lone_surrogates_is_read_back_unchanged() -> None:
+    assert to_wire(ScriptModelStatus(script=ScriptStatus(path="/\ud800")))["script"] == {"path": "/\ufffd"}
+    ready = {ConditionType.READY: Condition(Reason.DOWNLOAD_FAILED, "\udcff")}
+    (rendered,) = render_conditions(ready, [], 1, datetime(2026, 1, 1, tzinfo=UTC))
+    assert rendered["message"] == "\ufffd"

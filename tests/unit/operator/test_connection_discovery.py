@@ -17,6 +17,7 @@ from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.main import main
 from scriptmodel_cli.pachd import PachdAccess
 from scriptmodel_cli.program import Command
+from scriptmodel_cli.publicconfig import PublicConfig, ServiceAddress, choose, parse
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
@@ -332,3 +333,63 @@ def test_who_may_not_forward_a_port_to_the_bucket_learns_how_that_is_granted(
     assert message.startswith("cannot forward a port to the S3 server at s3.operators.svc:30650 (ConfigMap kube-public")
     assert message.endswith("in the operator's chart")
     assert "kubectl -n operators create rolebinding one-pachd-YOU --role=one-pachd --user=YOU" in message
+
+
+def published(pachd: str, *watched: str, name: str = "one") -> PublicConfig:
+    return PublicConfig(name, "operators", watched, pachd, "", "")
+
+
+@pytest.mark.parametrize(
+    ("address", "service"),
+    [
+        ("pachd.ml.svc:30650", ServiceAddress("ml", "pachd", 30650)),
+        ("grpcs://pachd.ml.svc.cluster.local:1", ServiceAddress("ml", "pachd", 1)),
+        ("pachd:30650", ServiceAddress("operators", "pachd", 30650)),
+        ("pachd.example.com:443", None),
+        ("localhost:30650", None),
+        ("10.0.0.1:30650", None),
+        ("unix:/run/pachd", None),
+    ],
+)
+def test_an_address_inside_the_cluster_names_a_service(address: str, service: ServiceAddress | None) -> None:
+    assert published(address).service == service
+
+
+def test_a_release_that_names_the_namespace_goes_before_one_for_the_whole_cluster() -> None:
+    everywhere, here = published("a:1"), published("b:1", "ml", "other", name="two")
+    assert choose([everywhere, here], "ml") == here
+    assert choose([everywhere, here], "else") == everywhere
+    assert choose([here], "else") is None
+
+
+@pytest.mark.parametrize("namespace", ["", "../../kube-system", "a b", "UPPER"])
+def test_a_name_without_dots_is_a_service_only_in_a_valid_namespace(namespace: str) -> None:
+    data = {"pachd": "pachd:1", "releaseNamespace": namespace, "portForwardRole": namespace}
+    found = parse({"metadata": {"name": "one"}, "data": data})
+    assert found is not None
+    assert found.service is None
+    assert found.port_forward_role == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "service"),
+    [
+        ({}, None),
+        ({"service": "s3.operators.svc:7070"}, ServiceAddress("operators", "s3", 7070)),
+        ({"service": "s3.operators.svc:7070", "publicUrl": "https://s3.example.com"}, None),
+    ],
+)
+def test_a_release_with_a_bucket_names_the_service_to_which_a_port_is_forwarded(
+    more: dict[str, str], service: ServiceAddress | None
+) -> None:
+    found = parse({"metadata": {"name": "one"}, "data": {"engine": "jobs", "releaseNamespace": "operators", **more}})
+    assert found is not None
+    assert found.uses_jobs
+    assert found.service == service
+
+
+def test_a_release_with_a_bucket_is_not_confused_with_one_of_a_pachd() -> None:
+    with_bucket = parse({"metadata": {"name": "two"}, "data": {"engine": "jobs"}})
+    assert with_bucket is not None
+    with pytest.raises(click.ClickException, match=r"one \(a:1\), two \(jobs\)"):
+        choose([published("a:1"), with_bucket], "ml")

@@ -13,7 +13,7 @@ from scriptmodel_operator.ingest.source import LONGEST_TEXT, continued_text
 from scriptmodel_operator.kube.errors import KubeNotFoundError
 from scriptmodel_operator.reconcile.wording import in_terms_of_the_object
 from tests.unit.operator.fake_kube import UnexpectedKube
-from tests.unit.operator.test_preview import reported
+from tests.unit.operator.terminal import reported
 from tests.unit.operator.world import World, scriptmodel, trained_world
 
 SCENE = "HEDDA: You are late.\n\nTESMAN: Am I?"

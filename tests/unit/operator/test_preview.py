@@ -3,16 +3,16 @@
 from dataclasses import replace
 from typing import Any
 
-import click
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptmodel_cli.changes import Change, FieldChange, Preview, merged, render
+from scriptmodel_cli.changes import Change, FieldChange, Preview, merged
 from scriptmodel_cli.preview import preview
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.ingest.source import Files
+from tests.unit.operator.terminal import reported
 from tests.unit.operator.world import PLAYS, World, scriptmodel, started_world, trained_world
 
 
@@ -21,10 +21,6 @@ def planned(world: World, source: Files | Problem | None = None) -> Preview:
     found = preview(world.pachyderm, world.model, world.cluster, source)
     assert world.written() == []
     return found
-
-
-def reported(found: Preview) -> str:
-    return click.unstyle("\n".join(render(found)))
 
 
 def fields(change: Change) -> list[FieldChange]:

@@ -49,11 +49,8 @@ def imported(*words: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split()[1:])
 
 
-def test_help_imports_nothing_heavy() -> None:
+def test_help_imports_nothing_heavy_and_a_list_neither_pachyderm_nor_models() -> None:
     assert imported("-h") == set()
-
-
-def test_a_list_needs_no_pachyderm_and_no_models() -> None:
     assert imported("list", "--kubeconfig", "/nonexistent") == {"kubernetes"}
 
 
@@ -198,3 +195,15 @@ def test_a_token_file_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:
     token = f"--pachd-token-file={tmp_path / 'none'}"
     done = CliRunner().invoke(main, ["push", str(tmp_path), "--pachd=nowhere:1", "--repo=plays", token])
     assert done.exit_code == 2
+
+
+def test_the_official_client_is_loaded_without_its_classes_of_objects() -> None:
+    """A token of OpenID Connect is renewed by a request of the same client."""
+    code = (
+        "import sys, scriptmodel_operator.app, kopf\n"
+        "from kubernetes.config import kube_config\n"
+        "assert callable(kube_config.ApiClient(kube_config.Configuration()).request)\n"
+        "print([each for each in sys.modules if each.startswith('kubernetes.client.models')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

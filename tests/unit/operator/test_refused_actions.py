@@ -1,11 +1,25 @@
-"""The status after Pachyderm refused an action, or could not answer."""
+"""The controller with objects that are refused, suspended, or made on another engine."""
+
+import time
+from typing import Any
 
 import pytest
 
-from scriptmodel_operator.api.identity import RECONCILE_AT
+from scriptmodel_operator.api.identity import ENGINE, RECONCILE_AT
 from scriptmodel_operator.controller.queue import RetryError
-from scriptmodel_operator.engine.errors import RefusedError
-from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
+from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.values import PipelineRef
+from scriptmodel_operator.jobs.storage import StorageConfig
+from tests.unit.operator.controlling import (
+    KEY,
+    PLAYS_BRANCH,
+    FakeKube,
+    controller,
+    message,
+    raw_object,
+    reason,
+    settled,
+)
 from tests.unit.operator.world import PLAYS, SPEC
 
 
@@ -46,3 +60,143 @@ async def test_a_corpus_that_pachyderm_refuses_is_not_reported_as_in_progress() 
         with pytest.raises(RetryError):
             await settled(found)
         assert (reason(kube), corpus_ready(kube)) == ("Refused", ("False", "Refused"))
+
+
+async def test_an_object_that_is_refused_can_be_suspended_and_resumed() -> None:
+    refused = {**SPEC, "training": {"priorityClassName": "high"}}
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+
+        async def apply(spec: dict[str, Any], version: str) -> None:
+            kube.raw = {**kube.raw, "spec": spec, "metadata": {**kube.raw["metadata"], "resourceVersion": version}}
+            found.reconciler.store.put(kube.raw)
+            await settled(found)
+
+        await apply({**refused, "suspend": True}, "80")
+        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
+        assert reason(kube) == "NotAllowed"
+        await apply(refused, "90")
+        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
+        await apply(SPEC, "99")
+        assert reason(kube) == "WaitingForWorker"
+        assert not any(versions[-1].stopped for versions in pachyderm.pipelines.values())
+
+
+async def test_an_object_that_is_resumed_before_it_is_reported_as_suspended_is_started() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        suspended = {**kube.raw["metadata"], "resourceVersion": "80"}
+        kube.raw = {**kube.raw, "spec": {**kube.raw["spec"], "suspend": True}, "metadata": suspended}
+        found.reconciler.store.put(kube.raw)
+        await found.reconciler.reconcile(KEY)
+        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
+        resumed = {**kube.raw["metadata"], "resourceVersion": "90"}
+        kube.raw = {**kube.raw, "spec": {**kube.raw["spec"], "suspend": False}, "metadata": resumed}
+        found.reconciler.store.put(kube.raw)
+        await settled(found)
+        assert reason(kube) == "WaitingForWorker"
+        assert "suspended" not in kube.raw["status"]
+        assert not any(versions[-1].stopped for versions in pachyderm.pipelines.values())
+
+
+async def test_a_suspended_object_is_stopped_though_its_results_cannot_be_read() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        for ref in list(pachyderm.pipelines):
+            pachyderm.succeed(ref)
+        pachyderm.fault = lambda call: UnavailableError(call, "lost") if call == "read_file" else None
+        suspended = {**kube.raw["metadata"], "resourceVersion": "90"}
+        found.reconciler.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
+        with pytest.raises(RetryError):
+            await settled(found)
+        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
+
+
+async def test_pipelines_that_somebody_starts_after_each_stop_are_stopped_once_in_a_poll_interval() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        stop = pachyderm.stop_pipeline
+
+        def fought_over(ref: PipelineRef) -> None:
+            stop(ref)
+            pachyderm.start_pipeline(ref)
+
+        pachyderm.stop_pipeline = fought_over  # type: ignore[method-assign]  # somebody is faster than the operator
+        suspended = {**kube.raw["metadata"], "resourceVersion": "90"}
+        found.reconciler.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
+        assert await settled(found) == 5
+        assert reason(kube) == "Suspended"
+
+
+async def test_a_bucket_that_never_answered_is_not_taken_for_a_pachyderm() -> None:
+    async with controller(raw_object(SPEC), storage=StorageConfig(storage="s3://plays")) as (found, kube, engine):
+        engine.fault = lambda _call: UnavailableError("writing v1/engine.json in s3://plays", "QuotaExceeded")
+        with pytest.raises(EngineError):
+            await found.snapshots.latest(time.monotonic())
+        with pytest.raises(RetryError):
+            await found.reconciler.reconcile(KEY)
+        answer = "writing v1/engine.json in s3://plays: QuotaExceeded"
+        assert message(kube).startswith(f"the bucket does not answer ({answer}): check the bucket")
+
+
+async def test_another_engine_is_reported_and_left_alone_until_the_record_is_removed() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        assert kube.raw["metadata"]["annotations"] == {ENGINE: "localpach/a"}
+        assert kube.writes == ["finalizers", "status"], "the record and the finalizer are one write"
+        made = dict(pachyderm.pipelines)
+        pachyderm.fault = lambda call: UnavailableError(call, "gone")
+        with pytest.raises(EngineError):
+            await found.snapshots.latest(time.monotonic())
+        with pytest.raises(RetryError):
+            await found.reconciler.reconcile(KEY)
+        assert message(kube).startswith("localpach does not answer (list_projects: gone): check that localpach runs")
+        pachyderm.fault = lambda _call: None
+        pachyderm.engine_id = "pachyderm/b"
+        pachyderm.pipelines.clear()
+        pachyderm.calls.clear()
+        await found.snapshots.latest(time.monotonic())
+        with pytest.raises(RetryError):
+            await found.reconciler.reconcile(KEY)
+        assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
+        words = "its steps were made on localpach a, but the operator is connected to Pachyderm b, where nothing is"
+        assert message(kube).startswith(words)
+        assert b'scriptmodel_other_engine{name="thrones",namespace="ml"} 1.0' in found.reconciler.metrics.render()
+
+        pachyderm.pipelines.update(made)  # as in a copy of the other engine
+        gone = {"deletionTimestamp": "now", "generation": 2, "resourceVersion": "9"}
+        kube.raw = {**kube.raw, "metadata": {**kube.raw["metadata"], **gone}}
+        found.reconciler.store.put(kube.raw)
+        with pytest.raises(RetryError):
+            await found.reconciler.reconcile(KEY)
+        assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
+
+
+async def test_a_first_call_that_fails_names_the_engine() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        pachyderm.fault = lambda call: UnavailableError(call, "lost") if call == "apply_pipelines" else None
+        with pytest.raises(RetryError):
+            await found.reconciler.reconcile(KEY)
+        assert message(kube).startswith("localpach does not answer (apply_pipelines: lost)")
+
+
+async def test_an_engine_that_changes_after_the_snapshot_is_noticed_before_the_action() -> None:
+    async with controller(raw_object(SPEC, annotations={ENGINE: "localpach/a"})) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await found.snapshots.latest(time.monotonic())
+        pachyderm.engine_id = "pachyderm/b"
+        pachyderm.calls.clear()
+        with pytest.raises(RetryError):
+            await found.reconciler.reconcile(KEY)
+        assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
+        kube.raw = raw = {**kube.raw, "metadata": {**kube.raw["metadata"], "resourceVersion": "9", "annotations": {}}}
+        found.reconciler.store.put(raw)
+        await settled(found)
+        assert kube.raw["metadata"]["annotations"] == {ENGINE: "pachyderm/b"}
+        assert len(pachyderm.pipelines) == 2

@@ -1,13 +1,16 @@
-"""The bucket as people reach it: by URLs of requests, which are renewed, refused, and leave nothing behind."""
+"""The bucket and the engine with the rights of a person, by requests, which are refused or leave nothing behind."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 
+import click
 import pytest
 
 from scriptmodel_cli import requested
-from scriptmodel_cli.requested import RequestedBucket
+from scriptmodel_cli.pachd import PachdAccess
+from scriptmodel_cli.requested import PersonalGateway, RequestedBucket
+from scriptmodel_cli.session import Session
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.values import EVERYTHING, BranchRef, RepoRef, Upload
 from scriptmodel_operator.jobs.store import MOST_PACKS, Versions
 from tests.unit.operator.people import PLAYS, People, answering, bucket_of, left
 
@@ -114,17 +117,6 @@ def test_a_bucket_that_the_operator_does_not_reach_is_named_soon(
         does(bucket_of(people), version)
 
 
-def test_an_upload_that_is_interrupted_leaves_nothing(people: People) -> None:
-    people.repo()
-    bucket = bucket_of(people)
-    with suppress(KeyboardInterrupt), bucket.writing("ml", WRITE) as answered:
-        bucket.put(f"v1/ml/uploads/{answered.uid}/pack-0000", [b"half"])
-        raise KeyboardInterrupt
-    people.requests.answer()
-    assert people.packs() == []
-    assert left(people) == []
-
-
 def test_an_upload_of_too_many_packs_says_what_to_do(people: People) -> None:
     people.repo()
     bucket = bucket_of(people)
@@ -132,3 +124,75 @@ def test_an_upload_of_too_many_packs_says_what_to_do(people: People) -> None:
         bucket.put(f"v1/ml/uploads/{answered.uid}/pack-{MOST_PACKS - 1:04}", b"")
         with pytest.raises(RefusedError, match="more than 64 packs of 256 MiB: push a part at a time"):
             bucket.put(f"v1/ml/uploads/{answered.uid}/pack-{MOST_PACKS:04}", b"")
+
+
+BRANCH = BranchRef(RepoRef("ml", "plays"), "master")
+
+
+def gateway_of(people: People) -> PersonalGateway:
+    return PersonalGateway(people.cluster, bucket_of(people), ["ml"])
+
+
+def uploads(files: dict[str, bytes]) -> list[Upload]:
+    return [(path, [text]) for path, text in files.items()]
+
+
+def test_what_a_person_pushes_is_what_the_operator_reads(people: People) -> None:
+    gateway = gateway_of(people)
+    gateway.create_repo(BRANCH.repo, "")
+    gateway.replace_files(BRANCH, uploads(PLAYS), [], 60)
+    head = people.gateway.branch_head(BRANCH)
+    assert head is not None
+    assert {path: people.gateway.read_file(BRANCH.repo, head.id, path, 100) for path in PLAYS} == PLAYS
+    assert gateway.branch_head(BRANCH) == head
+    assert people.gateway.engine() == gateway.engine()
+    gateway.replace_files(BRANCH, uploads(PLAYS), [EVERYTHING], 60)
+    assert gateway.branch_head(BRANCH) == head, "equal files are the same version"
+    gateway.replace_files(BRANCH, uploads({"/new.txt": b"NEW"}), [EVERYTHING], 60)
+    newest = gateway.branch_head(BRANCH)
+    assert newest is not None
+    assert list(gateway.walk_files(BRANCH.repo, newest.id)) == ["/new.txt"]
+
+
+def test_an_interrupted_push_leaves_the_branch_and_nothing_else(people: People) -> None:
+    def interrupted() -> Iterator[bytes]:
+        yield b"half"
+        raise KeyboardInterrupt
+
+    gateway = gateway_of(people)
+    gateway.create_repo(BRANCH.repo, "")
+    with pytest.raises(KeyboardInterrupt):
+        gateway.replace_files(BRANCH, [*uploads(PLAYS), ("/z.txt", interrupted())], [], 60)
+    people.requests.answer()
+    assert people.versions(BRANCH.repo) == []
+    assert people.packs() == []
+    assert left(people) == []
+
+
+def test_a_push_to_a_repo_that_a_person_must_not_fill_is_refused_before_anything_is_sent(people: People) -> None:
+    with pytest.raises(RefusedError, match="it does not exist: add --create"):
+        gateway_of(people).replace_files(BRANCH, uploads(PLAYS), [], 60)
+    assert people.bucket.objects == {}
+
+
+@pytest.mark.parametrize(
+    ("detail", "advice"),
+    [
+        (
+            'configmaps is forbidden: User "u" cannot create resource "configmaps" in the namespace "ml"',
+            "; ask an administrator for `kubectl -n ml create rolebinding edit-YOU --clusterrole=edit --user=YOU`",
+        ),
+        ('configmaps "x" is forbidden: exceeded quota: few, used: configmaps=1', ""),
+    ],
+)
+def test_a_missing_right_is_named_with_the_command_that_grants_it(
+    detail: str, advice: str, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session()
+    monkeypatch.setattr(Session, "_jobs", lambda *_: gateway_of(people))
+    monkeypatch.setattr(PachdAccess, "uses_jobs", True)
+    monkeypatch.setattr(PachdAccess, "_published", None)
+    people.cluster.fault = lambda _call, _after: AccessError("creating a request", detail, "403", denied=True)
+    with pytest.raises(click.ClickException) as refused, session.engine("the repo") as gateway:
+        gateway.list_repos(["ml"])
+    assert refused.value.message == f"creating a request: {detail}{advice}"

@@ -1,4 +1,4 @@
-"""Each tick: which objects are requeued, and whose log is followed no longer."""
+"""Each tick: which objects are requeued, also without a change, and whose log is followed no longer."""
 
 import asyncio
 import logging
@@ -21,6 +21,8 @@ from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.polling import SnapshotPoller
+from scriptmodel_operator.reconcile.requeue import requeue_after
+from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, ModelState, Suspended
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.open_logs import OpenLog, eventually
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
@@ -214,3 +216,41 @@ async def test_no_log_is_followed_any_more_once_no_object_is_left() -> None:
     async with ticking(FakePachyderm()) as witness:
         await witness.ticks(1)
         assert not witness.followed[-1](JobRef(World().train, "1"))
+
+
+POLL, SOURCE_DUE = 5.0, 600.0
+
+
+def requeue(world: World, kind: type[ModelState], source_due: float | None = None) -> float | None:
+    state, view = world.assess()
+    assert type(state) is kind
+    return requeue_after(state, world.model, view, poll_interval=POLL, source_due=source_due)
+
+
+def test_a_blocked_object_is_polled_and_a_suspended_one_is_not() -> None:
+    assert requeue(World(), Blocked, SOURCE_DUE) == POLL
+    world = trained_world()
+    world.apply({"suspend": True})
+    assert requeue(world, Suspended, SOURCE_DUE) is None
+
+
+def test_a_settled_and_a_failed_object_wait_for_their_source_only() -> None:
+    world = trained_world()
+    assert (requeue(world, Applied), requeue(world, Applied, SOURCE_DUE)) == (None, SOURCE_DUE)
+    world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
+    world.pachyderm.fail(world.train)
+    assert (requeue(world, Applied), requeue(world, Applied, SOURCE_DUE)) == (None, SOURCE_DUE)
+
+
+def test_a_running_job_is_polled_and_a_waiting_one_has_until_pending_deadline() -> None:
+    world = World(model=scriptmodel({"training": {"pendingDeadline": "30m"}}))
+    world.pachyderm.put(world.corpus, PLAYS)
+    assert requeue(world, Applying) == POLL
+    world.reconcile()
+    world.pachyderm.advance(600)
+    assert requeue(world, Applied) == 1200
+    assert requeue(world, Applied, SOURCE_DUE) == SOURCE_DUE
+    world.pachyderm.advance(1198)
+    assert requeue(world, Applied) == POLL, "no sooner than a poll"
+    world.pachyderm.run(world.train)
+    assert requeue(world, Applied) == POLL

@@ -8,12 +8,14 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from scriptmodel_cli.logs import training
 from scriptmodel_cli.web.charts import Chart, Series, spark
 from scriptmodel_cli.web.entrance import Entrance
+from scriptmodel_cli.web.gate import Gate
 from scriptmodel_operator.api.identity import PLURAL, VERSION
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import commit_of
@@ -262,3 +264,24 @@ def test_a_log_is_digested_to_the_newest_attempt() -> None:
     assert [each[:3] for each in found.curve.epochs] == [(1, 5, 4)]
     assert found.curve.running == ((1.5, 3),)
     assert found.lines[-1] == "not an event"
+
+
+@pytest.mark.parametrize(
+    ("port", "headers", "status"),
+    [
+        (80, {"Host": "127.0.0.1"}, 404),  # as a browser writes it
+        (80, {"Host": "localhost:80"}, 404),
+        (80, {"Host": "localhost", "Origin": "http://localhost"}, 404),
+        (8080, {"Host": "[::1]:8080"}, 404),
+        (8080, {"Host": "127.0.0.1"}, 403),
+        (8080, {"Host": "evil.example:8080"}, 403),  # a name that leads here
+        (8080, {"Host": "127.0.0.1:8080", "Origin": "http://evil.example"}, 403),
+        (8080, {"Host": "127.0.0.1:8080", "Origin": "http://127.0.0.1:1"}, 403),
+    ],
+)
+async def test_only_its_own_pages_may_ask_a_server_without_a_token(
+    port: int, headers: dict[str, str], status: int
+) -> None:
+    app = web.Application(middlewares=[Gate("127.0.0.1", port, "").checks()])
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.get("/", headers=headers)).status == status
