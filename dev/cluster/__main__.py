@@ -17,9 +17,8 @@ from functools import partial
 from typing import Any
 
 from dev.cluster import leftovers, network, preflight
-from dev.cluster.loading import NoImageError, load, ours
 from dev.cluster.node import Node
-from dev.cluster.runtime import OURS
+from dev.cluster.runtime import OURS, NoImageError, load, ours
 from dev.images.engine import EngineError
 from dev.paths import ROOT
 from dev.processes import StartError, end, is_alive, noted, raise_on_signals

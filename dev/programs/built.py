@@ -5,7 +5,6 @@ and its progress on stderr.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -65,28 +64,16 @@ RELEASE = {
 def find_or_build() -> Path:
     """Return a folder that holds every program of the control plane.
 
-    In this order: the folder that KUBEBUILDER_ASSETS names, PATH, an earlier build, a download, a build (some minutes,
-    once).
+    In this order: the folder that KUBEBUILDER_ASSETS names, an earlier build, a download, a build (some minutes, once).
     """
-    found = _find()
-    if found is None and not CONTROL_PLANE.is_built:
-        found = envtest.programs(PROGRAMS)
-    return found or build(CONTROL_PLANE, _ldflags(CONTROL_PLANE.version))
-
-
-def _find() -> Path | None:
-    assets = os.environ.get("KUBEBUILDER_ASSETS")
-    if assets:
-        missing = [p for p in PROGRAMS if not os.access(Path(assets) / p, os.X_OK)]
-        if missing:
+    if assets := os.environ.get("KUBEBUILDER_ASSETS"):
+        if missing := [name for name in PROGRAMS if not os.access(Path(assets) / name, os.X_OK)]:
             raise BuildError(
                 f"KUBEBUILDER_ASSETS is {assets}, which lacks {', '.join(missing)}; unset it to download or build them"
             )
         return Path(assets)
-    on_path = [shutil.which(p) for p in PROGRAMS]
-    folders = {Path(found).parent for found in on_path if found}
-    # All from one folder: a kubectl or etcd that the machine has for other reasons may be of any version.
-    return folders.pop() if all(on_path) and len(folders) == 1 else None
+    downloaded = None if CONTROL_PLANE.is_built else envtest.programs(PROGRAMS)
+    return downloaded or build(CONTROL_PLANE, _ldflags(CONTROL_PLANE.version))
 
 
 def node() -> Path:

@@ -1,8 +1,8 @@
 """Downloads kube-apiserver, etcd and kubectl as Kubernetes' controller-tools publish them for tests (envtest)."""
 
 import hashlib
+import io
 import platform
-import shutil
 import tarfile
 import tempfile
 import urllib.request
@@ -29,7 +29,6 @@ ARCHIVES = {
 }
 """The archive and its SHA-512 by machine."""
 ANSWER_SECONDS = 10.0
-_PIECE_BYTES = 1 << 20
 
 
 def programs(wanted: tuple[str, ...]) -> Path | None:
@@ -43,49 +42,25 @@ def programs(wanted: tuple[str, ...]) -> Path | None:
     target = cache() / "envtest" / archive.removesuffix(".tar.gz")
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
     url = f"{RELEASES}/envtest-{VERSION}/{archive}"
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        file = Path(folder, archive)
-        try:
-            found = _download(url, file)
-        except (OSError, HTTPException) as error:
-            say(f"control plane: cannot download {url} ({error})")
-            return None
-        if found != digest:
-            raise BuildError(
-                f"{url} has the SHA-512 {found}, not the published {digest}: something between here and GitHub changes "
-                "downloads; set KUBEBUILDER_ASSETS to a folder with the programs"
-            )
-        _unpack(file, Path(folder, "programs"), wanted)
+    try:
+        with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - our URL
+            say(f"control plane: downloading {url}")
+            content = answer.read()
+    except (OSError, HTTPException) as error:
+        say(f"control plane: cannot download {url} ({error})")
+        return None
+    if (found := hashlib.sha512(content).hexdigest()) != digest:
+        raise BuildError(
+            f"{url} has the SHA-512 {found}, not the published {digest}: something between here and GitHub changes "
+            "downloads; set KUBEBUILDER_ASSETS to a folder with the programs"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder, tarfile.open(fileobj=io.BytesIO(content)) as packed:
+        made = Path(folder, "programs")
+        for member in packed:
+            if member.name.rpartition("/")[2] in wanted:
+                packed.extract(member.replace(name=member.name.rpartition("/")[2], mode=0o755), made, filter="data")
         if not target.exists():  # another clone may have been faster
-            Path(folder, "programs").rename(target)
+            made.rename(target)
     return target
-
-
-def _download(url: str, file: Path) -> str:
-    """Write the file and return its SHA-512.
-
-    Raises OSError or HTTPException if the server does not answer in time or the answer breaks off.
-    """
-    digest = hashlib.sha512()
-    with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer, file.open("wb") as out:  # noqa: S310 - our URL
-        say(f"control plane: downloading {url}")
-        while piece := answer.read(_PIECE_BYTES):
-            digest.update(piece)
-            out.write(piece)
-        if out.tell() != int(answer.headers.get("Content-Length", out.tell())):
-            raise OSError("the answer broke off")
-    return digest.hexdigest()
-
-
-def _unpack(file: Path, folder: Path, wanted: tuple[str, ...]) -> None:
-    folder.mkdir()
-    with tarfile.open(file) as archive:
-        for member in archive:
-            name = Path(member.name).name
-            content = archive.extractfile(member) if name in wanted else None
-            if content is not None:
-                with content, (folder / name).open("wb") as program:
-                    shutil.copyfileobj(content, program)
-                (folder / name).chmod(0o755)

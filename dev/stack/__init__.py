@@ -15,12 +15,11 @@ from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from dev.processes import Program, StartError, free_port
 from dev.programs.built import find_or_build
 from dev.stack.apiserver import ApiServer
-from dev.stack.definitions import wait_until_served
 
 TRAINER_IMAGE = "scriptmodel-trainer:dev"
 """The image name that the operator writes into pipelines and localpach maps to the trainer's environment."""
 START_SECONDS = 240.0
-"""The timeout of etcd and of the API server: many times what a cold start on one busy core needs."""
+"""The timeout of etcd, of the API server and of its kinds: many times what a cold start on one busy core needs."""
 
 
 class ControlPlane:
@@ -45,6 +44,7 @@ class ControlPlane:
         self.kubeconfig = root / "kubeconfig"
         self.audit_log = root / "audit.log"
         self._audited = audited
+        self._audit_policy = root / "audit-policy.json"
         self.address = address or f"127.0.0.1:{free_port()}"
         self.server = f"https://{self.address}"
         self.token = secrets.token_hex(16)
@@ -105,10 +105,6 @@ class ControlPlane:
         env = {"GOGC": "400"}
         return Program("kube-apiserver", command, self.root / "kube-apiserver.log", env, grace=20.0)
 
-    @property
-    def _audit_policy(self) -> Path:
-        return self.root / "audit-policy.json"
-
     def start(self) -> None:
         """Start both and wait until the API answers and the namespace `default` exists."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -159,8 +155,13 @@ class ControlPlane:
         return done
 
     def wait_for_definitions(self) -> None:
-        """Wait until the kinds of all CRDs can be used; StartError if that takes too long."""
-        wait_until_served(self.api)
+        """Wait until the kinds of all CRDs can be used; StartError if that takes too long.
+
+        kubectl finds a kind in the discovery document, which follows a moment after the condition Established.
+        """
+        names = self.kubectl("get", "customresourcedefinitions", "--output=name").stdout.split()
+        kinds = ",".join(name.partition("/")[2] for name in names)
+        self.apiserver.wait_until(lambda: not self.kubectl("get", kinds, check=False).returncode, within=START_SECONDS)
 
     def __enter__(self) -> Self:
         try:

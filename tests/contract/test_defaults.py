@@ -3,6 +3,7 @@
 localpach is 2.7, which has none: these tests are there with PACHD_ADDRESS only, on a server that nobody else uses.
 """
 
+import io
 import json
 import os
 import uuid
@@ -12,8 +13,8 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.internal import encoder
 
-from dev.bench.operator.wire import field
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineInfo, PipelineRef, RepoRef
 from scriptmodel_operator.leadership import UNLIMITED
@@ -64,7 +65,10 @@ def channel() -> Iterator[grpc.Channel]:
 def set_defaults(channel: grpc.Channel, defaults: dict[str, Any]) -> None:
     """As `pachctl update defaults --regenerate`: SetClusterDefaultsRequest.cluster_defaults_json and .regenerate."""
     method = channel.unary_unary("/pps_v2.API/SetClusterDefaults", bytes, bytes)
-    method(field(5, json.dumps({"createPipelineRequest": defaults})) + field(2, 1), timeout=60)
+    request = io.BytesIO()
+    encoder.StringEncoder(5, False, False)(request.write, json.dumps({"createPipelineRequest": defaults}), False)
+    encoder.BoolEncoder(2, False, False)(request.write, True, False)
+    method(request.getvalue(), timeout=60)
 
 
 def test_a_pipeline_runs_as_it_was_sent_whatever_the_defaults_say(

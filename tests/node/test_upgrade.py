@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.cluster.loading import load
-from dev.cluster.runtime import Runtime
+from dev.cluster.runtime import Runtime, load
 from dev.images.project import image
 from dev.release import previous
 from tests.integration.texts import play

@@ -2,9 +2,9 @@
 
     python -m dev.bench.operator [--objects 1000] [--changes 100]
 
-Each program gets its own control plane with the same objects, created before it starts, and a stub of pachd. An object
-is handled when its status belongs to its newest spec; for the operator, also both pipelines must be reported. The
-programs share the cores with API server, etcd, the stub and the benchmark, so only ratios within one run are valid.
+Each program gets its own control plane with the same objects, created before it starts, and an empty bucket. An object
+is handled when its status belongs to its newest spec; for the operator, also both steps must be reported. The programs
+share the cores with API server, etcd, the S3 server and the benchmark, so only ratios within one run are valid.
 """
 
 import argparse

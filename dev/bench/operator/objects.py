@@ -6,6 +6,8 @@ from typing import Any
 
 FINALIZER = "bench.scriptmodel.dev/plain"
 GROUP, VERSION, PLURAL = "scriptmodel.dev", "v1alpha1", "scriptmodels"
+CORPUS, PLAY = "plays", "ANNA. The river will not leave.\n"
+"""The ConfigMap that all read."""
 _TIME = "2026-01-01T00:00:00Z"
 _MESSAGE = "train job 0123456789abcdef0123456789abcdef waits for a worker"
 _CONDITIONS = ("Ready", "Reconciling", "Stalled", "CorpusReady", "Trained", "Generated")
@@ -22,7 +24,7 @@ def scriptmodel(name: str) -> dict[str, Any]:
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "ScriptModel",
         "metadata": {"name": name},
-        "spec": {"corpus": {"repo": {"name": "plays"}}, "model": {"preset": "small"}},
+        "spec": {"corpus": {"configMap": {"name": CORPUS}}, "model": {"preset": "small"}},
     }
 
 

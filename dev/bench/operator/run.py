@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
-import grpc
 
-from dev.bench.operator.objects import path, pending, scriptmodel
+from dev.bench.operator.objects import CORPUS, PLAY, path, pending, scriptmodel
 from dev.bench.operator.plain import lines, patch
 from dev.paths import ROOT
-from dev.processes import Program, free_port
+from dev.processes import Program
 from dev.stack import ControlPlane, Operator
+from dev.stack.s3 import S3Server
 
 NAMESPACE = "bench"
 SECONDS = 900.0
@@ -38,18 +37,20 @@ class Contender:
     """How to start a program, and whether an object is handled."""
 
     name: str
-    start: Callable[[Path, Path, str], Program]
-    """From a folder, a kubeconfig and pachd's address."""
+    start: Callable[[Path, Path, S3Server], Program]
+    """From a folder, a kubeconfig and a bucket."""
     pipelines: int
     """How many pipelines the status of a handled object has."""
 
 
-def _ours(root: Path, kubeconfig: Path, pachd: str) -> Program:
-    operator = Operator(root, kubeconfig, pachd, options=["--namespace", NAMESPACE, "--log-level", "warning"])
-    return Program(operator.name, operator.command, operator.log)  # which does not start by itself
+def _ours(root: Path, kubeconfig: Path, s3: S3Server) -> Program:
+    storage = [f"--storage={s3.url}", f"--storage-endpoint={s3.endpoint}"]
+    options = [*storage, "--namespace", NAMESPACE, "--log-level", "warning"]
+    operator = Operator(root, kubeconfig, options=options, env=s3.credentials)
+    return Program(operator.name, operator.command, operator.log, operator.env)  # which does not start by itself
 
 
-def _loop(root: Path, kubeconfig: Path, _pachd: str) -> Program:
+def _loop(root: Path, kubeconfig: Path, _s3: S3Server) -> Program:
     command = [sys.executable, "-m", "dev.bench.operator.plain", str(kubeconfig), NAMESPACE]
     return Program("loop", command, root / "loop.log")
 
@@ -59,11 +60,11 @@ CONTENDERS = (Contender("operator", _ours, 2), Contender("plain loop", _loop, 0)
 
 @dataclass
 class Bench:
-    """A control plane, the stub of pachd, and what the API server has reported."""
+    """A control plane, a bucket, and what the API server has reported."""
 
     plane: ControlPlane
     session: aiohttp.ClientSession
-    pachd: str
+    s3: S3Server
     handled: dict[tuple[str, int], float] = field(default_factory=dict)
     """Monotonic seconds by name and generation."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -72,10 +73,12 @@ class Bench:
     @asynccontextmanager
     async def open(cls, root: Path, pipelines: int) -> AsyncIterator[Bench]:
         """Start both, and follow the objects."""
-        with ControlPlane(root / "controlplane") as plane, _stub(root) as pachd:
+        with ControlPlane(root / "controlplane") as plane, S3Server(root / "s3") as s3:
             plane.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests" / "crd.yaml"))
             plane.wait_for_definitions()
             plane.kubectl("create", "namespace", NAMESPACE)
+            play = f"--from-literal=play.txt={PLAY}"
+            plane.kubectl("create", "configmap", CORPUS, f"--namespace={NAMESPACE}", play)
             context = ssl.create_default_context(cafile=str(plane.pki / "apiserver.crt"))
             async with aiohttp.ClientSession(
                 plane.server,
@@ -83,7 +86,7 @@ class Bench:
                 headers={"Authorization": f"Bearer {plane.token}"},
                 timeout=aiohttp.ClientTimeout(total=None),
             ) as session:
-                bench = cls(plane, session, pachd)
+                bench = cls(plane, session, s3)
                 following = asyncio.create_task(bench.follow(pipelines))
                 yield bench
                 following.cancel()
@@ -126,28 +129,14 @@ class Bench:
             counted = _WRITES.finditer(await answer.text())
         return sum(int(float(each[1])) for each in counted if not _READS.search(each[0]))
 
-    def calls(self) -> int:
-        """Return the calls to pachd since the stub's start."""
-        with grpc.insecure_channel(self.pachd) as channel:
-            answer: bytes = channel.unary_unary("/bench/Stats")(b"", wait_for_ready=True, timeout=60)
-        return sum(json.loads(answer).values())
-
-
-@contextmanager
-def _stub(root: Path) -> Iterator[str]:
-    address = f"127.0.0.1:{free_port()}"
-    with Program("stub", [sys.executable, "-m", "dev.bench.operator.stub", address], root / "stub.log") as stub:
-        stub.start()
-        yield address
-
 
 async def measure(contender: Contender, objects: int, changes: int, root: Path) -> dict[str, float]:
     """Return the figures of a program, by their titles."""
     async with Bench.open(root, contender.pipelines) as bench:
         names = [f"model-{number:05}" for number in range(objects)]
         await asyncio.gather(*map(bench.create, names))
-        writes, calls = await bench.requests(), bench.calls()
-        with contender.start(root, bench.plane.kubeconfig, bench.pachd) as program:
+        writes = await bench.requests()
+        with contender.start(root, bench.plane.kubeconfig, bench.s3) as program:
             started = time.monotonic()
             program.start()
             await bench.until(lambda: len(bench.handled) >= objects)
@@ -156,13 +145,12 @@ async def measure(contender: Contender, objects: int, changes: int, root: Path) 
             cpu, peak = usage(program)
             figures |= {"CPU of the first start, s": cpu, "peak memory, MiB": peak}
             figures["writes to the API server"] = await bench.requests() - writes
-            figures["calls to pachd"] = bench.calls() - calls
             took = sorted([await bench.change(name) for name in names[:changes]])
             for share in (50, 99):
                 figures[f"changed spec to status, p{share}, ms"] = 1000 * took[len(took) * share // 100]
             await until_quiet(program)
         writes = await bench.requests()
-        with contender.start(root, bench.plane.kubeconfig, bench.pachd) as program:
+        with contender.start(root, bench.plane.kubeconfig, bench.s3) as program:
             program.start()
             figures["restart with nothing to do, s"] = await until_quiet(program)
             figures["writes at the restart"] = await bench.requests() - writes
