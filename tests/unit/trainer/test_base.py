@@ -225,7 +225,7 @@ def test_the_judge_command_knows_the_base_s_corpus_of_a_model(
     chain: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, last = chain
-    monkeypatch.setattr(Writer, "write_together", lambda *_: [Script(training_text(first)[:600])])
+    monkeypatch.setattr(Writer, "write", lambda *_: Script(training_text(first)[:600]))
     capsys.readouterr()
     assert main(["judge", str(last), "--data", str(last.parent / "third"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["form"] == "a copy"

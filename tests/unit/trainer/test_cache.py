@@ -29,7 +29,6 @@ from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
 from scriptmodel_trainer.generation.detokenizing import detokenize  # noqa: E402  # as above
 from scriptmodel_trainer.generation.openings import Opening  # noqa: E402  # as above
 from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as above
-from scriptmodel_trainer.generation.streams import ROWS  # noqa: E402  # as above
 from scriptmodel_trainer.generation.writer import Writer  # noqa: E402  # as above
 from scriptmodel_trainer.model.network_numpy import Network  # noqa: E402  # as above
 from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
@@ -228,15 +227,6 @@ def test_a_model_with_a_cache_is_evaluated_and_exported_with_it(cached: Path, co
     assert json.loads(evaluated.stdout)["perplexity"] > 1
     assert run_trainer(["export", cached, "--out", tmp_path / "model.safetensors"]).returncode == 0
     assert b"cache/age" in (tmp_path / "model.safetensors").read_bytes()[:20_000]
-
-
-def test_scripts_written_together_are_those_written_alone(cached: Path) -> None:
-    model = load_model(cached)
-    writer = Writer(Network(model.weights), model.vocabulary)
-    seeds = [(5, sample) for sample in range(ROWS + 1)]
-    together = writer.write_together(40, Sampling(), seeds, Opening())
-    alone = [writer.write(40, Sampling(), seed, Opening()) for seed in seeds]
-    assert sum(ours == theirs for ours, theirs in zip(together, alone, strict=True)) >= len(seeds) - 2
 
 
 def cached_network(vocabulary: Vocabulary, seed: int) -> Network:

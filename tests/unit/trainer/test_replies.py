@@ -15,7 +15,7 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.generation.replies import Replies
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.model.readers import Mixers, Reader
+from scriptmodel_trainer.model.readers import Reader
 
 SCENE = "ANNA: The river will not leave. Who waits for the harbour?\nMIRA: A stranger waits for the last train.\n"
 PLAIN = spelling(("the", "lamp", "waits", "n't", "<eos>"))
@@ -110,15 +110,11 @@ def test_a_model_without_speakers_has_no_replies() -> None:
         Replies(network(PLAIN, 1), PLAIN, (), None).scene(Opening(text=SCENE))  # type: ignore[arg-type]
 
 
-def test_mixers_that_keep_a_text_mix_as_those_that_read_it() -> None:
+def test_a_text_that_is_read_at_once_is_followed_by_what_follows_it_token_by_token() -> None:
     net = network(SCRIPT, 3, 0.5)
     net.cache = even_cache(5)
-    reader, mixers, state = Reader(net), Mixers(net), net.initial_state()
-    given = np.random.default_rng(1).integers(0, len(SCRIPT), 12).astype(np.int32)
-    for token in given[:-1].tolist():
-        reader.read(token)
-    features = net.read(state, given)
-    for token, feature in zip(given[:-1].tolist(), features[:-1], strict=True):
-        mixers.keep(token, feature)
-    mixed = mixers.mixed(int(given[-1]), features[-1], net.logits(features[-1]))
-    assert mixed == pytest.approx(reader.read(int(given[-1])), abs=1e-4)
+    given = np.random.default_rng(1).integers(0, len(SCRIPT), 12).tolist()
+    slow = Reader(net)
+    for token in given[:-1]:
+        slow.read(token)
+    assert Reader(net).read(*given) == pytest.approx(slow.read(given[-1]), abs=1e-4)

@@ -92,10 +92,10 @@ def test_no_part_of_a_stop_is_returned_while_the_script_is_written() -> None:
     def pieces(stops: Sequence[str]) -> Iterator[str]:
         draft, text, reader = Draft(), Continuation(writer, "", stops), Reader(net, 0.8)
         stream = writer.stream(60, Sampling(), (1,), Opening(), draft)
-        token = next(stream)
+        tokens = next(stream)
         while not text.stopped:
             try:
-                token = stream.send(reader.read(token))
+                tokens = stream.send(reader.read(*tokens))
             except StopIteration as ended:
                 yield text.rest(ended.value)
                 return
@@ -229,7 +229,7 @@ def test_a_script_joins_those_in_progress_and_is_what_it_is_alone() -> None:
         return Job(writer.stream(words, Sampling(), (seed,), Opening(), draft), draft, Reader(net, 0.8))
 
     async def write() -> None:
-        batch, long, short = Batch(net), [job(seed, 100_000) for seed in range(4)], job(9, 200)
+        batch, long, short = Batch(), [job(seed, 100_000) for seed in range(4)], job(9, 200)
         batch.submit(long)
         await asyncio.sleep(0)
         batch.submit([short])

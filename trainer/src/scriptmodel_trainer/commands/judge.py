@@ -50,9 +50,8 @@ def judge(
         message = f"{subject} was trained on plain text, and the judge compares speeches and directions"
         raise BadInputError(message, "judge a model that was trained on plays")
     if model:
-        seeds = [(seed, sample) for sample in range(samples)]
-        scripts = model.writer().write_together(words, Sampling(takes=TAKES), seeds, Opening())
-        texts = [script.tokens for script in scripts]
+        writer, sampling = model.writer(), Sampling(takes=TAKES)
+        texts = [writer.write(words, sampling, (seed, sample), Opening()).tokens for sample in range(samples)]
     else:
         texts = [_tokens(subject, layout, progress)]
     sources = reading.find_sources(data, progress.note)

@@ -34,6 +34,8 @@ PAIRS = {
     OPEN_EXPOSITION: CLOSE_EXPOSITION,
 }
 MARKERS = frozenset((*ENDERS, *PAIRS.keys(), *PAIRS.values()))
+EDGES = (OPEN_NAME, OPEN_EXPOSITION)
+"""What a speech and a direction between speeches begin with."""
 PUNCTUATION = frozenset((",", ";", ":", "--"))
 
 OPENERS = {"[": OPEN_BRACKET, "(": OPEN_BRACKET, "“": OPEN_QUOTE}

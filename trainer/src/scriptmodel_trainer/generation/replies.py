@@ -16,18 +16,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scriptmodel_trainer.corpus.given import renamed
-from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EOS, OPEN_EXPOSITION, OPEN_NAME, is_word, name_token
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EDGES, EOS, OPEN_NAME, is_word, name_token
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts
-from scriptmodel_trainer.generation.hearing import Heard, repeated
+from scriptmodel_trainer.generation.hearing import Heard
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.quoting import TITLES, Quotable, tokens_of
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.streams import ROWS, Stream, run_on
 from scriptmodel_trainer.generation.typography import Typography, typography_of
-from scriptmodel_trainer.generation.writer import Draft, Script, Writer
+from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.network_numpy import Network
-from scriptmodel_trainer.model.readers import Mixers
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Ids
 
@@ -35,7 +33,7 @@ _WRITTEN, _REAL = (0.65, 0), (1.0, 14)
 """Lambda of lines that are written, and of real ones, and the tokens that are added."""
 MOST = 20
 """Replies at once."""
-_LEAST, _ROUNDS = 3, 6  # times that ROWS lines are written side by side, until so many differ
+_ROWS, _LEAST, _ROUNDS = 16, 3, 6  # times that so many lines are written side by side, until so many differ
 _READ = 8000  # characters of the scene's end that are read
 _LIKELY = 256  # real lines that are scored exactly
 _SHORT = 9  # letters of what may be said again, as "I see."
@@ -43,7 +41,6 @@ _DRAW = 0x5A1D  # speakers are drawn apart from words
 _FEW = 6  # people of a play that a scene without a cast has
 _WORD = re.compile(r"\w+")
 _CUE = re.compile(r"\[ .*? \]:")
-_EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ class Replies:
         """Return so many different replies of at most so many words, best first; fewer if the model has no more."""
         random, found = np.random.default_rng((seed, _DRAW)), dict[str, Reply]()
         for number in range(_ROUNDS):
-            names = sorted(self._speaker(scene, random) for _ in range(ROWS))
+            names = sorted(self._speaker(scene, random) for _ in range(_ROWS))
             for name, group in itertools.groupby(enumerate(names), lambda each: each[1]):
                 seeds = [(seed, number, row) for row, _ in group]
                 texts = {_letters(text): text for text in self._lines(scene, name, seeds, words, sampling)}
@@ -189,30 +186,9 @@ class Replies:
         cue = name if self._casting.find(name) else name.upper()
         opening = Opening("", f"{cue.replace('_', ' ')}:", scene.opening.scene, scene.opening.text, scene.opening.cast)
         words += 3 + name.count("_")  # of the cue
-        nothing = np.zeros(self._network.vocabulary, np.float32)
-        draft = Draft()
-        stream = self.writer.stream(words, sampling, seeds[0], opening, draft)
-        given, token = [], next(stream)
-        while not draft.opened:
-            given.append(token)
-            token = stream.send(nothing)
-        state = self._network.initial_state()
-        features = self._network.read(state, np.array(given, np.int32))
-        logits = self._network.logits(features[-1])
-        streams, last, mixers = [], [], []
-        for seed in seeds:
-            mixer, draft = Mixers(self._network, sampling.temperature), Draft()
-            stream = _speech(self.writer, self.writer.stream(words, sampling, seed, opening, draft), draft)
-            next(stream)
-            for token, feature in zip(given[:-1], features[:-1], strict=True):
-                mixer.keep(token, feature)
-                stream.send(nothing)
-            last.append(stream.send(mixer.mixed(given[-1], features[-1], logits.copy())))
-            streams.append(stream)
-            mixers.append(mixer)
-        for script in run_on(self._network, streams, last, repeated(state, ROWS), mixers):
+        for script in self.writer.speeches(words, sampling, seeds, opening):
             tokens = script.tokens[script.given :]
-            end = next((place for place, token in enumerate(tokens) if place and token in _EDGES), None)
+            end = next((place for place, token in enumerate(tokens) if place and token in EDGES), None)
             yield " ".join(_CUE.sub("", self.writer.text(tokens[:end]), count=1).split())
 
     def _scored(self, scene: Scene, name: str, texts: Sequence[str], kind: tuple[float, int]) -> Iterator[Reply]:
@@ -237,18 +213,3 @@ class Replies:
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
-
-
-def _speech(writer: Writer, stream: Stream[Script], draft: Draft) -> Stream[Script]:
-    """Run a stream to the end of its first speech."""
-    token = next(stream)
-    while True:
-        logits = yield token
-        try:
-            token = stream.send(logits)
-        except StopIteration as done:
-            script: Script = done.value
-            return script
-        if draft.opened and draft.pieces[-1] in _EDGES:
-            stream.close()
-            return writer.script(draft)

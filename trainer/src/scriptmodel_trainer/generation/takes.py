@@ -12,20 +12,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_BRACKET, OPEN_EXPOSITION, OPEN_NAME
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EDGES, OPEN_BRACKET
 from scriptmodel_trainer.generation.page import Page
 from scriptmodel_trainer.generation.stage import Stage
-from scriptmodel_trainer.generation.streams import Stream
-from scriptmodel_trainer.model.cache import COLD
 from scriptmodel_trainer.model.network_numpy import Network
-from scriptmodel_trainer.model.readers import Reader, read_together
+from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 _ANYWHERE = 0.4  # lambda
 _RANK = 10  # added to the rank of a word: the commonest ones are nearly alike
 _LENGTH = 0.5  # what a take loses that is e times as long as the first one, or as short
-_EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 
 
 @dataclass(slots=True)
@@ -36,33 +33,15 @@ class Take:
     reader: Reader
     stage: Stage
     new: list[int] = field(default_factory=list)
-    likely: list[float] = field(default_factory=list)  # log probability of each new token but the first
+    likely: list[float] = field(default_factory=list)  # log probability of each new token
 
     def copy(self) -> Take:
         """Return what another take of the next sentence continues."""
         return Take(self.page.copy(), self.reader.copy(), self.stage.copy())
 
 
-def run_takes(network: Network, takes: Sequence[Take], streams: Sequence[Stream[None]], temperature: float) -> None:
-    """Write one sentence in each take, side by side, with its stream; the readers mix for that temperature."""
-    for take, stream in zip(takes, streams, strict=True):
-        take.new.append(next(stream))
-    warmth = np.float32(temperature if temperature >= COLD else 1.0)
-    live = list(zip(takes, streams, strict=True))
-    while live:
-        logits = read_together(network, [take.reader for take, _ in live], [take.new[-1] for take, _ in live])
-        continued = []
-        for (take, stream), predicted in zip(live, logits, strict=True):
-            try:
-                take.new.append(stream.send(predicted))
-            except StopIteration:
-                continue
-            take.likely.append(_log_probability(predicted / warmth, take.new[-1]))
-            continued.append((take, stream))
-        live = continued
-
-
-def _log_probability(logits: Floats, number: int) -> float:
+def log_probability(logits: Floats, number: int) -> float:
+    """Return the logarithm of the softmax of logits (V,) at one token."""
     highest = logits.max()
     return float(logits[number] - highest - np.log(np.exp(logits - highest).sum()))
 
@@ -98,7 +77,7 @@ def best_take(vocabulary: Vocabulary, takes: Sequence[Take], ranks: Ids | None) 
 
 def _fits(tokens: Sequence[str], first: Sequence[str]) -> bool:
     """Return whether a sentence begins a speech or a direction where the first take does, with no more in brackets."""
-    begins, others = ([token for token in each if token in _EDGES] for each in (tokens, first))
+    begins, others = ([token for token in each if token in EDGES] for each in (tokens, first))
     return begins == others and tokens.count(OPEN_BRACKET) <= first.count(OPEN_BRACKET)
 
 
@@ -109,5 +88,5 @@ def _answers(take: Take, tokens: Sequence[str], ranks: Ids) -> float:
     """
     said = tokens.index(CLOSE_NAME) if CLOSE_NAME in tokens else 0
     anywhere = -np.log(ranks[take.new[said + 1 :]] + _RANK)  # Zipf's law
-    gain = np.array(take.likely[said:]) - _ANYWHERE * anywhere
+    gain = np.array(take.likely[said + 1 :]) - _ANYWHERE * anywhere
     return float(gain.sum() / max(1, len(gain)))

@@ -15,6 +15,7 @@ import numpy as np
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_BRACKET,
     CLOSE_NAME,
+    EDGES,
     ENDERS,
     LINE,
     MARKERS,
@@ -29,7 +30,6 @@ from scriptmodel_trainer.storage.records import Count, Name
 _NAMES = 0.1
 """Share of a word's places within sentences at which it has a capital: a name has it more often."""
 _LONGEST, _WIDEST = 70, 200  # characters of verse, and that are told apart
-_EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 _STARTS = MARKERS - {OPEN_NAME, OPEN_BRACKET, CLOSE_BRACKET}  # after what is in brackets a sentence may continue
 _MISPRINTS = 0.01  # share of the words that may begin small where all are meant to have a capital
 _SURE = 0.8  # share of the directions with a pronoun that begin with the same one
@@ -163,7 +163,7 @@ def _widths(train: Ids, starts: Flags, lexicon: Sequence[str], openings: frozens
     """Return for each LineStart the width at which lines end rather than not, in the speeches that have lines."""
     lines = Lines(openings)
     ends, continues = np.zeros((2, len(LineStart), _WIDEST + 1), np.int64)
-    edges = np.flatnonzero(np.isin(train, [lexicon.index(mark) for mark in _EDGES if mark in lexicon]))
+    edges = np.flatnonzero(np.isin(train, [lexicon.index(mark) for mark in EDGES if mark in lexicon]))
     for first, end in itertools.pairwise([*edges.tolist(), len(train)]):
         if not starts[first:end].any():
             continue

@@ -2,14 +2,14 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from scriptmodel_trainer.corpus.given import renamed
 from scriptmodel_trainer.corpus.plain import plain_text
-from scriptmodel_trainer.corpus.tokens import OPEN_NAME
+from scriptmodel_trainer.corpus.tokens import EDGES, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts
 from scriptmodel_trainer.generation.choices import Choices
@@ -19,10 +19,11 @@ from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.page import Page
 from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.stage import Stage
-from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
-from scriptmodel_trainer.generation.takes import Take, best_take, ranks_of, run_takes
+from scriptmodel_trainer.generation.streams import Stream, run
+from scriptmodel_trainer.generation.takes import Take, best_take, log_probability, ranks_of
 from scriptmodel_trainer.generation.typography import Typography, typography_of
 from scriptmodel_trainer.generation.verse import Lines
+from scriptmodel_trainer.model.cache import COLD
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.vocabulary import Vocabulary
@@ -89,52 +90,55 @@ class Writer:
         The words of a text that the opening continues are not counted. Raises BadInputError if so few words cannot
         hold a script, or the opening does not fit.
         """
-        if not self._has_takes(sampling):
-            return run_alone(Reader(self._network, sampling.temperature), self.stream(words, sampling, seed, opening))
-        draft, random = Draft(), np.random.default_rng(seed)
         reader = Reader(self._network, sampling.temperature)
-        page = run_alone(reader, self._open(words, sampling, seed, opening, draft, random))
+        if sampling.takes == 1 or self._grammar.is_plain:  # which has no sentences
+            return run([reader], [self.stream(words, sampling, seed, opening)])[0]
+        draft, random = Draft(), np.random.default_rng(seed)
+        (page,) = run([reader], [self._open(words, sampling, seed, opening, draft, random)])
         kept = Take(page, reader, self._stage(draft.cast))
         kept.stage.play(self._vocabulary.joined(page.script))
         while not self._ended(kept.page, words):
             answers = bool(kept.page.script)  # as the first sentence does not
             takes, draws = [kept.copy() for _ in range(sampling.takes)], random.spawn(sampling.takes)
-            sentences = [
-                self._sentence(each.page, words, sampling, own) for each, own in zip(takes, draws, strict=True)
-            ]
-            run_takes(self._network, takes, sentences, sampling.temperature)
+            sentences = [self._sentence(take, words, sampling, own) for take, own in zip(takes, draws, strict=True)]
+            run([take.reader for take in takes], sentences)
             kept = best_take(self._vocabulary, takes, self._ranks if answers else None)
         draft.pieces = kept.page.script
         return self.script(draft)
 
-    def write_together(
-        self, words: int, sampling: Sampling | Sequence[Sampling], seeds: Sequence[Sequence[int]], opening: Opening
-    ) -> list[Script]:
-        """Return a script for each seed, written together: much faster than one after another.
+    def speeches(
+        self, words: int, sampling: Sampling, seeds: Sequence[Sequence[int]], opening: Opening
+    ) -> Iterator[Script]:
+        """Yield a script for each seed, written side by side to the end of the speech that the opening begins.
 
-        `sampling` has the settings of all scripts, or of each. The script of a seed does not depend on the others, but
-        sums are rounded in another order than in `write`, so it may differ from the one written alone where two words
-        are all but equally likely. A trained cache takes part.
+        The opening is read once, and its cast is that of the first seed.
         """
-        samplings = [sampling] * len(seeds) if isinstance(sampling, Sampling) else sampling
-        if any(map(self._has_takes, samplings)):
-            return [self.write(words, own, seed, opening) for own, seed in zip(samplings, seeds, strict=True)]
-        streams = [self.stream(words, *each, opening) for each in zip(samplings, seeds, strict=True)]
-        return run_together(self._network, streams, [each.temperature for each in samplings])
-
-    def _has_takes(self, sampling: Sampling) -> bool:
-        """Return whether sentences are written several times; plain text has none."""
-        return sampling.takes > 1 and not self._grammar.is_plain
+        reader, draft, first = Reader(self._network, sampling.temperature), Draft(), np.random.default_rng(seeds[0])
+        (opened,) = run([reader], [self._open(words, sampling, seeds[0], opening, draft, first)])
+        pages = [opened.copy() for _ in seeds]
+        draws = [np.random.default_rng(seed) for seed in seeds]
+        speeches = [self._speech(page, words, sampling, own) for page, own in zip(pages, draws, strict=True)]
+        run([reader.copy() for _ in seeds], speeches)
+        for page in pages:
+            yield self.script(replace(draft, pieces=page.script))
 
     def _stage(self, cast: Cast) -> Stage:
         names = [*map(cast.voice, cast.names)] or self._vocabulary.names
         parts = ((part, name) for name in names for part in name_parts(name) if part not in self._shared)
         return Stage(names, dict(parts), {title.casefold() for title in self._lines.capitals})
 
-    def _sentence(self, page: Page, words: int, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
+    def _sentence(self, take: Take, words: int, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
         """Write to the end of a sentence, or of the script."""
-        yield from self._next(page, sampling, random)
-        while not (page.position.complete or self._ended(page, words)):
+        page, warmth = take.page, np.float32(sampling.temperature if sampling.temperature >= COLD else 1.0)
+        while not take.new or not (page.position.complete or self._ended(page, words)):
+            before = page.logits
+            yield from self._next(page, sampling, random)
+            take.new.append(page.last)
+            take.likely.append(log_probability(before / warmth, page.last))
+
+    def _speech(self, page: Page, words: int, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
+        """Write to the beginning of another speech or direction, or to the end of the script."""
+        while not (page.script[-1] in EDGES or self._ended(page, words)):
             yield from self._next(page, sampling, random)
 
     @staticmethod
@@ -146,7 +150,7 @@ class Writer:
     def stream(
         self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening, draft: Draft | None = None
     ) -> Stream[Script]:
-        """Write one script, kept in `draft`: yields the number of each token and is sent the logits after it.
+        """Write one script, kept in `draft`: yields numbers of tokens and is sent the logits after the last of them.
 
         Raises BadInputError as `write` does, at the first token if it can.
         """
@@ -187,7 +191,7 @@ class Writer:
             least += page.longest_name
         if words < least:
             raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}", parameter="words")
-        page.logits = yield self._vocabulary.first
+        page.logits = yield [self._vocabulary.first]
         yield from self._force(page, renamed(start.text, cast.voice), counted=False)
         draft.given, page.given = len(self._vocabulary.joined(page.script)), len(page.script)
         yield from self._force(page, renamed(start.scene, cast.voice))
@@ -231,7 +235,7 @@ class Writer:
 
         Tokens that are not `counted` use nothing of the limit, and the network reads the last of them only.
         """
-        unread = 0 if counted else len(tokens) - _MOST_READ
+        skipped, numbers = 0 if counted else len(tokens) - _MOST_READ, list[int]()
         for number, token in enumerate(tokens):
             kind = Kind.NAME if page.position.place is Place.NAME else self._kind_of(token)
             allowed = self._grammar.allowed(page.position)
@@ -242,15 +246,17 @@ class Writer:
             known = self._vocabulary.known_form(token) in self._vocabulary
             for piece in (token,) if known else self._vocabulary.pieces(token):
                 placed = page.put(piece, kind)
-                if number >= unread:
-                    page.logits = yield placed
+                if number >= skipped:
+                    numbers.append(placed)
                 kind = Kind.CONTINUATION
             if not counted:
                 page.used = 0
             elif page.left < self._grammar.to_end(page.position)[0]:
                 hint = "ask for more --words or shorten the prompt"
                 raise BadInputError("the prompt does not fit", hint, parameter="prompt")
+        if numbers:
+            page.logits = yield numbers
 
     def _next(self, page: Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
         number = choose(self._choices.of_page(page), sampling, random)
-        page.logits = yield page.put(self._vocabulary.words[number], self._choices.kind_on(page, number))
+        page.logits = yield [page.put(self._vocabulary.words[number], self._choices.kind_on(page, number))]

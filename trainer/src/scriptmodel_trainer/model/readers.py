@@ -75,14 +75,22 @@ class Reader:
     """Reads a stream from its start, token by token, and mixes as Mixers does."""
 
     def __init__(self, network: Network, temperature: float = 1.0) -> None:
-        self._network = network
+        self.network = network
         self.state = network.initial_state()
         self.mixers = Mixers(network, temperature)
 
-    def read(self, token: int) -> Floats:
-        """Read one token; returns the logits of the next one, (V,)."""
-        features = self._network.step(self.state, token)
-        return self.mixers.mixed(token, features, self._network.logits(features))
+    def read(self, *tokens: int) -> Floats:
+        """Read some tokens; returns the logits after the last one, (V,)."""
+        self.skip(tokens[:-1])
+        features = self.network.step(self.state, tokens[-1])
+        return self.mixers.mixed(tokens[-1], features, self.network.logits(features))
+
+    def skip(self, tokens: Sequence[int]) -> None:
+        """Read tokens, all at once, after which nothing is predicted."""
+        if tokens:
+            features = self.network.read(self.state, np.array(tokens, np.int32))
+            for token, feature in zip(tokens, features, strict=True):
+                self.mixers.keep(token, feature)
 
     def copy(self) -> Self:
         """Return a reader that has read the same and reads on by itself."""
@@ -91,20 +99,23 @@ class Reader:
         return same
 
 
-def read_together(network: Network, readers: Sequence[Reader], tokens: Sequence[int]) -> list[Floats]:
-    """Read the next token of each reader of a network, all in one step; returns the logits after each, (V,).
+def read_together(readers: Sequence[Reader], tokens: Sequence[Sequence[int]]) -> list[Floats]:
+    """Read the next tokens of each reader of a network, the last ones in one step; returns the logits after each, (V,).
 
     A reader alone reads as by itself.
     """
     if len(readers) < 2:
-        return [reader.read(token) for reader, token in zip(readers, tokens, strict=True)]
-    states = [reader.state for reader in readers]
+        return [reader.read(*given) for reader, given in zip(readers, tokens, strict=True)]
+    for reader, given in zip(readers, tokens, strict=True):
+        reader.skip(given[:-1])
+    states, last = [reader.state for reader in readers], [given[-1] for given in tokens]
     state = State(_stacked([each.outputs for each in states]), _stacked([each.cells for each in states]))
-    features = network.step(state, np.array(tokens, np.int32))
+    network = readers[0].network
+    features = network.step(state, np.array(last, np.int32))
     logits = network.logits_of_rows(features)
     for row, reader in enumerate(readers):
         reader.state = State([each[row] for each in state.outputs], [each[row] for each in state.cells])
-    mixed = zip(readers, tokens, features, logits, strict=True)
+    mixed = zip(readers, last, features, logits, strict=True)
     return [reader.mixers.mixed(token, own, predicted) for reader, token, own, predicted in mixed]
 
 

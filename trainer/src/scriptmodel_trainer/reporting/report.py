@@ -109,7 +109,7 @@ def _written(model: TrainedModel) -> dict[str, Any]:
     """Return a script, and what the judge finds, or why there is neither."""
     try:
         writer = model.writer()
-        (script,) = writer.write_together(_WORDS, Sampling(takes=TAKES), [(model.origin.seed, 0)], Opening())
+        script = writer.write(_WORDS, Sampling(takes=TAKES), (model.origin.seed, 0), Opening())
     except BadInputError as error:  # a model of almost nothing cannot write; the page says so
         return {"parts": [], "judged": [], "note": error.line()}
     return {

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.streams import Stream
 from scriptmodel_trainer.generation.writer import Draft, Script
-from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader, read_together
 from scriptmodel_trainer.storage.arrays import Floats
 
@@ -17,8 +16,7 @@ _STEPS = 8
 class Job:
     """A script in progress: its `draft` so far, and then its `script` or the `error` that ended it.
 
-    `reader` has read all but its last token. Opening the job reads the given text, which may take a while, and raises
-    BadInputError if the script cannot be written.
+    `reader` has read all but its last `tokens`. Opening the job raises BadInputError if the script cannot be written.
     """
 
     def __init__(self, stream: Stream[Script], draft: Draft, reader: Reader) -> None:
@@ -27,7 +25,7 @@ class Job:
         self.error: Exception | None = None
         self.left = False
         """Whether the client needs no more of it."""
-        self.token = next(stream)
+        self.tokens = next(stream)
 
     @property
     def in_progress(self) -> bool:
@@ -36,7 +34,7 @@ class Job:
     def advance(self, logits: Floats) -> None:
         """Write one more token."""
         try:
-            self.token = self._stream.send(logits)
+            self.tokens = self._stream.send(logits)
         except StopIteration as done:
             self.script = done.value
         except TrainerError as error:
@@ -44,10 +42,9 @@ class Job:
 
 
 class Batch:
-    """Writes jobs with one network; a thread computes some steps of all of them, then jobs join and leave."""
+    """Writes jobs of one network; a thread computes some steps of all of them, then jobs join and leave."""
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
+    def __init__(self) -> None:
         self._jobs: list[Job] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -67,7 +64,7 @@ class Batch:
             for _ in range(_STEPS):
                 if not (jobs := [job for job in jobs if job.in_progress]):
                     return
-                predicted = read_together(self._network, [job.reader for job in jobs], [job.token for job in jobs])
+                predicted = read_together([job.reader for job in jobs], [job.tokens for job in jobs])
                 for job, logits in zip(jobs, predicted, strict=True):
                     job.advance(logits)
         except Exception as error:  # a broken step must not leave its requests without an answer

@@ -85,7 +85,7 @@ class Completions:
         self._name, self._digest = name, digest
         self._writer = model.writer()
         self._network = model.network(COPIED)
-        self._batch = Batch(self._network)
+        self._batch = Batch()
         self._scripts = 0
         self._started = int(time.time())
 
