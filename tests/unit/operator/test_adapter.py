@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import empty_pb2, timestamp_pb2, wrappers_pb2
-from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
+from python_pachyderm.proto.v2.version.versionpb import version_pb2_grpc
 
 from scriptmodel_operator.engine.errors import RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import (
@@ -29,6 +29,7 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.protocol import pfs, pfs_grpc, pps, pps_grpc, transaction, transaction_grpc
+from tests.unit.operator.connecting import Version
 from tests.unit.operator.refusing import REFUSED_BY_STORAGE
 
 REPO = RepoRef("default", "plays")
@@ -97,13 +98,6 @@ class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # gener
     def DeleteTransaction(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
         self.open.remove(request.transaction.id)
         return empty_pb2.Empty()
-
-
-class Version(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
-    """Is 2.7.8."""
-
-    def GetVersion(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
-        return version_pb2.Version(major=2, minor=7, micro=8)
 
 
 @contextmanager

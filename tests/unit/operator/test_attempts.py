@@ -10,7 +10,7 @@ import pytest
 
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.engine.errors import AccessError, NotFoundError, RefusedError, UnavailableError
-from scriptmodel_operator.engine.values import BranchRef, LogLine, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs import logs
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.document import prefix
@@ -87,19 +87,12 @@ def test_pods_connect_to_the_listed_peers_alone_from_the_start(world: World) -> 
     assert calls.index("networkpolicies") < calls.index("jobs")
 
 
-def lines(stream: Any) -> list[LogLine]:
-    return list(stream)
-
-
-def test_a_started_attempt_is_listed(world: World) -> None:
+def test_a_started_attempt_is_listed_and_its_secret_is_there_before_the_pod_needs_it(world: World) -> None:
     world.start()
     (found,) = world.attempts.listed("drama")
     assert (found.name, found.pipeline, found.hash, found.number) == (NAME, "thrones-train", HASH, 1)
     assert found.state is AttemptState.WAITING
-
-
-def test_the_secret_is_there_before_the_pod_needs_it(world: World) -> None:
-    world.start()
+    assert not [call for call in world.bucket.calls if call.startswith("list")], "a first one has no checkpoints"
     assert [call for call in world.cluster.calls if call.startswith("POST")] == [
         f"POST secrets {NAME}",
         f"POST jobs {NAME}",
@@ -172,13 +165,11 @@ def test_the_events_of_jobs_without_pods_are_read_once_for_all(world: World) -> 
     assert first.reason.endswith(REFUSED_POD)
     assert second.reason == ""
     assert world.cluster.calls.count("GET events") == 1
-
-
-def test_no_events_are_read_for_a_job_with_a_pod(world: World) -> None:
-    world.start()
-    world.pod(running())
-    world.attempts.listed("drama")
-    assert "GET events" not in world.cluster.calls
+    for _ in range(2):
+        world.pod(running())
+        world.cluster.objects.pop(("jobs", "drama", SECOND), None)
+        world.attempts.listed("drama")
+    assert world.cluster.calls.count("GET events") == 1, "none for a Job with a pod"
 
 
 def test_events_that_may_not_be_read_hide_no_attempt(world: World) -> None:
@@ -194,11 +185,6 @@ def test_an_attempt_reads_the_checkpoints_that_there_are_and_may_still_come(worl
     world.attempts.start(RUN, 4, OWNER)
     read = world.document(f"{NAME[:-1]}4")["checkpoints"]["read"]
     assert [pair[0].split("/")[-2] for pair in read] == ["4", "3", "1"]
-
-
-def test_a_first_attempt_lists_nothing_in_the_bucket(world: World) -> None:
-    world.start()
-    assert not [call for call in world.bucket.calls if call.startswith("list")]
 
 
 def test_the_manifest_of_a_folder_is_stored_before_it_is_read(world: World) -> None:
@@ -218,14 +204,6 @@ def test_urls_are_signed_again_once_half_of_their_life_is_over(world: World) -> 
     world.attempts = world.restarted(seconds=7200)  # another operator, which knows nothing of them
     world.attempts.renew(RUN, 1)
     assert world.document()["expires"] > before
-
-
-def test_short_urls_are_signed_at_each_call(world: World) -> None:
-    world.attempts = world.restarted(seconds=0)
-    world.start()
-    signed = len(world.bucket.calls)
-    world.attempts.renew(RUN, 1)
-    assert len(world.bucket.calls) > signed
 
 
 def test_a_secret_that_somebody_deleted_comes_back_with_its_owner(world: World) -> None:
@@ -279,21 +257,6 @@ def ended(world: World, made: Object | None) -> None:
         world.cluster.logs[made["metadata"]["name"]] = ["one", "two"]
 
 
-def test_an_attempt_whose_result_is_stored_is_listed_no_more(world: World) -> None:
-    ended(world, terminated(0))
-    world.attempts.end("drama", NAME, done=True)
-    world.cluster.calls.clear()
-    assert world.attempts.listed("drama") == []
-    assert world.cluster.calls == ["GET jobs"]
-    assert len(world.cluster.of("jobs")) == 1
-
-
-def test_an_attempt_that_failed_is_listed_while_its_job_exists(world: World) -> None:
-    ended(world, terminated(1))
-    world.attempts.end("drama", NAME)
-    assert [each.state for each in world.attempts.listed("drama")] == [AttemptState.FAILED]
-
-
 @pytest.mark.parametrize("longest", [0, 4000])
 def test_pods_are_found_by_their_jobs_or_together(world: World, longest: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scriptmodel_operator.jobs.attempts._LONGEST_SELECTOR", longest)
@@ -310,6 +273,7 @@ def test_an_attempt_that_ended_leaves_its_log_and_a_job_for_a_day(world: World) 
     assert world.cluster.of("secrets") == []
     (job,) = world.cluster.of("jobs")
     assert job["spec"]["ttlSecondsAfterFinished"] == 24 * 3600
+    assert [each.state for each in world.attempts.listed("drama")] == [AttemptState.FAILED]
 
 
 @pytest.mark.parametrize("call", [f"GET jobs {NAME}", f"DELETE secrets {NAME}", f"PATCH jobs {NAME}"])
@@ -334,18 +298,15 @@ def test_the_longer_log_is_kept(world: World, stored: bytes, kept: bytes) -> Non
     assert world.bucket.objects[LOG_KEY] == kept
 
 
-def test_the_log_of_a_success_is_the_trainers_own(world: World) -> None:
+def test_the_log_of_a_success_is_the_trainers_own_and_it_is_listed_no_more(world: World) -> None:
     ended(world, terminated(0))
-    world.attempts.end("drama", NAME)
+    world.attempts.end("drama", NAME, done=True)
     assert LOG_KEY not in world.bucket.objects
     assert f"GET log {NAME}-x7x2k" not in world.cluster.calls
-
-
-def test_a_log_on_a_node_that_is_gone_does_not_keep_an_attempt_from_ending(world: World) -> None:
-    ended(world, terminated(1))
-    world.cluster.fault = lambda call, _late: UnavailableError("x", "no route") if call.startswith("GET log") else None
-    world.attempts.end("drama", NAME)
-    assert world.cluster.of("secrets") == []
+    world.cluster.calls.clear()
+    assert world.attempts.listed("drama") == []
+    assert world.cluster.calls == ["GET jobs"]
+    assert len(world.cluster.of("jobs")) == 1
 
 
 def test_a_job_whose_pod_never_ends_is_deleted(world: World) -> None:
@@ -372,55 +333,54 @@ def test_a_stopped_attempt_leaves_neither_job_nor_secret(world: World) -> None:
 def test_a_log_is_followed_with_its_times_and_ends_with_the_cause(world: World) -> None:
     ended(world, terminated(137, reason="OOMKilled"))
     world.cluster.logs[f"{NAME}-x7x2k"] = ['2026-01-01T11:00:05.123456789Z {"event": "start"}', "no time"]
-    first, second, last = lines(world.attempts.log("drama", RECORD, follow=True, seconds=5))
+    first, second, last = world.attempts.log("drama", RECORD, follow=True, seconds=5)
     assert (first.text, str(first.time)) == ('{"event": "start"}', "2026-01-01 11:00:05.123456+00:00")
     assert (second.text, second.time) == ("no time", None)
     assert last.verdict
     assert last.text.startswith("memory ran out")
 
 
-@pytest.mark.parametrize("made", [running(), terminated(0)])
-def test_a_log_without_a_failure_has_no_verdict(world: World, made: Object) -> None:
-    ended(world, made)
-    assert [line.text for line in lines(world.attempts.log("drama", RECORD, follow=False, seconds=5))] == ["one", "two"]
-
-
 def test_a_log_that_the_kubelet_has_removed_has_no_lines(world: World) -> None:
     ended(world, terminated(137))
     removed = "unable to retrieve container logs for containerd://4511e33753f1"
     world.cluster.logs[f"{NAME}-x7x2k"] = [removed]
-    (last,) = lines(world.attempts.log("drama", RECORD, follow=False, seconds=5))
+    (last,) = world.attempts.log("drama", RECORD, follow=False, seconds=5)
     assert last.verdict
     world.attempts.end("drama", NAME)
     assert LOG_KEY not in world.bucket.objects
 
 
-def test_the_log_of_a_pod_that_is_gone_is_read_from_the_bucket(world: World) -> None:
-    world.bucket.objects[LOG_KEY] = b"one\n\xff\n"
-    assert [line.text for line in lines(world.attempts.log("drama", RECORD, follow=True, seconds=5))] == ["one", "�"]
-
-
-def test_the_log_of_a_pod_whose_node_is_gone_is_read_from_the_bucket(world: World) -> None:
-    ended(world, running())
-    world.bucket.objects[LOG_KEY] = b"stored\n"
-    world.cluster.fault = lambda call, _late: UnavailableError("x", "no route") if call.startswith("GET log") else None
-    assert [line.text for line in lines(world.attempts.log("drama", RECORD, follow=True, seconds=5))] == ["stored"]
-
-
-@pytest.mark.parametrize("made", [None, waiting("ContainerCreating"), running()])
-def test_a_log_that_is_nowhere_is_not_found(world: World, made: Object | None) -> None:
-    if made:
-        world.pod(made)
-    with pytest.raises(NotFoundError):
-        world.attempts.log("drama", RECORD, follow=True, seconds=5)
-
-
-def test_no_log_is_asked_of_a_pod_that_has_not_started(world: World) -> None:
-    """The API server refuses that, as if the call were wrong."""
-    world.pod(waiting("ContainerCreating"))
-    world.bucket.objects[LOG_KEY] = b"of the pod before\n"
-    world.attempts.log("drama", RECORD, follow=True, seconds=5)
-    assert not [call for call in world.cluster.calls if call.startswith("GET log")]
+@pytest.mark.parametrize(
+    ("made", "answers", "stored", "texts"),
+    [
+        (running(), True, b"stored", ["one", "two"]),
+        (terminated(0), True, b"", ["one", "two"]),
+        (running(), False, b"stored\n", ["stored"]),
+        (None, True, b"one\n\xff\n", ["one", "\ufffd"]),
+        (waiting("ContainerCreating"), True, b"of the pod before\n", ["of the pod before"]),
+        (waiting("ContainerCreating"), True, b"", None),
+        (None, True, b"", None),
+    ],
+)
+def test_a_log_is_that_of_the_pod_or_is_read_from_the_bucket(
+    world: World, made: Object | None, answers: bool, stored: bytes, texts: list[str] | None
+) -> None:
+    ended(world, made)
+    if stored:
+        world.bucket.objects[LOG_KEY] = stored
+    world.cluster.fault = lambda call, _late: (
+        UnavailableError("x", "no route") if call.startswith("GET log") and not answers else None
+    )
+    if texts is None:
+        with pytest.raises(NotFoundError):
+            world.attempts.log("drama", RECORD, follow=True, seconds=5)
+    else:
+        assert [line.text for line in world.attempts.log("drama", RECORD, follow=True, seconds=5)] == texts
+    asked = any(call.startswith("GET log") for call in world.cluster.calls)
+    assert asked == (made is not None and "waiting" not in str(made["status"])), "one that has not started has none"
+    if not answers:
+        world.attempts.end("drama", NAME)
+        assert world.cluster.of("secrets") == [], "a node that is gone keeps no attempt from ending"
 
 
 def test_of_a_long_log_the_newest_lines_are_stored(world: World) -> None:

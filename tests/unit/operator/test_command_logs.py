@@ -141,13 +141,6 @@ def test_the_job_of_a_commit_that_somebody_deleted_is_not_the_newest() -> None:
     assert reported_job(world.pachyderm, world.train) == before
 
 
-def test_the_log_of_a_job_that_is_gone_is_read_once() -> None:
-    pachyderm = FakePachyderm()
-    job = JobInfo(JobRef(PipelineRef("default", "train"), "1"), 1, JobState.RUNNING)
-    pachyderm.logs[job.ref] = ["only line"]
-    assert shown(pachyderm, job, follow=True) == ["only line"]
-
-
 def test_a_log_ends_with_how_the_process_did_where_only_the_worker_knows() -> None:
     world = started_world()
     job = world.pachyderm.fail(world.train, ["a warning"], verdict="signal: killed")

@@ -220,14 +220,6 @@ async def test_a_spec_that_changes_just_before_the_status_is_written_is_not_miss
         assert requeued == [KEY]
 
 
-async def test_an_object_that_is_gone_needs_nothing() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        found.reconciler.store.remove(raw_object(SPEC))
-        assert await found.reconciler.reconcile(KEY) is None
-        assert kube.writes == []
-        assert PipelineRef("default", "x") not in pachyderm.pipelines
-
-
 async def test_an_update_whose_answer_was_lost_is_not_sent_again() -> None:
     """The snapshot from before the update is recent enough, but must not be used any more."""
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):

@@ -1,17 +1,22 @@
-"""Which sources are read, and when they are read again."""
+"""Which sources are read, and when they are read again: a corpus, and the text that a script continues."""
 
 from typing import Any, cast
 
 import pytest
 
+from scriptmodel_cli.preview import preview
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
+from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.desired.command_lines import generate_command
 from scriptmodel_operator.ingest.downloads import Downloads, DownloadState
-from scriptmodel_operator.ingest.source import corpus_source, next_check
+from scriptmodel_operator.ingest.source import LONGEST_TEXT, continued_text, corpus_source, next_check
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
+from scriptmodel_operator.reconcile.wording import in_terms_of_the_object
 from tests.unit.operator.fake_kube import UnexpectedKube
-from tests.unit.operator.world import scriptmodel
+from tests.unit.operator.terminal import reported
+from tests.unit.operator.world import World, scriptmodel, trained_world
 
 CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}
 BY_URL = {"corpus": {"http": {"urls": ["https://example.com/plays.zip"]}}}
@@ -90,3 +95,133 @@ async def test_an_unreadable_config_map_is_reported_with_what_to_do(
     assert isinstance(problem, Problem)
     assert problem.reason is reason
     assert words in problem.message
+
+
+SCENE = "HEDDA: You are late.\n\nTESMAN: Am I?"
+MISSING = Problem(Reason.CONFIG_MAP_NOT_FOUND, "create it")
+
+
+def continuing(name: str = "hedda", **more: Any) -> dict[str, Any]:
+    return {"generation": {"continue": {"configMap": {"name": name, "key": "scene.txt"}, **more}}}
+
+
+def continuing_world() -> World:
+    """Its script continues SCENE."""
+    world = trained_world()
+    world.want(continuing())
+    world.continued = SCENE
+    assert next_script(world) == [f"update {world.generate.name}"], "nothing is trained again"
+    return world
+
+
+def next_script(world: World) -> list[str]:
+    world.reconcile()
+    calls = world.written()
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    return calls
+
+
+def command(world: World) -> tuple[str, ...]:
+    return world.pachyderm.pipelines[world.generate][-1].spec.command
+
+
+def test_a_changed_text_writes_a_new_script_without_training() -> None:
+    world = continuing_world()
+    assert command(world)[-1] == f"--continue-text={SCENE}"
+    world.continued = "HEDDA: Who is there?"
+    assert next_script(world) == [f"update {world.generate.name}"]
+    assert command(world)[-1] == "--continue-text=HEDDA: Who is there?"
+    world.want(continuing(onlyNew=True))
+    assert next_script(world) == [f"update {world.generate.name}"]
+    assert command(world)[-2:] == ("--continue-text=HEDDA: Who is there?", "--only-new")
+
+
+def test_the_same_text_elsewhere_changes_nothing() -> None:
+    world = continuing_world()
+    world.apply(continuing("copy"))
+    assert world.written() == []
+
+
+def test_an_unreadable_text_is_reported_and_keeps_the_last_script() -> None:
+    world = continuing_world()
+    script = world.model.status["script"]
+    world.continued = MISSING
+    world.reconcile()
+    assert world.ready == ("False", "ConfigMapNotFound")
+    generated = world.condition("Generated")
+    assert (generated["status"], generated["message"]) == ("False", "create it")
+    assert world.model.status["script"] == script
+    world.continued = SCENE
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert world.written() == []
+
+
+def test_a_new_object_waits_for_its_text() -> None:
+    world = World(model=scriptmodel(continuing()), continued=MISSING)
+    world.pachyderm.put(world.corpus, {"/a.txt": b"A: b\n"})
+    world.reconcile()
+    assert world.ready == ("False", "ConfigMapNotFound")
+    assert world.written() == []
+
+
+def test_plan_shows_the_beginning_of_a_text_and_what_keeps_it_away() -> None:
+    def planned(continued: str | Problem) -> str:
+        found = preview(world.pachyderm, world.model, world.cluster, None, continued=continued)
+        return reported(found)
+
+    world = trained_world()
+    world.want(continuing(onlyNew=True))
+    text = planned("HEDDA: You are late. " * 100)
+    assert "... (2100 characters)" in text
+    assert "--only-new          (none)" in text
+    assert "it would be stalled: ConfigMapNotFound: create it" in planned(MISSING)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"data": {"scene.txt": SCENE}}, SCENE),
+        ({"data": {"scene.txt": f"\ufeff{SCENE}"}}, SCENE),
+        ({"data": {"scene.txt": LONGEST_TEXT * "a"}}, LONGEST_TEXT * "a"),
+        (None, (Reason.CONFIG_MAP_NOT_FOUND, "`kubectl create configmap hedda --from-file scene.txt=FILE`")),
+        ({"data": {"other": "x"}}, (Reason.CONFIG_MAP_NOT_FOUND, "'hedda': it has no key 'scene.txt': add it")),
+        (
+            {"data": {"scene.txt": LONGEST_TEXT * "é"}},
+            (Reason.INVALID_SPEC, "has 131072 bytes, more than 64 KiB: keep"),
+        ),
+        ({"binaryData": {"scene.txt": "/w=="}}, (Reason.INVALID_SPEC, "scene.txt is not UTF-8")),
+        ({"data": {"scene.txt": " \n"}}, (Reason.INVALID_SPEC, "scene.txt is empty: give it at least one line")),
+        ({"data": {"scene.txt": "a\0b"}}, (Reason.INVALID_SPEC, "scene.txt has a NUL character")),
+    ],
+)
+async def test_a_text_is_read_or_refused_with_what_to_do(
+    raw: dict[str, Any] | None, expected: str | tuple[Reason, str]
+) -> None:
+    class Client(UnexpectedKube):
+        async def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
+            assert (namespace, name) == ("ml", "hedda")
+            if raw is None:
+                raise KubeNotFoundError("reading", 404, "none")
+            return raw
+
+    found = await continued_text(Client().get_config_map, scriptmodel(continuing()))
+    if isinstance(expected, str):
+        assert found == expected
+    else:
+        assert isinstance(found, Problem)
+        assert found.reason is expected[0]
+        assert expected[1] in found.message
+
+
+async def test_nothing_is_read_without_a_text_or_while_suspended() -> None:
+    assert await continued_text(UnexpectedKube().get_config_map, scriptmodel()) == ""
+    assert await continued_text(UnexpectedKube().get_config_map, scriptmodel({**continuing(), "suspend": True})) == ""
+
+
+def test_an_error_of_the_trainer_is_worded_with_the_field() -> None:
+    words = generate_command(Generation.model_validate(continuing(onlyNew=True)["generation"]), SCENE)[-2:]
+    names = [in_terms_of_the_object(word.partition("=")[0], generating=True) for word in words]
+    assert names == ["generation.continue", "generation.continue.onlyNew"]

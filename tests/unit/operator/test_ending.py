@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -14,14 +13,12 @@ from google.protobuf import wrappers_pb2
 
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import JobRef, PipelineRef, RepoRef
-from scriptmodel_operator.kube.leader import MARGIN_SECONDS
 from scriptmodel_operator.leadership import UNLIMITED, Leadership
 from scriptmodel_operator.pachyderm import adapter, calls
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.protocol import pfs, pps
 from tests.lease import Lease
-from tests.unit.operator.test_leader import Server, nothing
 
 PIPELINE, REPO = PipelineRef("default", "train"), RepoRef("default", "model")
 DEADLINE = 60
@@ -181,33 +178,3 @@ def test_a_log_that_is_followed_takes_no_room_from_other_calls() -> None:
         assert next(iter(log)).text == "a line"
         assert gateway.file_size(REPO, "1", "/weights") == 8
         log.cancel()
-
-
-class Endless:
-    """A call that only a cancellation ends."""
-
-    def add_done_callback(self, ended: Callable[[object], None]) -> None:
-        self.cancel = lambda: ended(self)
-
-    def result(self) -> None:
-        """Return nothing, as of a call that was cancelled."""
-
-
-def test_no_call_is_in_progress_for_ten_seconds_before_another_replica_can_lead(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    server = Server()
-    first, second = server.candidate("first"), server.candidate("second")
-
-    class Passing(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            server.now += timeout or 0.0
-            return self.is_set()
-
-    monkeypatch.setattr(calls, "threading", SimpleNamespace(Event=Passing))
-    monkeypatch.setattr(calls, "POLL_SECONDS", 0.7)
-    first.acquire(nothing, nothing)
-    calls.answer(Endless(), first)
-    cancelled = server.now
-    second.acquire(nothing, nothing)
-    assert server.now - cancelled >= MARGIN_SECONDS

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from scriptmodel_cli import session
 from scriptmodel_cli.main import main
 from scriptmodel_operator.kube import login  # noqa: F401 - takes its time, which a wait has not
+from tests.unit.operator.connecting import kubeconfig
 from tests.unit.operator.terminal import as_object, training_world
 from tests.unit.operator.world import World, trained_world
 from tests.web import Answer, Handler, WebServer
@@ -73,14 +74,7 @@ def run(server: WebServer, folder: Path, words: list[str], *answers: Answer) -> 
         answer(handler)
 
     server.answers[PATH] = next_one
-    config = {
-        "clusters": [{"name": "c", "cluster": {"server": server.url("")}}],
-        "users": [{"name": "u", "user": {"token": "t"}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }
-    file = folder / "kubeconfig"
-    file.write_text(json.dumps(config))
+    file = kubeconfig(folder / "kubeconfig", cluster={"server": server.url("")})
     command, *rest = words
     name = [] if command == "list" or "-f" in rest else ["thrones"]
     return CliRunner().invoke(main, [command, *name, "-n", "ml", "--kubeconfig", str(file), *rest])

@@ -243,11 +243,3 @@ def test_a_log_ends_once_its_time_is_over(server: ApiServer) -> None:
     server.holds, started = True, time.monotonic()
     assert [*KubeCluster(KubeClient(server.credentials())).lines(LOG, "following it", 0.3)] == ["one", "two", "�"]
     assert time.monotonic() - started < DEADLINE / 2
-
-
-def test_credentials_of_two_clients_are_one(server: ApiServer) -> None:
-    shared = server.credentials("one", "two", "three")
-    server.valid = "two"
-    KubeClient(shared).list_scriptmodels(None)
-    KubeClient(shared).list_scriptmodels(None)
-    assert server.refused == 1

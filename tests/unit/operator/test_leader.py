@@ -4,12 +4,14 @@ import copy
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
 
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError, KubeUnavailableError
 from scriptmodel_operator.kube.leader import LEASE_SECONDS, MARGIN_SECONDS, Leader, LeadershipLostError
+from scriptmodel_operator.pachyderm import calls
 
 
 @dataclass
@@ -168,3 +170,35 @@ def test_a_process_that_ends_renews_no_more_and_does_not_wait() -> None:
     leader.keep()
     server.candidate("second").release()
     assert [who for _when, who in server.writes] == ["first"]
+
+
+class Endless:
+    """A call that only a cancellation ends."""
+
+    def add_done_callback(self, ended: Callable[[object], None]) -> None:
+        self.cancel = lambda: ended(self)
+
+    def result(self) -> None:
+        """Return nothing, as of a call that was cancelled."""
+
+
+def test_no_call_is_in_progress_for_ten_seconds_before_another_replica_can_lead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server()
+    first, second = server.candidate("first"), server.candidate("second")
+
+    class Cancelled(Passing):
+        def __init__(self) -> None:
+            super().__init__(server)
+
+        def wait(self, timeout: float | None = None) -> bool:
+            return super().wait(timeout) or self.is_set()
+
+    monkeypatch.setattr(calls, "threading", SimpleNamespace(Event=Cancelled))
+    monkeypatch.setattr(calls, "POLL_SECONDS", 0.7)
+    first.acquire(nothing, nothing)
+    calls.answer(Endless(), first)
+    cancelled = server.now
+    second.acquire(nothing, nothing)
+    assert server.now - cancelled >= MARGIN_SECONDS

@@ -77,13 +77,6 @@ def test_credentials_of_a_program_are_combined_with_the_kubeconfig_not_with_the_
     assert (found.namespace, found.proxy) == ("ml", "http://p:1")
 
 
-def test_files_that_a_kubeconfig_names_are_found_from_where_it_is(tmp_path: Path) -> None:
-    authority = tmp_path / "ca.crt"
-    authority.write_bytes(key_and_certificate()[1])
-    found = module.login(kubeconfig(tmp_path / "config", cluster={"certificate-authority": "ca.crt"}))
-    assert found.settings.ssl_ca_cert == str(authority)
-
-
 @pytest.mark.parametrize(
     ("parts", "program", "words"),
     [

@@ -1,6 +1,9 @@
-"""Figures for Prometheus and answers for probes."""
+"""Figures for Prometheus, answers for probes, and log lines for collectors."""
 
+import json
+import logging
 import re
+import time
 from dataclasses import replace
 
 import aiohttp
@@ -8,16 +11,21 @@ import pytest
 
 from dev.paths import ROOT
 from dev.processes import free_port
+from scriptmodel_operator.api.safe_text import without_controls
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.engine.gateway import Calls
 from scriptmodel_operator.engine.values import JobInfo
 from scriptmodel_operator.health import Health, ListenError, serving
-from scriptmodel_operator.kube.object_store import News, Store
+from scriptmodel_operator.kube.object_store import Store
+from scriptmodel_operator.log_format import JsonFormatter, TextFormatter
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.channel import PachdAddress
+from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, controller, raw_object, settled
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.odd_text import HOSTILE
+from tests.unit.operator.world import PLAYS, SPEC
 
 RAW = {
     "metadata": {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1},
@@ -84,22 +92,6 @@ def test_counters_start_at_zero() -> None:
     assert {f"{each} 0.0" for each in zeros} <= set(lines)
 
 
-def test_the_store_distinguishes_changes_from_self_caused_events() -> None:
-    store = Store()
-    assert store.put(RAW) is News.REQUESTED
-    assert store.put(RAW) is News.NONE
-    older = {**RAW, "metadata": {**RAW["metadata"], "resourceVersion": "4"}}  # type: ignore[dict-item]  # a dict
-    assert store.put(older) is News.NONE
-    written = {**RAW, "metadata": {**RAW["metadata"], "resourceVersion": "6"}}  # type: ignore[dict-item]  # a dict
-    assert store.put(written) is News.WRITTEN
-    changed = {**RAW, "metadata": {**RAW["metadata"], "resourceVersion": "7", "generation": 2}}  # type: ignore[dict-item]  # a dict
-    assert store.put(changed) is News.REQUESTED
-    assert store.projects() == {"team"}
-    other = {**RAW, "metadata": {**RAW["metadata"], "uid": "2"}}  # type: ignore[dict-item]  # a dict
-    assert store.remove(other) is False
-    assert len(store) == 1
-
-
 async def test_probes_answer_their_own_question() -> None:
     now = 0.0
     health = Health(Metrics(Store()), clock=lambda: now)
@@ -159,3 +151,43 @@ async def test_an_address_in_use_or_invalid_is_one_clear_error() -> None:
             with pytest.raises(ListenError, match=f"cannot listen on .*{reported}"):
                 async with serving(health, wrong):
                     pass
+
+
+def test_a_line_without_an_object_has_no_object_field_and_an_exception_is_logged() -> None:
+    why = (ValueError, ValueError("a bug"), None)
+    record = logging.LogRecord("here", logging.ERROR, "", 0, "it %s", ("broke",), why)
+    line = json.loads(JsonFormatter().format(record))
+    assert "object" not in line
+    assert (line["message"], line["exception"]) == ("it broke", "ValueError: a bug")
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter("%(message)s")])
+def test_a_line_has_nothing_that_a_terminal_obeys(formatter: logging.Formatter) -> None:
+    why = (ValueError, ValueError(HOSTILE), None)
+    line = formatter.format(logging.LogRecord("here", logging.ERROR, "", 0, "%s", (HOSTILE,), why))
+    assert line.isprintable() or isinstance(formatter, TextFormatter)
+    assert without_controls(line) == line
+    assert "u001b" not in line, "nor once a collector has read it"
+
+
+async def test_every_line_about_an_object_carries_its_reference(caplog: pytest.LogCaptureFixture) -> None:
+    """Such a line starts with `namespace/name: `."""
+    caplog.set_level(logging.INFO)
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        kube.refuses_events = True
+        await settled(found)
+        for ref in list(pachyderm.pipelines):
+            pachyderm.succeed(ref)
+        await found.snapshots.latest(time.monotonic())
+        await settled(found)
+        metadata = {**kube.raw["metadata"], "deletionTimestamp": "now", "generation": 2, "resourceVersion": "99"}
+        kube.raw = {**kube.raw, "metadata": metadata}
+        found.reconciler.store.put(kube.raw)
+        await found.reconciler.reconcile(KEY)
+        lines = [record for record in caplog.records if record.getMessage().startswith("ml/thrones: ")]
+    assert {record.__dict__.get("object") for record in lines} == {KEY}
+    line = json.loads(JsonFormatter().format(lines[0]))
+    assert (line["object"], line["level"]) == ({"namespace": "ml", "name": "thrones"}, "info")
+    text = " ".join(record.getMessage() for record in lines)
+    assert all(word in text for word in ("create step", "deleting step", "released", "was not recorded")), text

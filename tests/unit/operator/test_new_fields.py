@@ -77,7 +77,7 @@ ELSEWHERE = {
     "corpus.http": "the operator fetches it into a repo, which the pipelines read",
     "corpus.bucket": "the operator has a Job fetch it into a repo, which the pipelines read",
     "corpus.configMap": "the operator copies it into a repo, which the pipelines read",
-    "generation.continue": "the operator reads the text, and gives it to the command: see test_continued_scene.py",
+    "generation.continue": "the operator reads the text, and gives it to the command: see test_corpus_sources.py",
     "training.pendingDeadline": "the operator stops the job",
     "training.activeDeadline": "the operator stops the job",
     "search": "the operator writes its trials into a repo, which the train pipeline reads",

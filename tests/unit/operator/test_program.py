@@ -120,17 +120,6 @@ def test_colours_are_dropped_where_they_are_disabled(monkeypatch: pytest.MonkeyP
     assert CliRunner().invoke(main, ["x"], color=True).output == "word\n"
 
 
-def test_completion_scripts_are_printed_for_each_shell() -> None:
-    for shell, word in (
-        ("bash", "complete -o nosort"),
-        ("zsh", "#compdef scriptmodel"),
-        ("fish", "complete --no-files"),
-    ):
-        done = CliRunner().invoke(main, ["completion", shell])
-        assert word in done.output
-        assert "_SCRIPTMODEL_COMPLETE" in done.output
-
-
 def test_without_a_kubeconfig_the_error_explains_how_to_name_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -11,11 +11,8 @@ from scriptmodel_operator.api.durations import backoff
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.controller import queue as module
 from scriptmodel_operator.controller.queue import Handler, RetryError, WorkQueue
-from scriptmodel_operator.kube import watch
-from scriptmodel_operator.kube.login import Credentials
 from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.metrics import Metrics
-from tests.unit.operator.api_server import connection
 
 A, B = ("ns", "a"), ("ns", "b")
 DEADLINE = 60
@@ -194,16 +191,3 @@ def test_backoff_doubles_to_a_limit_and_jitter_takes_at_most_half() -> None:
     assert [backoff(failures, 1, 120, 0) for failures in (1, 2, 3, 4)] == [1, 2, 4, 8]
     assert backoff(1000, 1, 120, 0) == 120
     assert backoff(1, 1, 120, 0.999) > 0.5
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"), [(None, [True]), ("ADDED", [False]), ("MODIFIED", [False]), ("DELETED", [])]
-)
-async def test_the_watch_says_which_versions_are_from_a_list(kind: str | None, expected: list[bool]) -> None:
-    arrived: list[bool] = []
-
-    credentials = Credentials(lambda: connection("http://nowhere"))
-    registry = watch.registry(lambda _raw, *, listed: arrived.append(listed), lambda _raw: None, credentials)
-    [handler] = registry._watching.get_all_handlers()
-    await handler.fn(event={"type": kind, "object": {}})
-    assert arrived == expected

@@ -1,7 +1,6 @@
 """The trainer behind the pages of `scriptmodel ui`, and how the pages end."""
 
 import asyncio
-import json
 import os
 import re
 import signal
@@ -21,6 +20,7 @@ from yarl import URL
 from dev.paths import OPERATOR_ENV
 from scriptmodel_cli.local.programs import child
 from tests.unit.operator.browsing import MODEL, SECONDS, Browser, browsing
+from tests.unit.operator.connecting import kubeconfig
 from tests.unit.operator.open_logs import eventually
 from tests.unit.operator.world import World, trained_world
 
@@ -120,10 +120,7 @@ async def test_a_page_says_how_to_get_the_trainer(monkeypatch: pytest.MonkeyPatc
 @asynccontextmanager
 async def pages(folder: Path, server: str) -> AsyncIterator[tuple[Process, str]]:
     """Run the pages of an API server; yields their process and address."""
-    config = folder / "config"
-    context = {"name": "here", "context": {"cluster": "here"}}
-    cluster = {"name": "here", "cluster": {"server": server}}
-    config.write_text(json.dumps({"current-context": "here", "contexts": [context], "clusters": [cluster]}))
+    config = kubeconfig(folder / "config", cluster={"server": server})
     command = [OPERATOR_ENV / "bin" / "scriptmodel", "ui", "--no-browser", f"--kubeconfig={config}"]
     running = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=DEVNULL)
     assert running.stdout

@@ -1,23 +1,30 @@
-"""Servers of different versions get what each of them understands, and the operator says which one it met."""
+"""Servers of each version get what they understand, which leaves nothing to the defaults of an administrator."""
 
+import copy
 import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from google.protobuf import wrappers_pb2
+from google.protobuf import json_format, wrappers_pb2
 
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.app import version_reporter
+from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import (
     BranchRef,
     PipelineApply,
+    PipelineInfo,
     PipelineInput,
     PipelineRef,
     PipelineSpec,
+    PodToleration,
     RepoRef,
+    ResourceAmounts,
 )
 from scriptmodel_operator.installation import check_pachyderm
 from scriptmodel_operator.kube.object_store import Store
@@ -26,7 +33,11 @@ from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request, submitted_spec
+from scriptmodel_operator.pachyderm.protocol import pps
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
+from tests.unit.operator.messages import observed
+from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN, changed
 from tests.unit.operator.versioned_pachd import Pachd, serving, version_of
 
 MARK = Mark(Owner("cluster-1", "ml", "thrones", "1")).annotations()
@@ -96,11 +107,8 @@ def test_a_server_that_is_too_old_is_refused_by_the_name_of_what_it_lacks() -> N
     ("version", "support", "words"),
     [
         ("2.4.6", Support.TOO_OLD, "upgrade it"),
-        ("2.5.9", Support.TOO_OLD, "commits that name the commits they were made from (since 2.6)"),
         ("2.6.11", Support.UNTESTED, "not certified"),
         ("2.7.8", Support.CERTIFIED, "pachd 2.7.8 is certified"),
-        ("2.9.7", Support.UNTESTED, "continuing"),
-        ("2.11.6", Support.CERTIFIED, "certified"),
         ("2.12.0-rc.3", Support.CERTIFIED, "pachd 2.12.0-rc.3 is certified"),
         ("2.13.0", Support.NEWER, "newer than every certified version (2.7, 2.11 and 2.12)"),
         ("3.0.0", Support.NEWER, "newer"),
@@ -139,7 +147,6 @@ def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFi
     [
         ("2.7.8", "ok      pachd 2.7.8 is certified"),
         ("2.9.7", "warn    pachd 2.9.7 is not certified (2.7, 2.11 and 2.12 are); continuing"),
-        ("2.13.0", "warn    pachd 2.13.0 is newer than every certified version (2.7, 2.11 and 2.12); continuing"),
         ("2.4.6", "FAILED  pachd 2.4.6 is too old, it has no commits that name the commits they were made from"),
     ],
 )
@@ -153,3 +160,97 @@ def test_check_shows_the_version_and_whether_it_is_certified(version: str, line:
 def test_an_error_of_the_version_names_the_call_that_needed_it() -> None:
     with connected(Pachd(away=True)) as gateway, pytest.raises(EngineError, match=r"^creating default/train: "):
         gateway.apply_pipelines([PipelineApply(SPEC)])
+
+
+def sent(spec: PipelineSpec) -> dict[str, Any]:
+    """The JSON of the request, as it is on the wire."""
+    wire = create_v2_request(PipelineApply(spec))
+    content: dict[str, Any] = json.loads(wrappers_pb2.StringValue.FromString(wire).value)
+    return content
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """RFC 7396, as the server merges a pipeline into its defaults."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
+
+
+def submitted(spec: PipelineSpec, text: str) -> PipelineSpec:
+    inherited = replace(spec, limits=ResourceAmounts(gpu_type="nvidia.com/gpu", gpu_count=8))
+    return submitted_spec(replace(observed(PipelineApply(inherited)), submitted=text))
+
+
+@pytest.mark.parametrize("spec", [PLAIN, FULL], ids=["plain", "full"])
+def test_nothing_is_inherited_from_the_defaults_of_a_cluster_or_project(spec: PipelineSpec) -> None:
+    assert merged(copy.deepcopy(DEFAULTS), sent(spec)) == merged({}, sent(spec))
+
+
+def test_what_is_not_set_is_sent_as_null_or_zero() -> None:
+    content = sent(PLAIN)
+    assert content["resourceRequests"] is None
+    assert content["resourceLimits"] is None
+    assert content["sidecarResourceRequests"] is None
+    assert content["tolerations"] == []
+    assert content["transform"]["datumBatching"] is False
+    limited = sent(replace(PLAIN, limits=ResourceAmounts(memory="1Gi")))["resourceLimits"]
+    assert limited == {"cpu": 0.0, "memory": "1Gi", "disk": "", "gpu": None}
+
+
+def test_lists_and_maps_are_never_null_which_the_server_refuses() -> None:
+    repeated = [each for each in pps.CreatePipelineRequest.DESCRIPTOR.fields if each.label == each.LABEL_REPEATED]
+    assert all(sent(PLAIN)[each.json_name] == [] for each in repeated)
+    assert sent(PLAIN)["metadata"] == {"annotations": {}, "labels": {}}
+
+
+def test_it_has_no_field_of_the_request_itself_and_none_that_later_servers_do_not_know() -> None:
+    assert not {"update", "reprocess", "dryRun", "specCommit", "salt", "detailsJson"} & set(sent(FULL))
+    neither = create_v2_request(PipelineApply(FULL))
+    both = create_v2_request(PipelineApply(FULL, update=True, reprocess=True))
+    assert both == neither + b"\x18\x01\x20\x01", "fields 3 and 4 of Pachyderm's message"
+
+
+@pytest.mark.parametrize("spec", [PLAIN, FULL], ids=["plain", "full"])
+def test_the_fingerprint_of_what_was_sent_is_found_again_in_what_the_server_keeps(spec: PipelineSpec) -> None:
+    assert submitted(spec, json.dumps(sent(spec))) == spec
+    assert fingerprint(submitted(spec, json.dumps(sent(spec)))) == fingerprint(spec)
+
+
+@pytest.mark.parametrize("spec", [PLAIN, FULL], ids=["plain", "full"])
+def test_the_request_of_a_server_without_json_has_the_same_fingerprint(spec: PipelineSpec) -> None:
+    """The server makes that JSON itself, with the words of enums and without zeros."""
+    text = json_format.MessageToJson(messages.create_request(PipelineApply(spec)))
+    assert fingerprint(submitted(spec, text)) == fingerprint(spec)
+
+
+def test_names_in_snake_case_enums_by_number_and_fields_of_newer_servers_are_read_too() -> None:
+    text = json.dumps(
+        {
+            "transform": {"image": "trainer:1", "cmd": ["scriptmodel-trainer", "train"]},
+            "input": {"pfs": {"repo": "plays", "name": "corpus", "glob": "/"}},
+            "datum_tries": 1,
+            "autoscaling": True,
+            "resource_limits": {"gpu": {"type": "nvidia.com/gpu", "number": 1}, "cpu": None},
+            "tolerations": [{"key": "gpu", "operator": 1, "effect": 3, "toleration_seconds": "30"}],
+            "node_selector": None,
+            "fieldOfANewerServer": {"image": "other"},
+        }
+    )
+    expected = changed(
+        PLAIN,
+        limits=ResourceAmounts(gpu_type="nvidia.com/gpu", gpu_count=1),
+        tolerations=(PodToleration("gpu", "Exists", "", "NoExecute", 30),),
+    )
+    assert submitted(PLAIN, text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", '{"tolerations": [{"operator": "NEWER"}]}', '{"datumTries": "x"}'])
+def test_without_a_readable_submission_the_pipeline_of_the_server_counts(text: str) -> None:
+    info: PipelineInfo = replace(observed(PipelineApply(PLAIN)), submitted=text)
+    assert submitted_spec(info) == info.spec

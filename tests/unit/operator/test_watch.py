@@ -1,16 +1,20 @@
-"""The watch by kopf, in a thread of its own: a deaf one is opened again, and one that kopf gives up is an error."""
+"""The watch by kopf, in a thread of its own, which is opened again or ends with an error, and the cache it fills."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import kopf
 import pytest
 
+from scriptmodel_operator.kube import object_store as store_module
 from scriptmodel_operator.kube import watch as module
+from scriptmodel_operator.kube.login import Credentials
+from scriptmodel_operator.kube.object_store import RESTORED_SECONDS, News, Store
 from scriptmodel_operator.kube.watch import Watch, settings
-from tests.unit.operator.api_server import DEADLINE, ApiServer, api_server, serve_scriptmodels
+from tests.unit.operator.api_server import DEADLINE, ApiServer, api_server, connection, serve_scriptmodels
 
 
 @pytest.fixture
@@ -88,3 +92,76 @@ def test_it_ends_when_it_is_stopped_before_and_after_its_start(server: ApiServer
 def test_an_invalid_annotation_of_another_kopf_operator_is_not_read() -> None:
     body = kopf.Body({"metadata": {"annotations": {"kopf.zalando.org/last-handled-configuration": "x"}}})
     assert settings().persistence.diffbase_storage.fetch(body=body) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [(None, [True]), ("ADDED", [False]), ("MODIFIED", [False]), ("DELETED", [])]
+)
+async def test_the_watch_says_which_versions_are_from_a_list(kind: str | None, expected: list[bool]) -> None:
+    arrived: list[bool] = []
+
+    credentials = Credentials(lambda: connection("http://nowhere"))
+    registry = module.registry(lambda _raw, *, listed: arrived.append(listed), lambda _raw: None, credentials)
+    [handler] = registry._watching.get_all_handlers()
+    await handler.fn(event={"type": kind, "object": {}})
+    assert arrived == expected
+
+
+def version(number: int) -> dict[str, Any]:
+    known = {"name": "jon", "namespace": "ml", "generation": 1, "resourceVersion": str(number), "uid": "u-1"}
+    return {"metadata": known, "spec": {}, "status": {}}
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    now = time.monotonic()
+
+    def pass_by(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(store_module.time, "monotonic", lambda: now)
+    return pass_by
+
+
+def test_the_event_of_ones_own_write_is_no_news_before_or_after_its_answer() -> None:
+    store = Store()
+    store.put(version(1))
+    assert (store.refresh(version(2)), store.put(version(2))) == (News.WRITTEN, News.NONE)
+    assert (store.put(version(3)), store.refresh(version(3))) == (News.WRITTEN, News.NONE)
+
+
+@pytest.mark.parametrize("answer", [False, True], ids=["a list", "an answer"])
+def test_older_versions_replace_those_that_a_restored_etcd_does_not_have(
+    later: Callable[[float], None], answer: bool
+) -> None:
+    store = Store()
+    store.put(version(1000))
+    store.refresh(version(1001))
+    later(RESTORED_SECONDS)
+    assert (store.refresh(version(7)) if answer else store.put(version(7), current=True)) is not News.NONE
+    assert store.put(version(8)) is not News.NONE
+
+
+def test_a_late_event_and_a_list_that_was_made_before_the_newest_write_replace_nothing(
+    later: Callable[[float], None],
+) -> None:
+    store = Store()
+    store.put(version(1000))
+    assert store.put(version(7), current=True) is News.NONE
+    later(RESTORED_SECONDS)
+    assert store.put(version(7)) is News.NONE
+    assert store.put(version(1000), current=True) is News.NONE
+
+
+def test_a_changed_spec_is_news_and_an_older_version_or_another_object_of_the_name_is_not() -> None:
+    store = Store()
+    changed, other = version(7), version(7)
+    changed["metadata"] |= {"generation": 2}
+    changed["spec"] = {"pachyderm": {"project": "team"}}
+    other["metadata"] |= {"uid": "u-2"}
+    found = [store.put(each) for each in (version(5), version(5), version(4), version(6), changed)]
+    assert found == [News.REQUESTED, News.NONE, News.NONE, News.WRITTEN, News.REQUESTED]
+    assert store.projects() == {"team"}
+    assert store.remove(other) is False
+    assert len(store) == 1
