@@ -1,4 +1,4 @@
-"""The splits for training, validation and test, and the vocabulary."""
+"""The splits for training, validation and test."""
 
 from pathlib import Path
 
@@ -12,9 +12,7 @@ from samples import play
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus import reading, stream
 from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events
-from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.model.vocabulary import build_vocabulary
 from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.storage.records import FILES
 
@@ -113,30 +111,3 @@ def test_the_split_is_an_option_that_is_recorded_and_part_of_the_identity(tmp_pa
         ["judge", tmp_path.with_name("model"), "--data", tmp_path, "--split", "files", "--words", "40"]
     )
     assert judged.returncode == 0, judged.stderr
-
-
-def test_vocabulary_comes_from_training_only_most_frequent_first() -> None:
-    lexicon = ["<eos>", "common", "rare", "unseen"]
-    vocabulary = build_vocabulary(np.array([1, 1, 1, 2, 0], np.int32), lexicon, 10)
-    assert vocabulary.words[:3] == ("common", "<eos>", "rare")
-    assert not vocabulary.is_word("unseen")
-
-
-def test_vocabulary_keeps_its_size_and_never_cuts_markers() -> None:
-    lexicon = ["<eos>", "<boname>", "A", "<eoname>", *[f"w{number}" for number in range(50)]]
-    stream_of_all = np.concatenate([np.repeat(np.arange(4, 54), 3), np.array([1, 2, 3, 0])]).astype(np.int32)
-    vocabulary = build_vocabulary(stream_of_all, lexicon, 20)
-    assert sum(map(vocabulary.is_word, lexicon)) == 20
-    assert {"<eos>", "<boname>", "<eoname>"} <= set(vocabulary.words)
-
-
-def test_an_opened_marker_can_always_be_closed() -> None:
-    vocabulary = build_vocabulary(np.array([0, 1], np.int32), ["<open-exp>", "word"], 16)
-    assert "<close-exp>" in vocabulary
-
-
-def test_speakers_are_the_words_between_name_markers() -> None:
-    lexicon = ["<boname>", "ANNA", "<eoname>", "speaks", "<eos>"]
-    vocabulary = build_vocabulary(np.array([0, 1, 2, 3, 4], np.int32), lexicon, 100)
-    assert {vocabulary.words[number] for number in vocabulary.speakers} == {"ANNA"}
-    assert not {vocabulary.words[number] for number in vocabulary.speakers} & MARKERS

@@ -104,13 +104,6 @@ def test_any_words_come_back_from_the_sub_words_of_others(training: list[str], t
     assert found.joined(found.words[number] for number in numbers.tolist()) == text
 
 
-def test_the_validation_perplexity_is_that_of_the_stored_model(model: TrainedModel, corpus: TokenStream) -> None:
-    vocabulary = model.vocabulary
-    ids = vocabulary.translated(corpus.splits["valid"], corpus.lexicon, corpus.starts["valid"])
-    losses = negative_log_likelihoods(Network(model.weights), ids, vocabulary.first)
-    assert np.exp(losses.mean()) == pytest.approx(model.metrics.perplexity.valid, rel=1e-6)
-
-
 def test_each_next_token_has_a_proper_distribution_and_the_text_is_charged_in_full(
     model: TrainedModel, model_folder: Path, folder: Path
 ) -> None:
@@ -129,16 +122,6 @@ def test_each_next_token_has_a_proper_distribution_and_the_text_is_charged_in_fu
             continued = np.concatenate([numbers[:place], np.array([other], np.int32)])
             mass += np.exp(-negative_log_likelihoods(network, continued, vocabulary.first)[-1])
         assert mass == pytest.approx(1, abs=1e-4)
-
-
-def test_metrics_and_summary_of_a_model_know_whole_words(model: TrainedModel) -> None:
-    assert model.metrics.test is not None
-    assert 0 < (model.metrics.test.nats_per_character or 0) < 4
-    assert model.metrics.validation is not None
-    summary = model.origin.corpus.summary
-    assert ("ZERUBBABEL", 1) in summary.frequent_speakers
-    assert summary.speakers == len(model.vocabulary.names)
-    assert not any(continues(word) for word, _ in summary.frequent_words)
 
 
 def test_sub_words_of_a_name_are_in_the_class_of_names(vocabulary: Vocabulary) -> None:
@@ -260,3 +243,20 @@ def test_tokens_that_neither_training_nor_its_base_had_get_the_vector_of_the_rar
     found = without_unseen(trained, np.array([0, 0, 1], np.int32), base)
     assert found["embedding"].tolist() == [[2, 1], [3, 1], [3, 1], [3, 1], [6, 6]]
     assert found["output/bias"].tolist() == [2, 1, -2, -2, 3]
+
+
+def test_a_vocabulary_comes_from_training_only_most_frequent_first() -> None:
+    vocabulary = build_vocabulary(np.array([1, 1, 1, 2, 0], np.int32), ["<eos>", "common", "rare", "unseen"], 10)
+    assert vocabulary.words[:3] == ("common", "<eos>", "rare")
+    assert not vocabulary.is_word("unseen")
+
+
+def test_a_vocabulary_keeps_its_size_and_never_cuts_markers_or_what_closes_them() -> None:
+    lexicon = ["<eos>", "<boname>", "A", "<eoname>", *[f"w{number}" for number in range(50)]]
+    stream_of_all = np.concatenate([np.repeat(np.arange(4, 54), 3), np.array([1, 2, 3, 0])]).astype(np.int32)
+    vocabulary = build_vocabulary(stream_of_all, lexicon, 20)
+    assert sum(map(vocabulary.is_word, lexicon)) == 20
+    assert {"<eos>", "<boname>", "<eoname>"} <= set(vocabulary.words)
+    larger = build_vocabulary(stream_of_all, lexicon, 100)
+    assert [larger.words[number] for number in larger.speakers] == ["A"]
+    assert "<close-exp>" in build_vocabulary(np.array([0, 1], np.int32), ["<open-exp>", "word"], 16)
