@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dev.base.__main__ import card_of, settings
-from dev.base.library import LISTS, Library, Play, fetch_missing, library, problems
+from dev.base.library import LISTS, Library, Play, fetch_missing, library
 from dev.paths import ROOT
 
 LANGUAGES = sorted(path.stem for path in LISTS.glob("*.yaml"))
@@ -52,17 +52,6 @@ def test_the_card_of_a_base_that_starts_from_another_has_the_texts_of_both(tmp_p
     assert isinstance(texts, list)
     assert len(texts) == len(listed.plays) + len(library(listed.start).plays)
     assert settings(listed, tmp_path)[:2] == ["--from", str(tmp_path)]
-
-
-def test_a_missing_and_a_changed_file_are_named_with_their_source(tmp_path: Path) -> None:
-    other = dataclasses.replace(PLAY, file="b.txt", source="https://plays/b.txt")
-    (tmp_path / "b.txt").write_bytes(b"another text")
-    missing, changed = problems((PLAY, other), tmp_path)
-    assert missing == "a.txt is missing: A Play by A. Author (1901); https://plays/a.txt"
-    assert changed.startswith("b.txt has SHA-256 ")
-    assert changed.endswith("fetch https://plays/b.txt")
-    (tmp_path / "a.txt").write_bytes(TEXT)
-    assert problems((PLAY,), tmp_path) == []
 
 
 def test_what_is_missing_is_fetched_and_another_file_is_left_out(tmp_path: Path) -> None:

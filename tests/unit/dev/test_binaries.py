@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import platform
-import re
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from dev.processes import free_port
 from dev.programs import built, envtest
 from tests.unit.dev.programs import programs_in
-from tests.web import Answer, WebServer, content, status
+from tests.web import Answer, WebServer, content
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +31,7 @@ def test_the_folder_in_kubebuilder_assets_has_priority(tmp_path: Path, monkeypat
     assert built.find_or_build() == assets
 
 
-def test_the_version_that_is_built_is_the_one_of_the_go_module_and_downloads_are_of_its_minor() -> None:
+def test_what_is_built_and_what_is_downloaded_have_one_minor_version() -> None:
     assert built.CONTROL_PLANE.version.startswith("v1.34.")
     assert envtest.VERSION.startswith("v1.34.")
 
@@ -75,27 +74,3 @@ def test_other_bytes_than_the_published_ones_are_an_error(releases: Callable[[An
     releases(content(b"another archive"))
     with pytest.raises(built.BuildError, match="not the published"):
         built.find_or_build()
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        (lambda handler: handler.stopping.wait(), r"no answer|timed out"),
-        (lambda handler: (handler.start(200, {"Content-Length": "9"}), handler.stopping.wait()), "timed out"),
-        (lambda handler: (handler.start(200, {"Content-Length": "9"}), handler.write(b"cut")), "IncompleteRead"),
-        (status(404), "404"),
-    ],
-    ids=["silence", "silence in the answer", "cut", "404"],
-)
-def test_without_the_archive_the_programs_are_built(
-    releases: Callable[[Answer], None],
-    answer: Answer,
-    reason: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if "timed out" in reason:
-        monkeypatch.setattr(envtest, "ANSWER_SECONDS", 0.3)
-    releases(answer)
-    assert built.find_or_build() == Path("built")
-    assert re.search(rf"cannot download .*{reason}", capsys.readouterr().err)

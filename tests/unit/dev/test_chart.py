@@ -1,25 +1,10 @@
 """What the chart says of itself: its values, from the comments in values.yaml, and what Artifact Hub shows."""
 
-from pathlib import Path
-
-import pytest
 import yaml
 
-from dev.generate import chart
 from dev.paths import ROOT
 from dev.release.source import CHART
 from scriptmodel_operator.api.objects import parse_object
-
-
-def values_of(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object, str]]:
-    (folder / "values.yaml").write_text(text)
-    monkeypatch.setattr(chart, "CHART", folder)
-    return list(chart.values())
-
-
-def test_a_value_without_a_comment_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match=r"image\.tag has no comment"):
-        values_of("image:\n  tag: main # not above it\n", tmp_path, monkeypatch)
 
 
 def test_artifact_hub_shows_the_images_and_the_crd_of_the_chart() -> None:

@@ -9,24 +9,8 @@ from pathlib import Path
 import pytest
 
 from dev.cluster import __main__ as program_of_clusters
-from dev.cluster import leftovers, network, preflight
+from dev.cluster import preflight
 from dev.processes import Program
-
-
-@pytest.fixture
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    (tmp_path / "bin").mkdir()
-    return tmp_path / "bin"
-
-
-def program(folder: Path, name: str, script: str) -> None:
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
-
-
-def routes(folder: Path, *found: dict[str, str]) -> None:
-    program(folder, "ip", f"echo '{json.dumps(found)}'")
 
 
 def test_why_a_machine_is_unfit_is_one_line_for_ci_and_no_failure(
@@ -36,28 +20,6 @@ def test_why_a_machine_is_unfit_is_one_line_for_ci_and_no_failure(
     monkeypatch.setattr("sys.argv", ["dev.cluster", "--why-not"])
     assert program_of_clusters.main() == 0
     assert capsys.readouterr().out == "a node needs Linux and root: it makes cgroups, mounts and a network bridge\n"
-
-
-def test_a_route_into_the_pod_network_is_reported(path: Path) -> None:
-    routes(path, {"dst": "default", "dev": "eth0"}, {"dst": "10.231.7.0/24", "dev": "tun0"})
-    assert network.taken_by() == "10.231.7.0/24 dev tun0"
-
-
-def mounted(monkeypatch: pytest.MonkeyPatch, folder: Path, *points: str) -> Path:
-    """Replace the kernel's table of mounts."""
-    table = folder / "mountinfo"
-    table.write_text("".join(f"36 35 0:1 / {point} rw,relatime - overlay overlay rw\n" for point in points))
-    monkeypatch.setattr(leftovers, "MOUNTS", table)
-    return table
-
-
-def test_a_mount_whose_path_has_a_space_is_unmounted(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = mounted(monkeypatch, tmp_path, "/", r"/a\040b/state/pod", "/a/state")
-    program(path, "umount", f'echo "$1" >> {tmp_path}/unmounted; : > {table}')
-    leftovers.unmount(Path("/a b/state"))
-    assert (tmp_path / "unmounted").read_text() == "/a b/state/pod\n"
 
 
 class OneProgram:
@@ -103,4 +65,5 @@ def test_a_signal_leaves_a_cluster_that_can_be_stopped(number: signal.Signals, m
     with pytest.raises(SystemExit) as ended:
         program_of_clusters.main()
     assert ended.value.code == 128 + number
-    assert program_of_clusters.is_alive(program_of_clusters._programs()["etcd"])
+    (recorded,) = json.loads(program_of_clusters.RECORD.read_text())
+    assert program_of_clusters.is_alive(recorded)

@@ -1,12 +1,11 @@
 """The image build on the host: secrets, and the lowest layer."""
 
 import re
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from dev.images import base, engine, root, sources
+from dev.images import root, sources
 from dev.paths import ROOT
 from dev.programs import built, debian
 
@@ -43,17 +42,6 @@ def test_pips_index_and_certificates_reach_the_build_as_secrets(
     text = found["pip.conf"].read_text()
     assert "index-url = https://user:password@index.example/simple" in text
     assert "cert = /run/secrets/ca.crt" in text
-
-
-@pytest.mark.parametrize(("status", "content"), [(0, "new"), (1, "old")])
-def test_an_archive_is_replaced_once_it_is_whole(path: Path, tmp_path: Path, status: int, content: str) -> None:
-    archive = tmp_path / "image.tar"
-    archive.write_text("old")
-    script = f'printf new >{tmp_path}/image.part; [ "$(/bin/cat {archive})" = old ] && exit {status}'
-    program(path, "buildah", script)
-    with nullcontext() if status == 0 else pytest.raises(engine.EngineError, match="`buildah push` ended with status"):
-        engine.Engine("overlay").save("image:1", archive)
-    assert archive.read_text() == content
 
 
 PACKAGES = {
@@ -93,19 +81,6 @@ def test_the_lowest_layer_has_the_files_and_licences_of_its_packages(lowest: Pat
     assert (lowest / "usr/share/doc/libgcc-s1/copyright").read_text() == "GPL"
     assert not found & {"bin/sh", "usr/share/doc/libc6/NEWS", "usr/lib/python3.11/idlelib/help.py"}
     assert (lowest / "tmp").stat().st_mode & 0o7777 == 0o1777
-
-
-def test_a_debian_base_has_the_newest_packages_of_all_suites(path: Path, tmp_path: Path) -> None:
-    program(
-        path, "apt-get", f'echo "$@" >>{tmp_path}/calls; case "$*" in *download*) echo new >libssl3_2_arm64.deb; esac'
-    )
-    (tmp_path / "libssl3_1_arm64.deb").write_text("old")
-    base._update(tmp_path, {"bookworm-security": "http://archive.example/security"}, "arm64")
-    assert [(file.name, file.read_text()) for file in tmp_path.glob("*.deb")] == [("libssl3_1_arm64.deb", "new\n")]
-    update, download = (tmp_path / "calls").read_text().splitlines()
-    assert update.endswith(" update")
-    assert " -oAPT::Architecture=arm64 " in download
-    assert download.endswith(" download libssl3")
 
 
 @pytest.mark.parametrize(("suites", "known"), [(("bookworm", "bookworm-security"), True), (("bookworm",), False)])

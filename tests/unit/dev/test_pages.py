@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dev.paths import ROOT
 
@@ -42,3 +43,11 @@ def test_every_module_that_a_page_for_contributors_names_exists(page: Path) -> N
         ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     assert [name for name in sorted(named) if not any(f"/{path}".endswith(f"/{name}") for path in files)] == []
+
+
+def test_each_stage_is_a_job_of_the_workflow() -> None:
+    stages = re.findall(r"suite ([a-z-]+) ", (ROOT / ".ci/run").read_text())
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["stage"]["strategy"]["matrix"][
+        "stage"
+    ]
+    assert sorted(jobs) == sorted(stages)

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from email import message_from_bytes
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -44,21 +43,6 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     artifacts.write_manifests(tmp_path / "manifests", MADE, PINS)
     statements.write(tmp_path)
     return tmp_path
-
-
-@pytest.mark.parametrize("found", [{}, {"artifactType": "image", "platform": {"os": "linux"}}])
-def test_a_layout_lists_the_same_however_its_parts_were_found(tmp_path: Path, found: dict[str, Any]) -> None:
-    parts = {"sha256:1": {}, "sha256:2": {"artifactType": "application/spdx+json"}}
-    (tmp_path / "blobs/sha256").mkdir(parents=True)
-    for digest, manifest in parts.items():
-        (tmp_path / "blobs" / digest.replace(":", "/")).write_text(json.dumps(manifest))
-    listed = [{"digest": "sha256:2", "annotations": {}, **found}, {"digest": "sha256:1", **found}]
-    (tmp_path / "index.json").write_text(json.dumps({"manifests": listed[:: -1 if found else 1]}))
-    images.settle_index(tmp_path)
-    assert json.loads((tmp_path / "index.json").read_text())["manifests"] == [
-        {"digest": "sha256:2", "annotations": {}, "artifactType": "application/spdx+json"},
-        {"digest": "sha256:1"},
-    ]
 
 
 def layer_of(attributes: dict[str, str]) -> bytes:
@@ -214,7 +198,7 @@ def test_chart_and_manifests_have_the_images_by_digest(release: Path) -> None:
         assert f" registry.example/team/{whole}@{IMAGES[whole]}" in text
 
 
-def test_an_sbom_depends_on_its_image_alone_and_has_the_licences_that_syft_does_not_read() -> None:
+def test_an_sbom_depends_on_its_image_alone_and_has_all_licences() -> None:
     image = images.Built("scriptmodel-operator", "0.1.0-amd64", "sha256:1")
     made = Mock(created="2026-01-01T00:00:00Z")
     parts = [{"name": "jinja2"}, {"name": "kopf", "licenses": ["MIT"]}, {"name": "other"}]
@@ -248,14 +232,6 @@ def test_a_release_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("dev.release.source.git", lambda *_words: "")
     with pytest.raises(ReleaseError, match=r"has version .*, not 9\.9\.9"):
         source("9.9.9")
-
-
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of programs that come before all others."""
-    (tmp_path / "bin").mkdir()
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    return tmp_path / "bin"
 
 
 def test_an_image_names_its_commit_whatever_tags_and_commits_the_clone_has(
