@@ -12,7 +12,7 @@ from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from tests.contract.serving import serving
-from tests.unit.localpach.client import Client, until
+from tests.unit.localpach.client import Client
 
 Name = Callable[[str], str]
 COUNT = 'echo run >> "$STATE/runs"; wc -l < "$STATE/runs"'
@@ -79,39 +79,6 @@ def test_a_folder_of_a_claim_outlives_jobs_and_versions(isolated: tuple[Path, Cl
     assert client.lines("train", client.head("train")) == ["2"]
     assert (root / "claims/checkpoints/default/train/runs").read_text() == "run\nrun\n"
     assert (root / "claims").stat().st_mode & 0o777 == 0o700
-
-
-def test_each_try_of_a_datum_finds_what_the_one_before_wrote(isolated: tuple[Path, Client]) -> None:
-    _, client = isolated
-    script = f'{COUNT}; test "$(wc -l < "$STATE/runs")" = 3'
-    client.create_pipeline("train", ["sh", "-c", script], corpus(client), pod_patch=patch(), datum_tries=3)
-    uuid = client.head("train")
-    assert client.finished_job("train", uuid).state == pps.JOB_SUCCESS
-    assert client.lines("train", uuid) == ["1", "2", "3"]
-
-
-def test_a_pipeline_that_is_stopped_and_started_at_once_finds_its_folder(isolated: tuple[Path, Client]) -> None:
-    root, client = isolated
-    script = f'{COUNT}; test "$(wc -l < "$STATE/runs")" = 2 || exec sleep 60'
-    client.create_pipeline("train", ["sh", "-c", script], corpus(client), pod_patch=patch(), datum_tries=1)
-    first = client.head("train")
-    until((root / "claims/checkpoints/default/train/runs").exists)
-    pipeline = pps.Pipeline(name="train")
-    client.pps.StopPipeline(pps.StopPipelineRequest(pipeline=pipeline))
-    client.pps.StartPipeline(pps.StartPipelineRequest(pipeline=pipeline))
-    second = until(lambda: client.head("train") not in ("", first) and client.head("train"))
-    assert client.finished_job("train", second).state == pps.JOB_SUCCESS
-
-
-def test_another_pipelines_folder_and_the_claims_root_are_hidden(isolated: tuple[Path, Client]) -> None:
-    root, client = isolated
-    source = corpus(client)
-    client.create_pipeline("train", ["sh", "-c", COUNT], source, pod_patch=patch())
-    client.finished_job("train", client.head("train"))
-    client.create_pipeline("other", ["sh", "-c", 'ls -A "$STATE"'], source, pod_patch=patch(sub="default/other"))
-    client.finished_job("other", client.head("other"))
-    assert client.lines("other", client.head("other")) == []
-    assert sorted(each.name for each in (root / "claims/checkpoints/default").iterdir()) == ["other", "train"]
 
 
 def test_an_isolated_job_finds_the_folder_at_its_path_only(tmp_path: Path) -> None:

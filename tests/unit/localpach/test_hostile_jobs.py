@@ -7,16 +7,7 @@ import pytest
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from tests.contract.serving import serving
-from tests.unit.localpach.client import Client, Name, job, pfs_input, sh, until
-
-
-@pytest.fixture
-def corpus(client: Client, name: Name) -> str:
-    """Create a repo with one file."""
-    repo_name = name("corpus")
-    client.create_repo(repo_name)
-    client.put(repo_name, {"/a.txt": b"alpha\n"})
-    return repo_name
+from tests.unit.localpach.client import Client, Name, job, sh, until
 
 
 @pytest.mark.parametrize(
@@ -121,11 +112,3 @@ def test_a_job_cannot_see_files_and_processes_of_other_jobs(tmp_path: Path) -> N
         assert "for one pipeline only" not in lines
         assert "found" not in lines
         assert int(lines[-2]) < 10, "only its own processes"
-
-
-def test_a_deeply_nested_input_is_an_input_like_any_other(client: Client, name: Name, corpus: str) -> None:
-    nested = pfs_input(corpus, "/", name="in")
-    for _ in range(300):
-        nested = pps.Input(cross=[nested])
-    train = name("train")
-    assert client.finished_job(train, client.create_pipeline(train, sh("true"), nested)).state == pps.JOB_SUCCESS

@@ -4,9 +4,13 @@ import re
 
 import grpc
 import pytest
+from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
-from tests.unit.localpach.client import Client, Name, job, pfs_input, sh, until
+from localpach.server import THREADS
+from tests.unit.localpach.client import Client, Name, commit, job, pfs_input, repo, sh, until
+
+CLIENTS = 64
 
 
 def test_a_job_reads_its_input_and_writes_its_output_in_pfs(client: Client, name: Name, corpus: str) -> None:
@@ -23,31 +27,6 @@ def test_a_job_knows_its_input_its_commits_and_its_datum(client: Client, name: N
     client.finished_job(train, uuid)
     (datum,) = {line.datum_id for line in client.pps.GetLogs(pps.GetLogsRequest(job=job(train, uuid))) if line.user}
     assert client.lines(train, uuid) == [f"/pfs/in {client.head(corpus)} {uuid} {uuid} {datum} {train}", "/"]
-
-
-def test_each_version_of_a_pipeline_has_its_own_tmp(client: Client, name: Name, corpus: str) -> None:
-    train = name("train")
-    for expected in (b"1\n", b"1\n"):
-        uuid = client.create_pipeline(
-            train, sh("echo x >> /tmp/tries; wc -l < /tmp/tries > /pfs/out/n"), corpus, update=True, reprocess=True
-        )
-        client.finished_job(train, uuid)
-        assert client.read(train, "/n", uuid) == expected
-
-
-def test_a_pipeline_that_is_updated_to_no_input_has_no_files_until_it_gets_one_again(
-    client: Client, name: Name, corpus: str
-) -> None:
-    train, copy = name("train"), sh("cp /pfs/in/* /pfs/out/")
-    client.finished_job(train, client.create_pipeline(train, copy, corpus))
-    assert client.paths(train) == ["/a.txt", "/b.txt"]
-    request = pps.CreatePipelineRequest(pipeline=pps.Pipeline(name=train), update=True)
-    request.transform.cmd.extend(copy)
-    client.pps.CreatePipeline(request)
-    assert client.paths(train) == []
-    again = client.create_pipeline(train, copy, corpus, update=True)
-    assert client.finished_job(train, again).state == pps.JOB_SUCCESS
-    assert client.paths(train) == ["/a.txt", "/b.txt"]
 
 
 def test_a_failed_datum_keeps_the_output_of_the_others(client: Client, name: Name, corpus: str) -> None:
@@ -87,14 +66,6 @@ def exit_descriptions(client: Client, pipeline: str, uuid: str) -> list[str]:
     """Return how the worker describes the ends of a command."""
     text = "\n".join(client.lines(pipeline, uuid, user=False))
     return re.findall(r"^errored running user code after [0-9.]+s: (.*)$", text, re.MULTILINE)
-
-
-def test_ignored_gpu_limits_are_logged_once(client: Client, name: Name, corpus: str) -> None:
-    train = name("train")
-    limits = pps.ResourceSpec(gpu=pps.GPUSpec(type="nvidia.com/gpu", number=1))
-    uuid = client.create_pipeline(train, sh("true"), pfs_input(corpus, "/*", name="in"), resource_limits=limits)
-    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
-    assert sum("GPU limits are ignored" in line for line in client.lines(train, uuid, user=False)) == 1
 
 
 def test_datums_run_in_parallel_as_requested(client: Client, name: Name, corpus: str) -> None:
@@ -152,3 +123,43 @@ def test_a_followed_log_ends_with_its_workers(client: Client, name: Name, corpus
         pass
     with pytest.raises(grpc.RpcError, match="no pods belonging to the rc"):
         client.lines(train, uuid)
+
+
+def test_waiting_calls_do_not_block_other_calls(client: Client, name: Name) -> None:
+    corpus, train = name("corpus"), name("train")
+    client.create_repo(corpus)
+    client.put(corpus, {"/a": b"a"})
+    uuid = client.create_pipeline(train, ["sleep", "600"], corpus)
+    client.job_in(train, uuid, pps.JOB_RUNNING)
+    waiting, followed = [], []
+    for _ in range(CLIENTS):
+        waiting.append(client.pps.InspectJob.future(pps.InspectJobRequest(job=job(train, uuid), wait=True)))
+        waiting.append(
+            client.pfs.InspectCommit.future(
+                pfs.InspectCommitRequest(commit=commit(train), wait=pfs.CommitState.FINISHED)
+            )
+        )
+        followed.append(client.pps.GetLogs(pps.GetLogsRequest(pipeline=job(train, uuid).pipeline, follow=True)))
+    request = pfs.InspectBranchRequest(branch=pfs.Branch(repo=repo(corpus), name="master"))
+    for _ in range(20):
+        client.pfs.InspectBranch(request, timeout=60)  # the others wait for ten minutes
+    client.pps.StopJob(pps.StopJobRequest(job=job(train, uuid)))
+    assert all(call.result(timeout=60) for call in waiting)
+    for call in followed:
+        call.cancel()
+
+
+def test_a_cancelled_call_frees_its_thread(client: Client, name: Name) -> None:
+    corpus = name("corpus")
+    client.create_repo(corpus)
+    branch = pfs.Branch(repo=repo(corpus), name="master")
+    opened = client.pfs.StartCommit(pfs.StartCommitRequest(branch=branch))
+    request = pfs.InspectCommitRequest(commit=opened, wait=pfs.CommitState.FINISHED)
+    head = pfs.InspectBranchRequest(branch=branch)
+    for _ in range(2 * THREADS // CLIENTS):
+        calls = [client.pfs.InspectCommit.future(request) for _ in range(CLIENTS)]
+        client.pfs.InspectBranch(head, timeout=60)  # those before it have begun
+        for call in calls:
+            call.cancel()
+    # Twice as many calls were cancelled as there are threads, so none would be left for another call.
+    client.pfs.InspectBranch(head, timeout=60)

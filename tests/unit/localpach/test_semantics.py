@@ -10,6 +10,9 @@ from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 from python_pachyderm.proto.v2.transaction import transaction_pb2 as tx
 
+from localpach.errors import PachError
+from localpach.pfs.paths import compile_glob, matches
+from localpach.pps import specs
 from tests.unit.localpach.client import Client, Name, commit, pfs_input, repo, sh, until
 
 
@@ -147,3 +150,25 @@ def test_a_recreated_pipeline_has_no_old_results(client: Client, name: Name, cor
         assert client.read(train, "/x") == b"once\n"
         client.pps.DeletePipeline(pps.DeletePipelineRequest(pipeline=pps.Pipeline(name=train)))
     until(lambda: error_of(lambda: client.head(train)).code() == grpc.StatusCode.NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "other"),
+    [
+        ("/*", ["/a", "/a.txt", "/d/"], ["/", "/d/a"]),
+        ("/**", ["/a", "/d/", "/d/a"], ["/"]),
+        ("/", ["/"], ["/a"]),
+        ("/*.txt", ["/a.txt"], ["/a.md", "/d/a.txt"]),
+        ("/**/*.txt", ["/d/a.txt", "/d/e/a.txt"], ["/a.txt"]),
+        ("/a?", ["/ab"], ["/a", "/a/"]),
+    ],
+)
+def test_patterns(pattern: str, matching: list[str], other: list[str]) -> None:
+    glob = compile_glob(pattern)
+    assert [path for path in (*matching, *other) if matches(glob, path)] == matching
+
+
+@pytest.mark.parametrize("name", [".", "..", "../../escaped", "/etc/escaped", "a\0b"])
+def test_inputs_outside_their_folder_are_rejected(name: str) -> None:
+    with pytest.raises(PachError, match="input cannot be named"):
+        specs.complete(pps.PipelineInfo(pipeline={"name": "p"}, details={"input": pfs_input("corpus", "/", name=name)}))
