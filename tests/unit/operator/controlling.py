@@ -21,6 +21,7 @@ from scriptmodel_operator.pachyderm.channel import PachdAddress
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_kube import UnexpectedKube, merged
 from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.world import PLAYS, SPEC
 
 KEY = ("ml", "thrones")
 PLAYS_BRANCH = BranchRef(RepoRef("default", "plays"), "master")
@@ -46,6 +47,11 @@ class FakeKube(UnexpectedKube):
         metadata = self.raw["metadata"]
         self.raw = {**self.raw, "metadata": {**metadata, "resourceVersion": str(int(metadata["resourceVersion"]) + 1)}}
         return self.raw
+
+    def edit(self, spec: Mapping[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
+        """Change the object as somebody else, and return it."""
+        self.raw = {**self.raw, "spec": spec or self.raw["spec"], "metadata": {**self.raw["metadata"], **metadata}}
+        return self._changed()
 
     async def patch_scriptmodel(self, _namespace: str, _name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         self.writes.append("finalizers")
@@ -76,11 +82,15 @@ class FakeKube(UnexpectedKube):
 
 
 class RecordingQueue(WorkQueue):
-    """Records the keys that are added, and handles none."""
+    """Records the keys that are added, and handles none; each has failed so often as a test says."""
 
     def __init__(self, metrics: Metrics) -> None:
         super().__init__(metrics)
         self.added: list[Key] = []
+        self.failed = 0
+
+    def failures(self, _key: Key) -> int:
+        return self.failed
 
     def add(self, key: Key) -> None:
         self.added.append(key)
@@ -120,6 +130,22 @@ async def controller_over(
         found.observer.logs.close()
         await found.snapshots.close()
         calls.close()
+
+
+@asynccontextmanager
+async def settled_controller(
+    raw: dict[str, Any] | None = None, **settings: Any
+) -> AsyncIterator[tuple[Parts, FakeKube, FakePachyderm]]:
+    """Yield a controller that has made the pipelines of an object with a corpus."""
+    async with controller(raw or raw_object(SPEC), **settings) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        yield found, kube, pachyderm
+
+
+def edit(found: Parts, kube: FakeKube, spec: Mapping[str, Any] | None = None, **metadata: Any) -> None:
+    """Change the object as somebody else, which the controller receives."""
+    found.reconciler.store.put(kube.edit(spec, **metadata))
 
 
 async def settled(found: Parts) -> float | None:

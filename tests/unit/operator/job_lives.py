@@ -35,8 +35,7 @@ class Life:
         known = self.kube.raw["metadata"]
         new = {**SPEC, **spec} if spec is not None else self.kube.raw["spec"]
         generation = known["generation"] + (new != self.kube.raw["spec"] or "deletionTimestamp" in metadata)
-        self.kube.raw = {**self.kube.raw, "spec": new, "metadata": {**known, **metadata, "generation": generation}}
-        self.kube._changed()
+        self.kube.edit(new, **metadata, generation=generation)
 
     async def reconcile(self, found: Parts) -> None:
         found.reconciler.store.put(self.kube.raw)

@@ -51,8 +51,10 @@ class JobWorld:
     counted: list[str] = field(default_factory=list)
     """The states of attempts that metrics count, in order."""
 
-    def gateway(self, may_read: MayRead = lambda _namespace, repo: repo.project == "library") -> JobsGateway:
-        """Return the gateway of a new operator."""
+    def gateway(
+        self, may_read: MayRead = lambda _namespace, repo: repo.project == "library", *, fetching: bool = True
+    ) -> JobsGateway:
+        """Return the gateway of a new operator, which knows its image unless it is not `fetching`."""
         records, versions, settings = (
             Records(self.cluster),
             Versions(self.bucket),
@@ -60,7 +62,7 @@ class JobWorld:
         )
         attempts = Attempts(self.cluster, self.bucket, settings, self.counted.append)
         fetches = Fetches(self.bucket, records, versions, attempts, settings, "operator:1", ["example.com"])
-        return JobsGateway(records, self.bucket, versions, attempts, may_read, fetches=fetches)
+        return JobsGateway(records, self.bucket, versions, attempts, may_read, fetches=fetches if fetching else None)
 
     def put(self, branch: BranchRef, files: Mapping[str, bytes]) -> None:
         """Somebody puts a corpus or a model, in place of what was there."""

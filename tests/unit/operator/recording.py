@@ -10,6 +10,7 @@ class Recorder:
     """Stores events like the API server: an event with a known name already exists."""
 
     events: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Notes by reason and occasion."""
 
     def record(self, _model: ScriptModel, reason: str, note: str, *, warning: bool, occasion: str) -> None:
         self.events.setdefault((reason, occasion), f"Warning: {note}" if warning else note)

@@ -21,7 +21,7 @@ from scriptmodel_operator.api.conditions import (
     render_conditions,
 )
 from scriptmodel_operator.api.corpus import CorpusHttp
-from scriptmodel_operator.api.durations import parse_duration, parse_quantity
+from scriptmodel_operator.api.durations import format_duration, parse_duration, parse_quantity
 from scriptmodel_operator.api.names import MAX_PROJECT_NAME, pachyderm_names
 from scriptmodel_operator.api.objects import InvalidSpecError, parse_object
 from scriptmodel_operator.api.reasons import Reason
@@ -86,6 +86,8 @@ def test_the_time_of_a_transition_stays_while_the_status_does() -> None:
 def test_durations_and_quantities() -> None:
     assert parse_duration("1h30m") == timedelta(hours=1, minutes=30)
     assert parse_duration("2d") == timedelta(days=2)
+    words = {0: "0s", 59.4: "59s", 60: "1m0s", 3599: "59m59s", 3600: "1h0m", 7500: "2h5m"}
+    assert {seconds: format_duration(seconds) for seconds in words} == words
     for text in ("", "soon", "1", "30m1h"):
         with pytest.raises(ValueError, match="not a duration"):
             parse_duration(text)

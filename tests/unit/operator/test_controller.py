@@ -9,20 +9,22 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.identity import RECONCILE_AT
-from scriptmodel_operator.controller.queue import RetryError, deleted
+from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.controller.reconciler import MAX_ROUNDS
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.engine.errors import NotFoundError, UnavailableError
-from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef, RepoRef
+from scriptmodel_operator.engine.values import PipelineApply, PipelineRef
 from tests.unit.operator.controlling import (
     KEY,
     PLAYS_BRANCH,
     RecordingQueue,
     controller,
+    edit,
     message,
     raw_object,
     reason,
     settled,
+    settled_controller,
 )
 from tests.unit.operator.world import PLAYS, SPEC
 
@@ -31,7 +33,7 @@ URL = "https://example.com/plays.txt"
 
 async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_not_written() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
         pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "apply_pipelines" else None
         with pytest.raises(RetryError):
             await found.reconciler.reconcile(KEY)
@@ -45,7 +47,6 @@ async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_no
         )
         for ref in list(pachyderm.pipelines):
             pachyderm.succeed(ref)
-        found.reconciler.store.put({**kube.raw, "metadata": {**kube.raw["metadata"], "generation": 1}})
         await found.snapshots.latest(time.monotonic())
         assert await found.reconciler.reconcile(KEY) is None
         assert reason(kube) == "Generated"
@@ -69,7 +70,7 @@ async def test_nothing_is_made_for_an_object_that_is_deleted_while_pachyderm_is_
 async def test_the_scene_in_a_config_map_reaches_the_command() -> None:
     continued = {"continue": {"configMap": {"name": "plays", "key": "hamlet.txt"}}}
     async with controller(raw_object({**SPEC, "generation": continued})) as (found, _kube, pachyderm):
-        pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
         assert "--continue-text=HAMLET: To be or not to be." in [*pachyderm.pipelines.values()][1][-1].spec.command
 
@@ -79,10 +80,7 @@ async def test_an_unreadable_spec_is_reported_and_can_still_be_deleted() -> None
     async with controller(raw_object(spec, finalizers=["scriptmodel.dev/pipelines"])) as (found, kube, pachyderm):
         assert await found.reconciler.reconcile(KEY) is None
         assert reason(kube) == "InvalidSpec"
-        deleted = raw_object(spec, finalizers=["scriptmodel.dev/pipelines"], deletionTimestamp="now", generation=2)
-        deleted["metadata"]["resourceVersion"] = "9"
-        found.reconciler.store.put(deleted)
-        kube.raw = deleted
+        edit(found, kube, deletionTimestamp="now", generation=2)
         assert await found.reconciler.reconcile(KEY) is None
         assert kube.raw["metadata"]["finalizers"] == []
         assert pachyderm.pipelines == {}
@@ -94,14 +92,12 @@ async def test_a_deletion_whose_place_or_policy_is_unreadable_says_how_to_end_it
     async with controller(raw) as (found, kube, pachyderm):
         assert await found.reconciler.reconcile(KEY) is None
         assert reason(kube) == "InvalidSpec"
-        kube.raw = {**kube.raw, "metadata": {**kube.raw["metadata"], "deletionTimestamp": "now"}}
-        found.reconciler.store.put(kube._changed())
+        edit(found, kube, deletionTimestamp="now")
         assert await found.reconciler.reconcile(KEY) is None
         message = kube.raw["status"]["conditions"][0]["message"]
         assert message.startswith(f"spec.{next(iter(wrong))}")
         assert "set deletionPolicy: Orphan" in message
-        kube.raw = {**kube.raw, "spec": {**SPEC, **wrong, "deletionPolicy": "Orphan"}}
-        found.reconciler.store.put(kube._changed())
+        edit(found, kube, {**SPEC, **wrong, "deletionPolicy": "Orphan"})
         assert await found.reconciler.reconcile(KEY) is None
         assert kube.raw["metadata"]["finalizers"] == []
         assert pachyderm.calls == []
@@ -136,22 +132,8 @@ async def test_an_event_that_cannot_be_written_delays_neither_pipelines_nor_stat
         assert reason(kube) == "WaitingForWorker"
 
 
-async def test_nothing_is_kept_of_an_object_that_is_gone() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        assert found.reconciler.observing._acted
-        deleted(found.reconciler.store, found.reconciler.reporter.queue, kube.raw)
-        assert isinstance(found.reconciler.reporter.queue, RecordingQueue)
-        assert found.reconciler.reporter.queue.added[-1] == KEY
-        await found.reconciler.reconcile(KEY)
-        assert (found.reconciler.observing._acted, found.reconciler._rounds) == ({}, {})
-
-
 async def test_a_job_that_runs_is_polled_until_its_deadline_though_the_newest_has_failed() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
+    async with settled_controller() as (found, kube, pachyderm):
         train, generate = pachyderm.pipelines
         pachyderm.succeed(train)
         pachyderm.run(generate)
@@ -184,9 +166,7 @@ async def test_an_object_is_not_ready_before_the_script_of_its_downloaded_commit
         assert reason(kube) == "Generated"
         found.reconciler.config = replace(found.reconciler.config, poll_interval=60.0)
         pachyderm.web[URL] = b"HAMLET: Not to be.\n"
-        metadata = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "90"}
-        kube.raw = {**kube.raw, "metadata": metadata}
-        found.reconciler.store.put(kube.raw)
+        edit(found, kube, annotations={RECONCILE_AT: "now"})
         await downloaded()
         assert len([call for call in pachyderm.calls if call.startswith("copy ")]) == 2
         assert reason(kube) == "WaitingForWorker"
@@ -209,7 +189,7 @@ async def test_a_spec_that_changes_just_before_the_status_is_written_is_not_miss
 
         def changed(what: str) -> bool:
             if what == "status":
-                kube.raw = {**kube.raw, "metadata": {**kube.raw["metadata"], "generation": 2}}
+                kube.edit(generation=2)
             return False
 
         kube.fault = changed
@@ -222,14 +202,8 @@ async def test_a_spec_that_changes_just_before_the_status_is_written_is_not_miss
 
 async def test_an_update_whose_answer_was_lost_is_not_sent_again() -> None:
     """The snapshot from before the update is recent enough, but must not be used any more."""
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
-        await settled(found)
-        changed = raw_object({**SPEC, "model": {"preset": "small"}}, generation=2, resourceVersion="20")
-        changed["metadata"]["finalizers"] = kube.raw["metadata"]["finalizers"]
-        changed["status"] = kube.raw["status"]
-        kube.raw = changed
-        found.reconciler.store.put(changed)
+    async with settled_controller() as (found, kube, pachyderm):
+        edit(found, kube, {**SPEC, "model": {"preset": "small"}}, generation=2)
         real = pachyderm.apply_pipelines
 
         def unheard(pipelines: Sequence[PipelineApply]) -> None:
@@ -248,11 +222,11 @@ async def test_an_update_whose_answer_was_lost_is_not_sent_again() -> None:
 
 async def test_a_call_that_keeps_failing_is_stalled_and_still_retried() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
         pachyderm.fault = lambda call: NotFoundError(call, "gone") if call == "apply_pipelines" else None
-        reported = []
-        for number in range(6):
-            found.reconciler.reporter.queue._failures[KEY] = number
+        reported, queue = [], found.reconciler.reporter.queue
+        assert isinstance(queue, RecordingQueue)
+        for queue.failed in range(6):
             with pytest.raises(RetryError):
                 await found.reconciler.reconcile(KEY)
             conditions = {each["type"]: each["status"] for each in kube.raw["status"]["conditions"]}
@@ -268,8 +242,7 @@ async def test_a_corpus_created_just_before_the_object_is_not_reported_missing()
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         await found.snapshots.latest(time.monotonic())
         pachyderm.put(PLAYS_BRANCH, PLAYS)
-        kube.raw = raw_object(SPEC, generation=2, resourceVersion="2")
-        found.reconciler.store.put(kube.raw)
+        edit(found, kube, generation=2)
         await settled(found)
         await found.events.drain()
         assert "CorpusNotFound" not in kube.events
@@ -277,18 +250,14 @@ async def test_a_corpus_created_just_before_the_object_is_not_reported_missing()
 
 
 async def test_reconcile_at_is_handled_with_a_newer_snapshot() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
+    async with settled_controller() as (found, kube, pachyderm):
         names = [ref.name for ref in pachyderm.pipelines]
         pachyderm.delete_pipeline(PipelineRef("default", names[1]), keep_repo=False)
         pachyderm.calls.clear()
-        found.reconciler.store.put({**kube.raw, "metadata": {**kube.raw["metadata"], "resourceVersion": "80"}})
+        edit(found, kube)
         await settled(found)
         assert pachyderm.calls == [], "nothing requests a newer snapshot"
-        annotated = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "90"}
-        kube.raw = {**kube.raw, "metadata": annotated}
-        found.reconciler.store.put(kube.raw)
+        edit(found, kube, annotations={RECONCILE_AT: "now"})
         await settled(found)
         assert pachyderm.calls == [f"create {names[1]}"]
         assert kube.raw["status"]["lastHandledReconcileAt"] == "now"
@@ -296,15 +265,12 @@ async def test_reconcile_at_is_handled_with_a_newer_snapshot() -> None:
 
 async def test_nothing_is_deleted_with_an_older_snapshot() -> None:
     """A reader created in between would make Pachyderm stop the pipeline and refuse."""
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
+    async with settled_controller() as (found, kube, pachyderm):
         generate = next(ref for ref in pachyderm.pipelines if ref.name.endswith("-generate"))
         theirs = replace(pachyderm.pipelines[generate][-1].spec, ref=PipelineRef("default", "reader"), annotations={})
         pachyderm.apply_pipelines([PipelineApply(theirs)])
         pachyderm.calls.clear()
-        kube.raw["metadata"] = {**kube.raw["metadata"], "deletionTimestamp": "now", "resourceVersion": "90"}
-        found.reconciler.store.put(kube.raw)
+        edit(found, kube, deletionTimestamp="now")
         await settled(found)
         assert pachyderm.calls == []
         assert reason(kube) == "DeletionBlocked"
@@ -322,9 +288,7 @@ async def test_a_project_that_is_not_allowed_and_does_not_exist_is_said_to(reach
 
 
 async def test_a_pipeline_that_somebody_changes_after_each_write_is_written_once_in_a_poll_interval() -> None:
-    async with controller(raw_object(SPEC)) as (found, _kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
+    async with settled_controller() as (found, _kube, pachyderm):
         train, written, write = next(iter(pachyderm.pipelines)), [0], pachyderm.apply_pipelines
 
         def fought_over(changes: Sequence[PipelineApply]) -> None:

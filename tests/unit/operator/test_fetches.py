@@ -18,7 +18,9 @@ from scriptmodel_operator.engine.values import BranchRef, CommitInfo, RepoRef
 from scriptmodel_operator.ingest import fetch
 from scriptmodel_operator.ingest.fetch import CancelledDownloadError, SourceError
 from scriptmodel_operator.jobs import fetches
+from scriptmodel_operator.jobs.config_maps import Records
 from scriptmodel_operator.jobs.gateway import JobsGateway
+from scriptmodel_operator.jobs.store import Versions
 from tests.unit.operator.job_lives import Killed, arm
 from tests.unit.operator.job_worlds import JobWorld
 
@@ -77,9 +79,9 @@ class Downloading:
     @property
     def left(self) -> list[str]:
         """What is left besides versions: Jobs, Secrets, pods, and objects of downloads that no version has."""
-        branches = self.gateway._repo(BRANCH.repo, "").record.branches.values()
-        found = [self.gateway._manifest(BRANCH.repo, version.id) for versions in branches for version in versions]
-        used = {pack.key for manifest in found for pack in manifest.packs}
+        repo, versions = Records(self.world.cluster).repo(BRANCH.repo), Versions(self.world.bucket)
+        manifests = [each.manifest for kept in (repo.record.branches.values() if repo else ()) for each in kept]
+        used = {pack.key for each in manifests for pack in versions.load("ml", each).packs}
         keys = {key for key in self.world.bucket.objects if "/runs/" in key and key.count("/") > 4} - used
         kinds = [kind for kind, *_place in self.world.cluster.objects if kind != "configmaps"]
         return sorted([*kinds, *keys])
@@ -93,16 +95,14 @@ def downloading(monkeypatch: pytest.MonkeyPatch) -> Downloading:
     return made
 
 
-def test_all_files_become_a_version_by_one_job_which_goes(downloading: Downloading) -> None:
-    _head, new = downloading.download()
+def test_one_job_makes_a_version_equal_files_none_and_of_changed_ones_only_these_are_kept(
+    downloading: Downloading,
+) -> None:
+    first, new = downloading.download()
     assert new
     assert downloading.files == {"/hamlet.txt": b"HAMLET: To be.\n", "/lear.txt": b"LEAR: Howl!\n"}
     assert downloading.world.cluster.calls.count(f"POST jobs {NAME}") == 1
     assert downloading.left == []
-
-
-def test_equal_files_make_no_version_and_of_changed_ones_only_these_are_kept(downloading: Downloading) -> None:
-    first, _new = downloading.download()
     assert downloading.download() == (first, False)
     assert downloading.left == []
     downloading.world.web[LEAR] = b"LEAR: Never!\n"
@@ -173,10 +173,6 @@ def test_a_bucket_is_fetched_again_only_if_its_listing_has_changed(downloading: 
     second = downloading.bucket(first.listing)
     assert (second.head, second.new) == (first.head, False), "equal bytes are the same version"
     assert second.listing not in ("", first.listing)
-    downloading.world.web[LEAR] = b"LEAR: Never!\n"
-    assert downloading.bucket(second.listing).new
-    assert downloading.files[f"/{LEAR.rpartition('/')[2]}"] == b"LEAR: Never!\n"
-    assert downloading.left == []
 
 
 def test_of_a_bucket_only_what_changed_is_fetched(downloading: Downloading) -> None:
@@ -260,24 +256,26 @@ def test_the_error_of_a_file_is_reported_as_it_is_and_nothing_is_left(downloadin
     assert downloading.left == []
 
 
-def test_a_pod_that_stores_nothing_says_why_it_ended_and_is_tried_again(downloading: Downloading) -> None:
-    world = downloading.world
-    downloading.meanwhile = lambda: world.end(world.unfinished[0], 1, "Error: the bucket does not take an object")
-    with pytest.raises(SourceError, match="the bucket does not take an object"):
-        downloading.download()
-    assert downloading.left == []
-    downloading.meanwhile = world.run
-    downloading.download()
-
-
-def test_a_pod_that_is_disrupted_is_replaced_by_the_next_try(downloading: Downloading) -> None:
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (lambda world, job: world.end(job, 1, "Error: the bucket does not take an object"), "does not take an object"),
+        (lambda world, job: world.end(job, 143, disrupted=True), "its pod was disrupted: drained; trying again"),
+        (lambda world, job: world.delete(job), "somebody deleted its Job"),
+    ],
+)
+def test_a_pod_that_stores_nothing_says_why_it_ended_and_is_replaced_by_the_next_try(
+    downloading: Downloading, end: Callable[[JobWorld, object], None], words: str
+) -> None:
     world = downloading.world
     world.cluster.now = (datetime.now(UTC) - timedelta(seconds=6)).isoformat()
-    downloading.meanwhile = lambda: world.end(world.unfinished[0], 143, disrupted=True)
-    with pytest.raises(SourceError, match="its pod was disrupted: drained; trying again"):
+    downloading.meanwhile = lambda: end(world, world.unfinished[0])
+    with pytest.raises(SourceError, match=words):
         downloading.download()
-    assert downloading.left == []
     assert downloading.now < fetches.WAIT_SECONDS
+    downloading.meanwhile = world.run
+    downloading.download()
+    assert downloading.left == []
 
 
 @pytest.mark.parametrize(
@@ -356,15 +354,6 @@ def test_a_download_that_is_cancelled_leaves_nothing(downloading: Downloading) -
     assert downloading.left == []
 
 
-def test_a_job_that_somebody_deletes_is_made_again(downloading: Downloading) -> None:
-    downloading.meanwhile = lambda: downloading.world.delete(downloading.world.unfinished[0])
-    with pytest.raises(SourceError, match="somebody deleted its Job"):
-        downloading.download()
-    downloading.meanwhile = downloading.world.run
-    downloading.download()
-    assert downloading.left == []
-
-
 def test_all_that_was_fetched_goes_with_the_repo(downloading: Downloading) -> None:
     downloading.download()
     downloading.begin(lambda: downloading.download(LEAR))
@@ -375,7 +364,7 @@ def test_all_that_was_fetched_goes_with_the_repo(downloading: Downloading) -> No
 
 
 def test_without_an_image_or_a_repo_nothing_is_fetched(downloading: Downloading) -> None:
-    downloading.gateway._fetches = None
+    downloading.gateway = downloading.world.gateway(fetching=False)
     with pytest.raises(RefusedError, match="--operator-image"):
         downloading.download()
     downloading.gateway = downloading.world.gateway()

@@ -21,7 +21,7 @@ from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.log_format import JsonFormatter, TextFormatter
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, controller, raw_object, settled
+from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, controller, edit, raw_object, settled
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.odd_text import HOSTILE
@@ -181,9 +181,7 @@ async def test_every_line_about_an_object_carries_its_reference(caplog: pytest.L
             pachyderm.succeed(ref)
         await found.snapshots.latest(time.monotonic())
         await settled(found)
-        metadata = {**kube.raw["metadata"], "deletionTimestamp": "now", "generation": 2, "resourceVersion": "99"}
-        kube.raw = {**kube.raw, "metadata": metadata}
-        found.reconciler.store.put(kube.raw)
+        edit(found, kube, deletionTimestamp="now", generation=2)
         await found.reconciler.reconcile(KEY)
         lines = [record for record in caplog.records if record.getMessage().startswith("ml/thrones: ")]
     assert {record.__dict__.get("object") for record in lines} == {KEY}

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.status import DeviceStatus, TrainingStatus, to_wire
 from scriptmodel_operator.engine.values import CommitInfo, JobRef, LogLine, PipelineRef, RepoRef
 from scriptmodel_operator.observe.follow import LogFollower
@@ -357,14 +356,3 @@ def test_neither_an_excerpt_nor_a_sample_of_another_image_controls_a_terminal(le
     assert found.startswith("JON:\n\tno words\n")
     assert set(found) == set("JON:\n\tno words")
     assert read(event(event="epoch", epoch=1, sample=HOSTILE)).progress.sample == "JON: no words"
-
-
-def test_durations_in_words() -> None:
-    assert [format_duration(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 7500)] == [
-        "0s",
-        "59s",
-        "1m0s",
-        "59m59s",
-        "1h0m",
-        "2h5m",
-    ]

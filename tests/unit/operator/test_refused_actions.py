@@ -1,7 +1,6 @@
 """The controller with objects that are refused, suspended, or made on another engine."""
 
 import time
-from typing import Any
 
 import pytest
 
@@ -14,11 +13,14 @@ from tests.unit.operator.controlling import (
     KEY,
     PLAYS_BRANCH,
     FakeKube,
+    RecordingQueue,
     controller,
+    edit,
     message,
     raw_object,
     reason,
     settled,
+    settled_controller,
 )
 from tests.unit.operator.world import PLAYS, SPEC
 
@@ -34,8 +36,7 @@ async def test_an_existing_corpus_is_reported_although_the_pipelines_are_refused
         assert corpus_ready(kube) == ("False", "CorpusNotFound")
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         pachyderm.pipeline_limit = 1
-        kube.raw["metadata"] = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "9"}
-        found.reconciler.store.put(kube.raw)
+        edit(found, kube, annotations={RECONCILE_AT: "now"})
         with pytest.raises(RetryError):
             await settled(found)
         assert reason(kube) == "PipelineLimit"
@@ -46,7 +47,9 @@ async def test_a_poll_that_fails_inside_pachyderm_is_not_a_refusal_of_the_spec()
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         error = RefusedError("listing projects", "failed to connect to the database", "UNKNOWN")
         pachyderm.fault = lambda call: error if call == "list_projects" else None
-        found.reconciler.reporter.queue._failures[KEY] = 100
+        queue = found.reconciler.reporter.queue
+        assert isinstance(queue, RecordingQueue)
+        queue.failed = 100
         with pytest.raises(RetryError):
             await settled(found)
         conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}
@@ -64,37 +67,26 @@ async def test_a_corpus_that_pachyderm_refuses_is_not_reported_as_in_progress() 
 
 async def test_an_object_that_is_refused_can_be_suspended_and_resumed() -> None:
     refused = {**SPEC, "training": {"priorityClassName": "high"}}
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
+    async with settled_controller() as (found, kube, pachyderm):
+        edit(found, kube, {**refused, "suspend": True})
         await settled(found)
-
-        async def apply(spec: dict[str, Any], version: str) -> None:
-            kube.raw = {**kube.raw, "spec": spec, "metadata": {**kube.raw["metadata"], "resourceVersion": version}}
-            found.reconciler.store.put(kube.raw)
-            await settled(found)
-
-        await apply({**refused, "suspend": True}, "80")
         assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
         assert reason(kube) == "NotAllowed"
-        await apply(refused, "90")
+        edit(found, kube, refused)
+        await settled(found)
         assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
-        await apply(SPEC, "99")
+        edit(found, kube, SPEC)
+        await settled(found)
         assert reason(kube) == "WaitingForWorker"
         assert not any(versions[-1].stopped for versions in pachyderm.pipelines.values())
 
 
 async def test_an_object_that_is_resumed_before_it_is_reported_as_suspended_is_started() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        suspended = {**kube.raw["metadata"], "resourceVersion": "80"}
-        kube.raw = {**kube.raw, "spec": {**kube.raw["spec"], "suspend": True}, "metadata": suspended}
-        found.reconciler.store.put(kube.raw)
+    async with settled_controller() as (found, kube, pachyderm):
+        edit(found, kube, {**SPEC, "suspend": True})
         await found.reconciler.reconcile(KEY)
         assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
-        resumed = {**kube.raw["metadata"], "resourceVersion": "90"}
-        kube.raw = {**kube.raw, "spec": {**kube.raw["spec"], "suspend": False}, "metadata": resumed}
-        found.reconciler.store.put(kube.raw)
+        edit(found, kube, SPEC)
         await settled(found)
         assert reason(kube) == "WaitingForWorker"
         assert "suspended" not in kube.raw["status"]
@@ -102,23 +94,18 @@ async def test_an_object_that_is_resumed_before_it_is_reported_as_suspended_is_s
 
 
 async def test_a_suspended_object_is_stopped_though_its_results_cannot_be_read() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
+    async with settled_controller() as (found, kube, pachyderm):
         for ref in list(pachyderm.pipelines):
             pachyderm.succeed(ref)
         pachyderm.fault = lambda call: UnavailableError(call, "lost") if call == "read_file" else None
-        suspended = {**kube.raw["metadata"], "resourceVersion": "90"}
-        found.reconciler.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
+        edit(found, kube, {**SPEC, "suspend": True})
         with pytest.raises(RetryError):
             await settled(found)
         assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
 
 
 async def test_pipelines_that_somebody_starts_after_each_stop_are_stopped_once_in_a_poll_interval() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
+    async with settled_controller() as (found, kube, pachyderm):
         stop = pachyderm.stop_pipeline
 
         def fought_over(ref: PipelineRef) -> None:
@@ -126,8 +113,7 @@ async def test_pipelines_that_somebody_starts_after_each_stop_are_stopped_once_i
             pachyderm.start_pipeline(ref)
 
         pachyderm.stop_pipeline = fought_over  # type: ignore[method-assign]  # somebody is faster than the operator
-        suspended = {**kube.raw["metadata"], "resourceVersion": "90"}
-        found.reconciler.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
+        edit(found, kube, {**SPEC, "suspend": True})
         assert await settled(found) == 5
         assert reason(kube) == "Suspended"
 
@@ -144,9 +130,7 @@ async def test_a_bucket_that_never_answered_is_not_taken_for_a_pachyderm() -> No
 
 
 async def test_another_engine_is_reported_and_left_alone_until_the_record_is_removed() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
+    async with settled_controller() as (found, kube, pachyderm):
         assert kube.raw["metadata"]["annotations"] == {ENGINE: "localpach/a"}
         assert kube.writes == ["finalizers", "status"], "the record and the finalizer are one write"
         made = dict(pachyderm.pipelines)
@@ -169,9 +153,7 @@ async def test_another_engine_is_reported_and_left_alone_until_the_record_is_rem
         assert b'scriptmodel_other_engine{name="thrones",namespace="ml"} 1.0' in found.reconciler.metrics.render()
 
         pachyderm.pipelines.update(made)  # as in a copy of the other engine
-        gone = {"deletionTimestamp": "now", "generation": 2, "resourceVersion": "9"}
-        kube.raw = {**kube.raw, "metadata": {**kube.raw["metadata"], **gone}}
-        found.reconciler.store.put(kube.raw)
+        edit(found, kube, deletionTimestamp="now", generation=2)
         with pytest.raises(RetryError):
             await found.reconciler.reconcile(KEY)
         assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
@@ -195,8 +177,7 @@ async def test_an_engine_that_changes_after_the_snapshot_is_noticed_before_the_a
         with pytest.raises(RetryError):
             await found.reconciler.reconcile(KEY)
         assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
-        kube.raw = raw = {**kube.raw, "metadata": {**kube.raw["metadata"], "resourceVersion": "9", "annotations": {}}}
-        found.reconciler.store.put(raw)
+        edit(found, kube, annotations={})
         await settled(found)
         assert kube.raw["metadata"]["annotations"] == {ENGINE: "pachyderm/b"}
         assert len(pachyderm.pipelines) == 2

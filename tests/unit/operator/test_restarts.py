@@ -8,7 +8,6 @@ from typing import Any, cast
 import pytest
 
 from scriptmodel_cli.screen import line_of, screen_of
-from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
 from scriptmodel_operator.controller.event_policy import record_status
@@ -20,6 +19,7 @@ from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.reconcile.training import restarts_in_log
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.pachyderm_state import EPOCH
+from tests.unit.operator.recording import Recorder
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 START = {"event": "start", "epochs": 40, "state": True}
@@ -222,16 +222,6 @@ def test_suspending_and_resuming_continue_in_a_new_job() -> None:
     assert training(world)["restarts"] == 2
 
 
-class Recorder:
-    def __init__(self) -> None:
-        self.events: list[tuple[Reason, str, bool]] = []
-        self.occasions: set[str] = set()
-
-    def record(self, _model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
-        self.events.append((reason, note, warning))
-        self.occasions.add(occasion)
-
-
 def reported(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
     resumed = {"restarts": restarts, "resumedAt": {"epoch": epoch, "share": "0.50"}}
     return {"conditions": [], "training": {"startTime": start, **(resumed if restarts else {})}}
@@ -253,11 +243,12 @@ def test_each_restart_is_one_event() -> None:
     statuses.append(unseen)
     for before, now in itertools.pairwise(statuses):
         record_status(events, scriptmodel(status=before), now)
-    assert [reason for reason, _, _ in recorder.events] == [Reason.RESUMED] * 4
-    note = "training resumed at 50% of epoch 1 (restart 1)"
-    assert recorder.events[0] == (Reason.RESUMED, note, False)
-    assert recorder.events[-1][1] == "training resumed (restart 2)"
-    assert len(recorder.occasions) == 4
+    assert recorder.reasons == [Reason.RESUMED] * 4
+    notes = list(recorder.events.values())
+    assert (notes[0], notes[-1]) == (
+        "training resumed at 50% of epoch 1 (restart 1)",
+        "training resumed (restart 2)",
+    )
 
 
 def test_a_worker_lost_without_saved_state_is_a_warning() -> None:
@@ -265,8 +256,8 @@ def test_a_worker_lost_without_saved_state_is_a_warning() -> None:
     before = {"conditions": [], "training": {"attemptStartTime": "2026-01-01T00:00:00Z"}}
     now = {"conditions": [], "training": {"restarts": 1, "attemptStartTime": "2026-01-01T01:00:00Z"}}
     record_status(cast(EventRecorder, recorder), scriptmodel(status=before), now)
-    note = "the worker was lost, or its attempt failed (restart 1): training starts again"
-    assert recorder.events == [(Reason.WORKER_LOST, note, True)]
+    note = "Warning: the worker was lost, or its attempt failed (restart 1): training starts again"
+    assert (recorder.reasons, list(recorder.events.values())) == ([Reason.WORKER_LOST], [note])
 
 
 def test_metrics_have_restarts() -> None:
