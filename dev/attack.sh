@@ -10,7 +10,6 @@ generators=( # environment, module
   "trainer tests.attack.archives"
   "trainer tests.attack.models"
   "trainer tests.attack.corpora"
-  "trainer tests.attack.damaged"
 )
 
 failed=0

@@ -23,7 +23,6 @@ from pathlib import Path
 
 from scriptmodel_trainer.corpus import archives
 from scriptmodel_trainer.errors import BadInputError
-from tests.attack import loopback
 from tests.attack.runner import FindingError, main
 
 MOST_BYTES, MOST_FILES = 1 << 20, 200
@@ -192,6 +191,5 @@ def _damaged(chance: random.Random, content: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    loopback.only()
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, resource.RLIM_INFINITY))  # too much memory is a finding
     sys.exit(main(attack))

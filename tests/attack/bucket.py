@@ -18,15 +18,28 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scriptmodel_operator.engine.errors import EngineError
-from scriptmodel_operator.engine.values import PipelineApply, PipelineRef, RepoRef
+from scriptmodel_operator.engine.values import (
+    BranchRef,
+    PipelineApply,
+    PipelineInput,
+    PipelineRef,
+    PipelineSpec,
+    RepoRef,
+)
 from scriptmodel_operator.jobs.gateway import JobsGateway
 from scriptmodel_operator.jobs.manifest import Manifest
 from tests.attack.runner import FindingError, main
 from tests.unit.operator.fake_bucket import FakeBucket
-from tests.unit.operator.job_worlds import JobWorld
+from tests.unit.operator.job_worlds import PLAYS_BRANCH, JobWorld
 from tests.unit.operator.people import People
-from tests.unit.operator.test_job_engine import TRAINING, WRITING
 
+TRAIN, GENERATE = PipelineRef("ml", "thrones-train"), PipelineRef("ml", "thrones-generate")
+CORPUS, MODEL = (
+    PipelineInput("corpus", PLAYS_BRANCH, "/"),
+    PipelineInput("model", BranchRef(TRAIN.output, "master"), "/"),
+)
+TRAINING = PipelineSpec(TRAIN, "trainer:1", ("scriptmodel-trainer", "train"), CORPUS)
+WRITING = PipelineSpec(GENERATE, "trainer:1", ("scriptmodel-trainer", "generate"), MODEL)
 _THEIRS = "v1/web/"
 _PACK = "v1/web/uploads/secret/pack-0000"
 _NAMES = ["", "ml", "web", "plays", "thrones-train", "..", "../web", "ml/../web", "/", "\0", "\ud800", "x" * 300, "%2e"]
