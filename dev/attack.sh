@@ -5,7 +5,6 @@ cd "$(dirname "$0")/.."
 
 generators=( # environment, module
   "operator tests.attack.calls"
-  "operator tests.attack.churn"
   "operator tests.attack.bucket"
   "trainer tests.attack.archives"
   "trainer tests.attack.models"

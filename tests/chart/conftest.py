@@ -1,18 +1,14 @@
-"""A real API server with the CRDs of ScriptModels and of the Prometheus operator's kinds that the chart uses."""
+"""A real API server with the CRD of ScriptModels."""
 
-import json
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from dev.generate.chart import NAMESPACE
 from dev.stack import ControlPlane
 from tests.chart import rendering
-from tests.chart.monitoring import CUSTOM_RESOURCES
 
 WATCHED = ("team-a", "team-b")
 
@@ -43,20 +39,9 @@ def home_of_helm() -> Iterator[None]:
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Create the namespaces that the values name; the release's refuses pods that are not `restricted`."""
     with ControlPlane(tmp_path_factory.mktemp("controlplane")) as running:
-        crds = json.dumps({"apiVersion": "v1", "kind": "List", "items": CUSTOM_RESOURCES})
-        running.kubectl("apply", "--server-side", "-f", "-", stdin=crds)
         running.kubectl("apply", "--server-side", "-f", "manifests/namespace.yaml", "-f", "manifests/crd.yaml")
         for name in WATCHED:
             made = running.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
             assert made["kind"] == "Namespace", made
         running.wait_for_definitions()
         yield running
-
-
-def account_kubeconfig(control_plane: ControlPlane, account: str, path: Path, namespace: str = NAMESPACE) -> Path:
-    """A kubeconfig for a service account, with exactly its rights."""
-    token = control_plane.kubectl("create", "token", account, "-n", namespace, "--duration=1h").stdout.strip()
-    config = json.loads(control_plane.kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": token}
-    path.write_text(json.dumps(config))
-    return path

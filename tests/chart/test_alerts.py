@@ -102,63 +102,71 @@ def test_the_chart_ships_alerts_and_dashboard_as_they_are() -> None:
     assert json.loads(shipped) == DASHBOARD
 
 
-def test_nothing_fires_while_all_is_well() -> None:
-    series = (
-        HEALTHY,
-        'scriptmodel_engine_calls_total{service="pachyderm",method="ListJob",code="OK"} 0+60x120',
-        'scriptmodel_engine_calls_total{service="pachyderm",method="ListJob",code="UNAVAILABLE"} 0+1x120',
-        'scriptmodel_reconcile_duration_seconds_count{outcome="done"} 0+10x120',
-        'scriptmodel_reconcile_duration_seconds_count{outcome="failed"} 0+1x120',
-        'scriptmodel_stalled{namespace="ml",name="thrones"} 0x120',
-    )
-    assert firing(100, *series) == {}
+def calls(service: str, code: str, a_minute: int) -> str:
+    return f'scriptmodel_engine_calls_total{{service="{service}",method="any",code="{code}"}} 0+{a_minute}x120'
 
 
-def test_an_operator_that_is_absent_for_ten_minutes_fires_an_alert() -> None:
-    last_seen = "scriptmodel_queue_depth 0x3"  # and counts as there for five minutes more
-    assert firing(18, last_seen) == {}
-    assert "ScriptModelOperatorAbsent" in firing(19, last_seen)
+def reconciles(outcome: str, a_minute: int) -> str:
+    return f'scriptmodel_reconcile_duration_seconds_count{{outcome="{outcome}"}} 0+{a_minute}x120'
 
 
-@pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "UNAUTHENTICATED", "PERMISSION_DENIED"])
-def test_pachyderm_that_does_not_answer_fires_an_alert(code: str) -> None:
-    series = (
-        HEALTHY,
-        'scriptmodel_engine_calls_total{service="pachyderm",method="ListJob",code="OK"} 0+10x120',
-        f'scriptmodel_engine_calls_total{{service="pachyderm",method="ListJob",code="{code}"}} 0+30x120',
-    )
-    assert firing(9, *series) == {}
-    alert = firing(30, *series)["ScriptModelEngineUnavailable"]
-    assert alert["annotations"]["summary"] == "75% of the operator's calls to its engine (pachyderm) fail."
+FIRED: list[tuple[str, int, int, str, tuple[str, ...]]] = [
+    (
+        "ScriptModelOperatorAbsent",
+        18,
+        19,
+        "",
+        ("scriptmodel_queue_depth 0x3",),
+    ),  # it counts as there for 5 minutes more
+    *(
+        (
+            "ScriptModelEngineUnavailable",
+            9,
+            30,
+            "75% of the operator's calls to its engine (pachyderm) fail.",
+            (HEALTHY, calls("pachyderm", "OK", 10), calls("pachyderm", code, 30)),
+        )
+        for code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "UNAUTHENTICATED", "PERMISSION_DENIED")
+    ),
+    (
+        "ScriptModelEngineUnavailable",
+        9,
+        30,
+        "100% of the operator's calls to its engine (bucket) fail.",
+        (HEALTHY, calls("kubernetes", "OK", 600), calls("bucket", "UNAVAILABLE", 3)),
+    ),
+    ("ScriptModelReconcilesFail", 14, 40, "40% ", (HEALTHY, reconciles("done", 6), reconciles("failed", 4))),
+    ("ScriptModelQueueGrows", 9, 30, "", ("scriptmodel_queue_depth 30x60",)),
+]
 
 
-def test_a_bucket_that_is_away_fires_an_alert_while_the_api_server_answers() -> None:
-    series = (
-        HEALTHY,
-        'scriptmodel_engine_calls_total{service="kubernetes",method="GET configmaps",code="OK"} 0+600x120',
-        'scriptmodel_engine_calls_total{service="bucket",method="reading",code="UNAVAILABLE"} 0+3x120',
-    )
-    alert = firing(30, *series)["ScriptModelEngineUnavailable"]
-    assert alert["annotations"]["summary"] == "100% of the operator's calls to its engine (bucket) fail."
+@pytest.mark.parametrize(("alert", "still", "then", "summary", "series"), FIRED)
+def test_an_alert_fires_in_time(alert: str, still: int, then: int, summary: str, series: tuple[str, ...]) -> None:
+    assert firing(still, *series) == {}
+    assert firing(then, *series)[alert]["annotations"]["summary"].startswith(summary)
 
 
-def test_calls_that_pachyderm_refuses_for_a_reason_are_not_an_outage() -> None:
-    refused = 'scriptmodel_engine_calls_total{service="pachyderm",method="InspectBranch",code="NOT_FOUND"} 0+60x120'
-    assert firing(60, HEALTHY, refused) == {}
-
-
-def test_failing_reconciles_fire_an_alert() -> None:
-    series = (
-        'scriptmodel_reconcile_duration_seconds_count{outcome="done"} 0+6x120',
-        'scriptmodel_reconcile_duration_seconds_count{outcome="failed"} 0+4x120',
-    )
-    assert firing(14, HEALTHY, *series) == {}
-    assert firing(40, HEALTHY, *series)["ScriptModelReconcilesFail"]["annotations"]["summary"].startswith("40% ")
-
-
-def test_a_queue_that_never_empties_fires_an_alert() -> None:
-    assert set(firing(30, "scriptmodel_queue_depth 30x60")) == {"ScriptModelQueueGrows"}
-    assert firing(30, "scriptmodel_queue_depth 30x9 0 30x20") == {}
+@pytest.mark.parametrize(
+    ("minutes", "series"),
+    [
+        (
+            100,
+            (
+                calls("pachyderm", "OK", 60),
+                calls("pachyderm", "UNAVAILABLE", 1),
+                reconciles("done", 10),
+                reconciles("failed", 1),
+                'scriptmodel_stalled{namespace="ml",name="thrones"} 0x120',
+                HEALTHY,
+            ),
+        ),
+        (60, (HEALTHY, calls("pachyderm", "NOT_FOUND", 60))),
+        (30, ("scriptmodel_queue_depth 30x9 0 30x20",)),
+    ],
+    ids=["all is well", "calls that are refused for a reason", "a queue that empties"],
+)
+def test_nothing_fires_while_nothing_is_wrong(minutes: int, series: tuple[str, ...]) -> None:
+    assert firing(minutes, *series) == {}
 
 
 def test_a_stalled_model_fires_an_alert_with_its_name_after_15_minutes() -> None:

@@ -12,6 +12,7 @@ from dev.stack import ControlPlane
 from scriptmodel_operator.cli import main
 
 DEPLOYMENT = f"{NAMESPACE}/scriptmodel-operator"
+FINALIZER, THEIRS = "scriptmodel.dev/pipelines", "example.com/theirs"
 SERVED = "crd/scriptmodels.scriptmodel.dev"
 
 
@@ -35,8 +36,8 @@ def without_crd(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def waiting_model(control_plane: ControlPlane) -> Iterator[ControlPlane]:
-    """A model with the operator's finalizer."""
-    metadata = {"name": "waiting", "namespace": "team-a", "finalizers": ["scriptmodel.dev/pipelines"]}
+    """A model with the operator's finalizer and one of somebody else."""
+    metadata = {"name": "waiting", "namespace": "team-a", "finalizers": [FINALIZER, THEIRS]}
     spec = {"corpus": {"repo": {"name": "plays"}}}
     model = {"apiVersion": "scriptmodel.dev/v1alpha1", "kind": "ScriptModel", "metadata": metadata, "spec": spec}
     control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(model))
@@ -44,6 +45,11 @@ def waiting_model(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     nothing = '{"metadata": {"finalizers": []}}'
     control_plane.kubectl("patch", "sm", "waiting", "-n", "team-a", "--type=merge", "-p", nothing)
     control_plane.kubectl("delete", "sm", "waiting", "-n", "team-a")
+
+
+def finalizers(control_plane: ControlPlane) -> list[str]:
+    done = control_plane.kubectl("get", "sm", "waiting", "-n", "team-a", "-o", "jsonpath={.metadata.finalizers}")
+    return list(json.loads(done.stdout))
 
 
 def test_a_missing_crd_is_reported_with_the_command_that_installs_it(without_crd: ControlPlane) -> None:
@@ -78,7 +84,9 @@ def test_models_of_other_namespaces_do_not_count(waiting_model: ControlPlane) ->
     assert " -A" not in done.stderr, "which would delete the objects of other operators"
 
 
-def test_an_operator_that_does_not_stop_is_reported_and_keeps_its_finalizer(waiting_model: ControlPlane) -> None:
+def test_the_finalizer_stays_until_the_operator_has_stopped_and_that_of_others_stays(
+    waiting_model: ControlPlane,
+) -> None:
     waiting_model.kubectl("apply", "-f", "manifests/deployment.yaml")
     template = json.loads(waiting_model.kubectl("get", "-f", "manifests/deployment.yaml", "-o", "json").stdout)["spec"]
     metadata = {"name": "lasting", "namespace": NAMESPACE, "labels": template["selector"]["matchLabels"]}
@@ -89,10 +97,12 @@ def test_an_operator_that_does_not_stop_is_reported_and_keeps_its_finalizer(wait
         done = operator(waiting_model, *words)
         assert done.exit_code == 1
         assert "is scaled to zero, but after 1 s these pods still run: lasting" in done.stderr
-        kept = waiting_model.kubectl("get", "sm", "waiting", "-n", "team-a", "-o", "jsonpath={.metadata.finalizers}")
-        assert kept.stdout == '["scriptmodel.dev/pipelines"]'
-    finally:
+        assert finalizers(waiting_model) == [FINALIZER, THEIRS]
         waiting_model.kubectl("delete", "pod", "lasting", "-n", NAMESPACE, "--force", "--grace-period=0")
+        assert operator(waiting_model, *words).exit_code == 0
+        assert finalizers(waiting_model) == [THEIRS]
+    finally:
+        waiting_model.kubectl("delete", "pod", "lasting", "-n", NAMESPACE, "--force", "--ignore-not-found")
         waiting_model.kubectl("delete", "-f", "manifests/deployment.yaml")
 
 

@@ -58,7 +58,7 @@ def test_all_arguments_of_the_operator_are_known_to_it(values: Values) -> None:
         assert argument.partition("=")[0] in known, argument
 
 
-def test_the_other_images_are_in_the_registry_of_the_operator_unless_they_name_theirs() -> None:
+def test_other_images_are_in_the_operators_registry_unless_they_name_theirs() -> None:
     def images(registry: str) -> set[str]:
         theirs = {"image": {"registry": registry}}
         given = {"image": {"registry": "registry.example.com"}, "trainer": theirs, "storage": {"server": theirs}}
@@ -99,15 +99,6 @@ def test_address_token_and_certificates_of_pachd_come_from_a_secret() -> None:
         assert paths == {"token": "token", "ca.pem": "ca.crt"}
         (mount,) = (each for each in pod["spec"]["containers"][0]["volumeMounts"] if each["name"] == "pachd")
         assert mount["mountPath"] == "/etc/scriptmodel/pachd"
-
-
-def test_helm_test_has_the_variables_and_the_volumes_of_the_operator() -> None:
-    found = objects(COMBINATIONS["everything"])
-    for each in (only("Deployment", found)["spec"]["template"], only("Pod", found)):
-        (container,) = each["spec"]["containers"]
-        (file,) = (given["value"] for given in container["env"] if given["name"] == "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
-        (mount,) = (given for given in container["volumeMounts"] if file.startswith(given["mountPath"] + "/"))
-        assert mount["name"] in {volume["name"] for volume in each["spec"]["volumes"]}
 
 
 def test_the_public_config_has_the_address_and_nothing_of_a_secret() -> None:
@@ -261,19 +252,6 @@ def test_a_value_reaches_every_pod_that_its_description_names(
         if has(found, given):
             reached.add(kind)
     assert reached == kinds
-
-
-def pod_labels(kind: str, found: list[Object]) -> dict[str, str]:
-    return dict(only(kind, found)["spec"]["template"]["metadata"]["labels"])
-
-
-def test_a_policy_without_ports_allows_names_and_its_own_rules_alone() -> None:
-    rule = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 443}]}
-    ports = {"apiServerPorts": [], "pachdPorts": []}
-    found = objects({"networkPolicy": {"enabled": True, **ports, "egress": [rule]}})
-    names, *others = only("NetworkPolicy", found)["spec"]["egress"]
-    assert {each["port"] for each in names["ports"]} == {53}
-    assert others == [rule]
 
 
 def test_the_service_monitor_finds_the_service_and_keeps_the_label_namespace() -> None:

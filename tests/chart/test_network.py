@@ -10,7 +10,6 @@ from dev.generate.chart import NAMESPACE
 from scriptmodel_operator.engine.values import RepoRef
 from scriptmodel_operator.jobs.job_manifest import fetch_metadata
 from tests.chart.rendering import OWN_BUCKET, Object, Values, merged, objects, only
-from tests.chart.test_meaning import pod_labels
 from tests.unit.operator.job_objects import pod
 
 S3 = "scriptmodel-operator-s3"
@@ -19,6 +18,10 @@ INGRESS, MONITORING = ({"namespaceSelector": {"matchLabels": {TEAM: name}}} for 
 POLICED = {"networkPolicy": {"enabled": True, "metricsFrom": [MONITORING], "storageFrom": [INGRESS]}}
 OPEN: Values = merged(OWN_BUCKET, {**POLICED, "watchAllNamespaces": True})
 WATCHING: Values = merged(OWN_BUCKET, {**POLICED, "watchNamespaces": ["team-a"]})
+
+
+def pod_labels(kind: str, found: list[Object]) -> dict[str, str]:
+    return dict(only(kind, found)["spec"]["template"]["metadata"]["labels"])
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def test_an_object_names_what_is_wrong_with_the_token_and_how_to_make_one(
 
 
 @pytest.mark.usefixtures("texts")
-def test_an_object_names_the_command_that_grants_the_missing_role_and_continues_after_it(
+def test_an_object_names_the_command_that_grants_the_role_and_continues(
     deploy: Deploy, root: Administrator, plays: Namespace
 ) -> None:
     deploy(root.robot(USER))

@@ -225,6 +225,38 @@ def test_a_training_that_a_quota_stops_says_so_and_can_be_suspended(cluster: Run
     cluster.kubectl("delete", "resourcequota", "full", IN_TEAM)
 
 
+@pytest.mark.parametrize(
+    ("name", "training", "says"),
+    [
+        (
+            "small",
+            {"resources": {"limits": {"memory": "160Mi"}}},
+            "memory ran out at the limit of 160Mi: raise training.resources.limits.memory",
+        ),
+        ("elsewhere", {"nodeSelector": {"disk": "none"}}, "didn't match Pod's node affinity/selector"),
+        ("typo", {"image": "scriptmodel-trainer:9.9.9-typo"}, "check the image and training.imagePullSecrets"),
+    ],
+)
+def test_what_keeps_a_pod_from_running_is_in_the_status(
+    team: Namespace, name: str, training: Object, says: str
+) -> None:
+    team.apply(name, spec("castle", {"preset": "test", "seed": 3}) | {"training": {"backoffLimit": 0, **training}})
+    team.wait_for(name, lambda each: says in json.dumps(each.get("status", {})), 240)
+    team.kubectl("delete", "scriptmodel", name, "--timeout=120s")
+
+
+def test_a_pod_that_is_evicted_for_its_disk_says_so(cluster: Running, team: Namespace) -> None:
+    limits = [{"type": "Container", "default": {"ephemeral-storage": "1Mi"}}]
+    made = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "disk", "namespace": TEAM}}
+    cluster.apply({**made, "spec": {"limits": limits}})
+    epochs = {"preset": "small", "overrides": {"epochs": 200}}
+    team.apply("disk", spec("long", epochs) | {"training": {"backoffLimit": 0}})
+    found = team.reason("disk", "TrainingFailed", 300)
+    assert "its pod was evicted, because it used more than its limit" in condition(found)["message"]
+    team.kubectl("delete", "scriptmodel", "disk", "--timeout=120s")
+    team.kubectl("delete", "limitrange", "disk")
+
+
 def test_a_new_installation_computes_nothing_again(
     cluster: Running, team: Namespace, release: Release, current: Path
 ) -> None:

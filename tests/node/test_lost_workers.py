@@ -48,7 +48,7 @@ def saved(folder: Path) -> list[Path]:
     return list(folder.rglob("*.safetensors"))
 
 
-def test_a_training_of_a_real_pachyderm_resumes_after_its_pod_was_killed_and_after_a_drain(
+def test_a_training_of_pachyderm_resumes_after_its_pod_was_killed_and_drained(
     cluster: Running,
     claim: Path,
     plays: Namespace,

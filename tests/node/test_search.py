@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dev.cluster import network
-from tests.integration.cluster import condition, is_ready
+from tests.integration.cluster import condition
 from tests.integration.texts import play
 from tests.node.conftest import SCRIPTMODEL
 from tests.node.engines import Engine
@@ -20,7 +20,7 @@ from tests.web import WebServer, content
 
 pytestmark = pytest.mark.timeout(900)
 
-LOST, GROWN, FETCHED = (f"{SCRIPTMODEL}-{name}" for name in ("halved", "grown", "fetched"))
+LOST, FETCHED = (f"{SCRIPTMODEL}-{name}" for name in ("halved", "fetched"))
 TRAINING = 420
 DROPOUT = {"name": "dropout", "uniform": {"min": "0", "max": "0.5"}}
 
@@ -65,22 +65,6 @@ def test_trials_run_in_parallel_and_a_worker_is_lost(
     assert engine.trained(found) == 4
     assert found["status"]["search"]["trials"]["complete"] == 4
     assert found["status"]["script"]["excerpt"]
-
-
-def test_three_trials_more_train_three_and_one_that_diverges_is_listed(
-    plays: Namespace, writer: Person, engine: Engine
-) -> None:
-    corpus = {"repo": {"name": writer.push({"castle.txt": play(60)})}}
-    rates = {"name": "learningRate", "categorical": {"values": ["0.01", "1", "0.1", "1000000", "0.02"]}}
-    given = {"parameters": [rates], "algorithm": "grid"}
-    plays.apply(GROWN, searching(corpus, **given, numTrials=2))
-    assert engine.trained(plays.ready(GROWN, TRAINING)) == 2
-    plays.apply(GROWN, searching(corpus, **given, numTrials=5))
-    grown = plays.wait_for(
-        GROWN, lambda each: is_ready(each) and each["status"]["search"]["trials"]["total"] == 5, TRAINING
-    )
-    assert engine.trained(grown) == 2 + 3
-    assert [each["reason"] for each in grown["status"]["search"]["top"] if each["trial"] == "0004"] == ["diverged"]
 
 
 def test_a_corpus_by_url_has_an_archive_and_is_learned_once(plays: Namespace, engine: Engine) -> None:
