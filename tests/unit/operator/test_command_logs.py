@@ -48,18 +48,8 @@ def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged()
             event(event="resumed", epoch=3, share=0.42, restarts=2),
             "resumed in epoch 3 at 42%, restart 2 of this training",
         ),
-        (
-            event(event="trigrams", share=0.158, valid_perplexity=70.39, network_perplexity=76.2),
-            "trigrams get 16% of the prediction: valid 70.4, 76.2 without them",
-        ),
         (event(event="error", code="x", message="no words", hint="add some"), "failed: no words (add some)"),
-        (event(event="warning", code="x", message="few words"), "warning: few words"),
         (event(event="written", file="out/script.txt", words=1700), "wrote out/script.txt (1,700 words)"),
-        (event(event="written", file="report.html", words=None), "wrote report.html"),
-        (
-            event(event="trial", trial="0003", state="complete", epochs=8, epochs_total=8, perplexity=77.94, reason=""),
-            "trial 0003: complete after epoch 8/8: perplexity 77.9",
-        ),
         (
             event(
                 event="trial", trial="0003", state="failed", epochs=1, epochs_total=8, reason="killed", message="by 9"

@@ -217,11 +217,6 @@ def test_an_address_that_is_not_valid_is_reported_with_its_config_map(server: Cl
     assert "\x1b" not in message
 
 
-def test_an_address_of_the_command_line_that_is_not_valid_is_a_usage_error(run: Run) -> None:
-    for done in (run("--pachd=http://x"), run(SCRIPTMODEL_PACHD="http://x")):
-        assert refusal(done, 2).startswith("'http://x' is not HOST:PORT")
-
-
 def test_published_certificates_that_are_not_valid_are_reported_with_their_config_map(
     server: Cluster, run: Run, tmp_path: Path
 ) -> None:

@@ -155,23 +155,6 @@ def test_a_stream_that_brings_nothing_any_more_ends(monkeypatch: pytest.MonkeyPa
         assert pachd.cancelled.wait(DEADLINE)
 
 
-def test_a_stream_that_was_ended_for_its_silence_says_so_though_a_message_came_just_then() -> None:
-    class Late:
-        def __init__(self) -> None:
-            self.cancelled = threading.Event()
-
-        def cancel(self) -> None:
-            self.cancelled.set()
-
-        def __iter__(self) -> Iterator[bytes]:
-            self.cancelled.wait(DEADLINE)
-            yield b"late"
-            raise grpc.RpcError("cancelled")
-
-    with pytest.raises(UnavailableError, match=r"nothing came for 0\.2 s"):
-        list(calls.stream(Late(), "reading a file", 0.2, UNLIMITED))
-
-
 def test_a_log_that_is_followed_takes_no_room_from_other_calls() -> None:
     with slow_pachd(UNLIMITED, streams=1) as (gateway, _pachd):
         log = gateway.read_log(JobRef(PIPELINE, "1"), follow=True, seconds=DEADLINE)

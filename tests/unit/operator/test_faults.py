@@ -120,15 +120,6 @@ def test_one_failed_call_anywhere_changes_nothing_of_the_end(
         assert set(world.pachyderm.repos) == {world.corpus.repo}
 
 
-def test_a_create_whose_answer_was_lost_is_not_repeated() -> None:
-    world = new_world()
-    assert isinstance(world.pachyderm, Faulty)
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.pachyderm.arm("apply_pipelines", 1, after=True)
-    persist(world, world.reconcile)
-    assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
-
-
 def test_a_transaction_that_created_only_one_pipeline_is_completed() -> None:
     """This cannot happen in Pachyderm, but somebody may have deleted the other pipeline in between."""
     world = new_world()

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dev.processes import free_port
 from scriptmodel_operator.cli import main
 from scriptmodel_operator.jobs import fetcher
 from scriptmodel_operator.jobs.fetcher import FetchDocument, Source, StoreError
@@ -145,13 +144,6 @@ def test_a_file_that_cannot_be_fetched_is_reported_and_nothing_else_is_stored(
     assert "canary" not in errors["/lost"].replace("user:canary@", "")
     assert bucket.objects.keys() == {"errors.json"}
     assert json.loads(bucket.objects["errors.json"]) == errors
-
-
-def test_the_errors_of_all_files_are_reported(server: WebServer, bucket: Bucket, tmp_path: Path) -> None:
-    refused = f"http://127.0.0.1:{free_port()}/refused"
-    errors = fetched(document(bucket, server.url("/missing"), refused), tmp_path)
-    assert errors["/missing"] == "404 Not Found"
-    assert "Cannot connect to host 127.0.0.1" in errors["/refused"]
 
 
 def test_a_server_that_is_silent_ends_by_the_time_for_a_file(server: WebServer, bucket: Bucket, tmp_path: Path) -> None:

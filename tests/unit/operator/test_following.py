@@ -97,12 +97,6 @@ def test_a_temporarily_unavailable_api_server_is_reported_once_and_retried(
     assert server.requested.count(PATH) == 5
 
 
-def test_an_api_server_that_is_busy_from_the_first_is_outlasted_too(
-    server: WebServer, tmp_path: Path, ready: dict[str, Any]
-) -> None:
-    assert run(server, tmp_path, WATCH, busy(429), answer(ready)).exit_code == 0
-
-
 def test_an_address_that_never_answered_is_an_error_at_once(
     server: WebServer, tmp_path: Path, ready: dict[str, Any]
 ) -> None:

@@ -274,13 +274,7 @@ def test_it_overwrites_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ('# temperature: "0.8"', "temperature: 0.8", 'spec.generation.temperature: must be a string: quote it, "0.8"'),
         ("# prompt: To be", "prompt: yes", 'spec.generation.prompt: must be a string: quote it, "true"'),
-        (
-            "# overrides:",
-            "overrides: {dropout: 0.5} #",
-            'spec.model.overrides.dropout: must be a string: quote it, "0.5"',
-        ),
         (
             "# overrides:",
             "overrides: {learningRate: 1e-3} #",

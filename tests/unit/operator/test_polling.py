@@ -10,14 +10,6 @@ from contextlib import asynccontextmanager
 import pytest
 
 from scriptmodel_operator.engine.errors import EngineError, UnavailableError
-from scriptmodel_operator.engine.values import (
-    BranchRef,
-    PipelineApply,
-    PipelineInput,
-    PipelineRef,
-    PipelineSpec,
-    RepoRef,
-)
 from scriptmodel_operator.observe import polling as polling_module
 from scriptmodel_operator.observe import snapshot as snapshot_module
 from scriptmodel_operator.observe.polling import SnapshotPoller
@@ -197,32 +189,6 @@ async def test_a_poll_is_delayed_while_running_reconciles_could_share_it(
             await requeued.until(2)
     paused = polls[1] - polls[0] - took
     assert paused >= 5 * took if at_work > asking else took <= paused < 4 * took
-
-
-async def test_few_objects_with_many_pipelines_do_not_advance_a_poll(clock: Clock) -> None:
-    pachyderm, took = FakePachyderm(pipeline_limit=200), 0.1
-    pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), {"/hamlet.txt": b"HAMLET: To be.\n"})
-    for number in range(101):
-        spec = PipelineSpec(
-            ref=PipelineRef("default", f"p{number}"),
-            image="trainer:1",
-            command=("train",),
-            input=PipelineInput("corpus", BranchRef(RepoRef("default", "plays"), "master"), "/"),
-        )
-        pachyderm.apply_pipelines([PipelineApply(spec)])
-    clock.let_polls_take(took, pachyderm)
-    async with polling(pachyderm) as (source, requeued):
-        requeued.at_work = 0
-        paused = []
-        for waiting in (1, 2):
-            before = await source.latest(clock.monotonic())
-            for number in range(waiting):
-                source.wait(("ml", str(number)), clock.monotonic())
-            requeued.keys.clear()
-            await requeued.until(waiting)
-            paused.append((await source.latest(before.started)).started - before.started)
-    assert paused[0] >= 6 * took
-    assert paused[1] < 5 * took
 
 
 async def test_a_request_by_the_ticker_alone_does_not_advance_a_poll(clock: Clock) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,38 +42,56 @@ def test_a_new_object_creates_both_pipelines_with_all_their_fields() -> None:
     assert f"+ create step {world.train} (it does not exist)" in reported(found)
 
 
-def test_an_up_to_date_object_has_no_changes() -> None:
-    found = planned(trained_world())
-    assert found.changes == ()
-    assert reported(found) == "ml/thrones\nNothing would change."
-
-
-def test_another_preset_is_one_field_and_trains_again() -> None:
+@pytest.mark.parametrize(
+    ("spec", "made_by", "effect", "expected"),
+    [
+        (
+            {"model": {"preset": "small", "overrides": {"epochs": 2}}},
+            "train",
+            "trains again from the first epoch",
+            [("--preset", "test", "small"), ("--set epochs", "", "2")],
+        ),
+        (
+            {"model": {"preset": "test", "seed": 7}},
+            "train",
+            "trains again from the first epoch",
+            [("--seed", "0", "7")],
+        ),
+        (
+            {"generation": {"words": 5, "temperature": "1.1"}},
+            "generate",
+            "writes a new script",
+            [("--words", "1000", "5"), ("--temperature", "", "1.1")],
+        ),
+    ],
+)
+def test_each_changed_field_is_shown_with_what_follows(
+    spec: dict[str, Any], made_by: str, effect: str, expected: list[tuple[str, str, str]]
+) -> None:
     world = trained_world()
-    world.want({"model": {"preset": "small", "overrides": {"epochs": 2}}})
+    world.want(spec)
+    found = planned(world)
+    (change,) = found.changes
+    assert (change.what, change.effect) == (f"update step {getattr(world, made_by)} to version 2", effect)
+    text = reported(found)
+    assert f"~ {change.what} (the spec changed)" in text
+    assert f"{expected[0][0]} " in text
+    (value,) = found.as_dict()["changes"]
+    assert value["sign"] == "~"
+    shown = yaml.safe_load(yaml.safe_dump([*value["fields"]]))
+    assert [{"name": name, "before": old, "after": new} for name, old, new in expected] == shown
+
+
+def test_what_needs_no_change_of_the_spec_is_shown_with_its_cause() -> None:
+    world = trained_world()
+    assert reported(planned(world)) == "ml/thrones\nNothing would change."
+    world.want(retrain_at="now")
     (train,) = planned(world).changes
-    assert fields(train) == [FieldChange("--preset", "test", "small"), FieldChange("--set epochs", "", "2")]
-    assert train.effect == "trains again from the first epoch"
-    text = reported(planned(world))
-    assert f"~ update step {world.train} to version 2 (the spec changed)" in text
-    assert "--preset            test → small" in text
-    assert "--set epochs        (none) → 2" in text
-
-
-def test_a_zero_of_the_command_is_a_value() -> None:
+    assert (train.why, train.fields) == ("retrain-at requests it", ())
     world = trained_world()
-    world.want({"model": {"seed": 7}})
+    world.pachyderm.edit(world.train, tries=9)
     (train,) = planned(world).changes
-    assert FieldChange("--seed", "0", "7") in fields(train)
-
-
-def test_another_generation_writes_a_new_script_and_does_not_train() -> None:
-    world = trained_world()
-    world.want({"generation": {"words": 5, "prompt": "Winter is"}})
-    (generate,) = planned(world).changes
-    assert generate.what.startswith(f"update step {world.generate}")
-    assert generate.effect == "writes a new script"
-    assert fields(generate) == [FieldChange("--words", "1000", "5"), FieldChange("--prompt", "", "Winter is")]
+    assert (train.why, fields(train)) == ("somebody else changed it", [FieldChange("datums.tries", "9", "3")])
 
 
 def test_a_change_that_needs_no_training_waits_for_the_running_job() -> None:
@@ -86,13 +105,6 @@ def test_a_change_that_needs_no_training_waits_for_the_running_job() -> None:
     world.want({"model": {"seed": 1}})
     (train,) = planned(world).changes
     assert train.effect == f"trains again from the first epoch; kills the running job {job.ref.id[:8]}"
-
-
-def test_a_retraining_changes_no_field_and_is_shown() -> None:
-    world = trained_world()
-    world.want(retrain_at="now")
-    (train,) = planned(world).changes
-    assert (train.why, train.fields) == ("retrain-at requests it", ())
 
 
 def test_a_blocker_is_shown_with_what_to_do() -> None:
@@ -114,13 +126,6 @@ def test_a_config_map_is_committed_first_and_the_following_changes_are_shown() -
     assert planned(world, source=world.source).changes == ()
     (put,) = planned(world, source={"/b.txt": b"A: b\n"}).changes
     assert put.what.startswith("put 1 files into")
-
-
-def test_drift_is_corrected() -> None:
-    world = trained_world()
-    world.pachyderm.edit(world.train, tries=9)
-    (train,) = planned(world).changes
-    assert (train.why, fields(train)) == ("somebody else changed it", [FieldChange("datums.tries", "9", "3")])
 
 
 def test_nothing_changes_while_a_problem_exists() -> None:
@@ -187,22 +192,6 @@ def test_the_copy_of_a_base_model_and_what_follows_it_are_planned() -> None:
     assert "+ create repo default/thrones-" in text
     assert "> write the steps that start from the base model, once it is copied" in text
     assert world.written() == []
-
-
-def test_a_plan_as_a_value_has_all_that_the_text_has() -> None:
-    world = trained_world()
-    world.want({"model": {"preset": "small"}})
-    (change,) = planned(world).as_dict()["changes"]
-    assert change["sign"] == "~"
-    assert change["fields"] == ({"name": "--preset", "before": "test", "after": "small"},)
-
-
-def test_a_plan_with_decimals_is_printed_as_yaml() -> None:
-    world = trained_world()
-    world.want({"generation": {"temperature": "1.1"}})
-    (change,) = planned(world).as_dict()["changes"]
-    told_again = yaml.safe_load(yaml.safe_dump([*change["fields"]]))
-    assert told_again == [{"name": "--temperature", "before": "", "after": "1.1"}]
 
 
 def test_merging_is_that_of_kubectl_apply() -> None:

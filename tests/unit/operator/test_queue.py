@@ -162,16 +162,6 @@ async def test_a_handler_may_request_another_call() -> None:
         await until(lambda: calls == 3)
 
 
-async def test_a_message_of_many_lines_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    async def handler(_key: Key) -> None:
-        raise RetryError("no room.\n\nLearn here:\n")
-
-    async with running(handler) as queue:
-        queue.add(A)
-        await until(lambda: bool(caplog.messages))
-    assert f"{A[0]}/{A[1]}: no room. Learn here:; attempt 1," in caplog.messages[0]
-
-
 async def test_an_earlier_timer_wins_and_a_forgotten_key_has_none() -> None:
     calls: list[Key] = []
 

@@ -73,15 +73,6 @@ def test_a_record_that_somebody_changed_meanwhile_is_not_overwritten() -> None:
     assert changed.record.description == "newer!"
 
 
-def test_an_unchanged_record_is_not_written() -> None:
-    cluster = FakeCluster()
-    records = Records(cluster)
-    stored = records.put(Stored(PLAYS), PLAYS)
-    cluster.calls.clear()
-    assert records.put(stored, PLAYS) == stored
-    assert not cluster.calls
-
-
 def test_a_deleted_record_is_gone_and_may_be_deleted_again() -> None:
     records = Records(FakeCluster())
     stored = records.put(Stored(PLAYS), PLAYS)
@@ -194,15 +185,6 @@ def test_of_records_that_have_not_changed_only_the_metadata_is_listed() -> None:
     ]
     assert [each.record.description for each in found.values()].count("new") == 2
     assert len(found) == 20
-
-
-def test_a_record_is_not_read_again_by_who_wrote_it() -> None:
-    cluster = FakeCluster()
-    records = Records(cluster)
-    written = records.put(Stored(PLAYS), PLAYS)
-    cluster.calls.clear()
-    assert records.listed().repos == {PLAYS.ref: written}
-    assert cluster.calls == ["GET configmaps"]
 
 
 @pytest.mark.parametrize("kind", [AccessError, NotFoundError, RefusedError, UnavailableError])

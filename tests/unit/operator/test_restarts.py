@@ -11,9 +11,8 @@ from scriptmodel_cli.screen import line_of, screen_of
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
 from scriptmodel_operator.controller.event_policy import record_status
-from scriptmodel_operator.engine.values import JobRef, JobState, LogLine, PipelineRef, PipelineState
+from scriptmodel_operator.engine.values import JobRef, LogLine, PipelineRef, PipelineState
 from scriptmodel_operator.kube.events import EventRecorder
-from scriptmodel_operator.metrics import _gauges
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.reconcile.training import restarts_in_log
@@ -211,17 +210,6 @@ def test_an_update_waits_for_the_end_of_a_training_even_if_it_could_resume() -> 
     assert world.written() == [f"update {world.train.name}"]
 
 
-def test_suspending_and_resuming_continue_in_a_new_job() -> None:
-    world = running(START)
-    world.apply({"suspend": True})
-    world.apply({})
-    job = world.pachyderm.run(world.train, lines(START, RESUMED))
-    assert job.state is JobState.RUNNING
-    world.observer.logs._read_once(job.ref)
-    world.reconcile()
-    assert training(world)["restarts"] == 2
-
-
 def reported(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
     resumed = {"restarts": restarts, "resumedAt": {"epoch": epoch, "share": "0.50"}}
     return {"conditions": [], "training": {"startTime": start, **(resumed if restarts else {})}}
@@ -258,9 +246,3 @@ def test_a_worker_lost_without_saved_state_is_a_warning() -> None:
     record_status(cast(EventRecorder, recorder), scriptmodel(status=before), now)
     note = "Warning: the worker was lost, or its attempt failed (restart 1): training starts again"
     assert (recorder.reasons, list(recorder.events.values())) == ([Reason.WORKER_LOST], [note])
-
-
-def test_metrics_have_restarts() -> None:
-    found = dict(_gauges(reported(2)))
-    assert found["scriptmodel_training_restarts"] == 2
-    assert "scriptmodel_training_restarts" not in dict(_gauges(reported(None)))

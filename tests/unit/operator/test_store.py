@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -144,23 +143,6 @@ def test_an_error_of_the_files_leaves_no_pack(
 def test_of_two_files_with_one_path_the_later_counts(versions: Versions) -> None:
     manifest = versions.put_files("ml", [("/a", [b"first"]), ("/a", [b"second"])])
     assert versions.read_file(manifest, "/a", 100) == b"second"
-
-
-def test_no_files_are_a_version_without_packs(versions: Versions) -> None:
-    assert versions.put_files("ml", []) == Manifest()
-
-
-def test_a_manifest_is_read_once(bucket: CountingBucket, versions: Versions) -> None:
-    manifest = put(versions)
-    other = Versions(bucket)
-    bucket.calls.clear()
-    threads = [threading.Thread(target=other.load, args=("ml", manifest.id)) for _ in range(3)]
-    other.load("ml", manifest.id)
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert bucket.calls == [f"get v1/ml/manifests/{manifest.id}.json"]
 
 
 def test_manifests_that_were_not_read_for_long_are_forgotten(

@@ -212,12 +212,6 @@ async def test_without_objects_the_engine_is_polled_until_it_answers_and_its_sil
     assert polls == answered
 
 
-async def test_no_log_is_followed_any_more_once_no_object_is_left() -> None:
-    async with ticking(FakePachyderm()) as witness:
-        await witness.ticks(1)
-        assert not witness.followed[-1](JobRef(World().train, "1"))
-
-
 POLL, SOURCE_DUE = 5.0, 600.0
 
 

@@ -13,10 +13,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from scriptmodel_cli.logs import training
-from scriptmodel_cli.web.charts import Chart, Series, spark
 from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.gate import Gate
-from scriptmodel_operator.api.identity import PLURAL, VERSION
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import commit_of
 from tests.unit.operator.browsing import HOSTILE, MODEL, SECONDS, browsing
@@ -216,38 +214,11 @@ async def test_the_open_page_of_a_deleted_object_says_so() -> None:
             pass
 
 
-async def test_who_may_not_list_all_namespaces_sees_their_own() -> None:
-    async with browsing(training_world()) as browser:
-        browser.api.forbidden = f"/{VERSION}/{PLURAL}"
-        browser.reads._kept.clear()
-        await browser.page("/", "in namespace default", "thrones")
-
-
-async def test_a_page_keeps_what_it_shows_until_the_next_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scriptmodel_cli.ui.reads._OBJECTS_SECONDS", 0.01)
-    found = as_object(training_world())
-    async with browsing(training_world()) as browser:
-        await browser.page(MODEL, "epoch 2 done: train 300.0, valid 200.2")
-        found["status"]["training"]["completionTime"] = "2026-01-01T00:00:00Z"
-        browser.api.objects = [found]
-        while re.search(r"\d[hms] so far", text := await (await browser.get(MODEL)).text()):
-            assert "epoch 2 done: train 300.0, valid 200.2" in text
-        assert "epoch 2 done: train 300.0, valid 200.2" in text
-
-
 async def next_message(stream: ClientResponse) -> str:
     while True:
         line = (await asyncio.wait_for(stream.content.readline(), SECONDS)).decode()
         if line.startswith("data: "):
             return str(json.loads(line.removeprefix("data: ")))
-
-
-def test_long_curves_are_thinned() -> None:
-    assert spark([1.0]) == ""
-    assert len(spark([1.0] * 5000).split()) <= 240
-    line = Series("a", "a", [*enumerate([2.0] * 4999 + [1.0], 1)])
-    points = Chart("t", [line], 5000).points(line)
-    assert (len(points) <= 240, points[-1]) == (True, (5000, 1.0))
 
 
 def test_a_log_is_digested_to_the_newest_attempt() -> None:
