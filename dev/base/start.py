@@ -39,7 +39,7 @@ def start(name: str, texts: Path, out: Path) -> None:
     own = with_documents(with_names(known, speakers_of(train, lexicon), frozenset(begin)))
     rows = [both.id_of(word if word in both else EOS) for word in own.words]
     weights |= {name: weights[name][rows] for name in ("embedding", "output/bias")}
-    model = TrainedModel(base.origin, own, weights, base.metrics, base.reference)
+    model = TrainedModel(base.origin, own, weights, base.metrics, base.ngrams)
     model_directory.save_model(out, model, "")
 
 

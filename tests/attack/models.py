@@ -28,7 +28,7 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.judging.figures import figures_of
 from scriptmodel_trainer.judging.ngrams import hashes_of, known_ngrams
-from scriptmodel_trainer.judging.reference import Reference, stored_figures
+from scriptmodel_trainer.judging.reference import Reference, arrays_of, stored_figures
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.subwords import LETTERS
 from scriptmodel_trainer.model.trigrams import count
@@ -87,7 +87,7 @@ def _real() -> Path:
         Vocabulary(words, speakers, parts=frozenset(range(len(whole), len(words)))),
         weights,
         converted(metrics, Metrics),
-        reference,
+        arrays_of(reference),
         trigrams=dataclasses.replace(
             count(np.tile(np.arange(len(words), dtype=np.int32), 3), len(words), 0), share=0.3
         ),

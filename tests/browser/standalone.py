@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer.artifacts.model_directory import COPIED, Origin, TrainedModel
+from scriptmodel_trainer.artifacts.description import Play
+from scriptmodel_trainer.artifacts.model_directory import Origin, TrainedModel
 from scriptmodel_trainer.corpus import tokens
-from scriptmodel_trainer.generation.casting import Play
-from scriptmodel_trainer.generation.verse import Lines
+from scriptmodel_trainer.generation.sampling import COPIED
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.subwords import LETTERS
 from scriptmodel_trainer.model.trigrams import count
+from scriptmodel_trainer.model.verse import Lines
 from scriptmodel_trainer.model.vocabulary import Vocabulary, with_names
 from scriptmodel_trainer.reporting.standalone import Cover, page_of, quantised
 from scriptmodel_trainer.storage.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity

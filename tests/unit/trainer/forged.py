@@ -62,5 +62,5 @@ def without_reference(model: Path, folder: Path) -> Path:
     found = load_model(model)
     metrics = msgspec.structs.replace(found.metrics, held_out=None)
     folder.mkdir()
-    save_model(folder, dataclasses.replace(found, metrics=metrics, reference=None), "")
+    save_model(folder, dataclasses.replace(found, metrics=metrics, ngrams=None), "")
     return folder

@@ -18,7 +18,7 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
 from scriptmodel_trainer.generation.writer import Script, Writer
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams
-from scriptmodel_trainer.judging.reference import Reference, reference_of
+from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_reference
 from scriptmodel_trainer.training.fine_tuning import load_base, preset_after, weights_after
 
 pytestmark = pytest.mark.slow
@@ -176,7 +176,7 @@ def test_a_base_that_is_missing_foreign_or_damaged_is_an_error(
 
 
 def judged(folder: Path) -> Reference:
-    found = load_model(folder, judged=True).reference
+    found = stored_reference(load_model(folder, judged=True))
     assert found is not None
     return found
 

@@ -11,16 +11,17 @@ import pytest
 from random_models import faults, spelling, weights_of
 from running import run_trainer
 
+from scriptmodel_trainer.artifacts.description import Play
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation import writer as writing
-from scriptmodel_trainer.generation.casting import ANY, Play
+from scriptmodel_trainer.generation.casting import ANY
 from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.verse import Lines
 from scriptmodel_trainer.model.vocabulary import Vocabulary, with_names
 from scriptmodel_trainer.storage.arrays import Floats
 

@@ -15,6 +15,7 @@ from running import run_trainer
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.judging.reference import stored_reference
 from scriptmodel_trainer.storage.files import arrays_bytes
 from scriptmodel_trainer.training.checkpoints import Checkpoint, digest_of, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.state import RunState
@@ -147,7 +148,7 @@ def copy(model: Path, tmp_path: Path) -> Path:
 def test_a_forged_model_is_refused_in_one_line(forge: Forge, copy: Path) -> None:
     forge(copy)
     with pytest.raises(BadInputError) as refused:
-        load_model(copy, judged=True)
+        stored_reference(load_model(copy, judged=True), copy)
     assert str(copy) in refused.value.line()
     assert len(refused.value.line()) < 1000
 
@@ -182,7 +183,7 @@ def test_words_with_escapes_of_a_terminal_are_never_written(copy: Path) -> None:
 
 def test_a_figure_of_almost_nothing_is_no_error_of_the_judge(copy: Path) -> None:
     metrics(lambda found: found["held_out"].update(known_pairs=1e-200))(copy)
-    reference = load_model(copy, judged=True).reference
+    reference = stored_reference(load_model(copy, judged=True))
     assert reference
     assert 0 <= reference.verdict(["sea"]).form_score <= 1
 

@@ -36,6 +36,7 @@ from scriptmodel_trainer.judging.reference import (
     Reference,
     held_out_tokens,
     reference_of,
+    stored_reference,
 )
 from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.model.network_numpy import Network
@@ -223,7 +224,7 @@ def test_a_corpus_too_small_to_hold_text_out_is_answered_in_one_line(tmp_path: P
 
 
 def test_training_stores_what_the_judge_needs(learned: tuple[Path, Path], reference: Reference) -> None:
-    stored = load_model(learned[1], judged=True).reference
+    stored = stored_reference(load_model(learned[1], judged=True))
     assert stored is not None
     assert stored.held_out == reference.held_out
     assert isinstance(stored.known, KnownNgrams)
@@ -233,7 +234,7 @@ def test_training_stores_what_the_judge_needs(learned: tuple[Path, Path], refere
 
 def test_the_record_has_the_verdict_on_each_sample(learned: tuple[Path, Path], tmp_path: Path) -> None:
     model = learned[1]
-    reference = load_model(model, judged=True).reference
+    reference = stored_reference(load_model(model, judged=True))
     assert reference is not None
     command = ["generate", model, "--words", "80", "--samples", "3"]
     assert run_trainer([*command, "--out", tmp_path / "all.txt", "--record", tmp_path / "all.json"]).returncode == 0

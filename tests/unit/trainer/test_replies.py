@@ -13,8 +13,9 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.hearing import Heard
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.quoting import Quotable
-from scriptmodel_trainer.generation.replies import Replies
+from scriptmodel_trainer.generation.replies import Replies, replies_of
 from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import writer_of
 from scriptmodel_trainer.model.readers import Reader
 
 SCENE = "ANNA: The river will not leave. Who waits for the harbour?\nMIRA: A stranger waits for the last train.\n"
@@ -28,7 +29,7 @@ def trained(model: Path) -> TrainedModel:
 
 @pytest.fixture(scope="module")
 def replies(trained: TrainedModel) -> Replies:
-    return trained.replies()
+    return replies_of(trained)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_ten_lines_differ_are_short_and_are_set_as_the_scene(replies: Replies) -
 
 def test_lines_are_those_that_the_writer_writes_alone_but_for_rounding(replies: Replies, trained: TrainedModel) -> None:
     """The scene is read at once, not token by token."""
-    seeds, writer = [(5, number) for number in range(5)], trained.writer()
+    seeds, writer = [(5, number) for number in range(5)], writer_of(trained)
     lines = replies._lines(replies.scene(Opening(text=SCENE)), "ANNA", seeds, 30, Sampling())
     same = 0
     for seed, line in zip(seeds, lines, strict=True):

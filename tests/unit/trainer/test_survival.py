@@ -22,7 +22,6 @@ from running import COMMAND, largest_file, run_trainer
 from scriptmodel_trainer.artifacts.model_directory import SLOTS, load_model, save_model
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 from scriptmodel_trainer.evaluation.perplexity import scored
-from scriptmodel_trainer.judging.ngrams import KnownNgrams
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.trigrams import count
 from scriptmodel_trainer.runs import assess
@@ -220,8 +219,7 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def two_models(model: Path, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two models that differ in all files; the first has trigrams."""
     first, second = load_model(model, judged=True), tmp_path_factory.mktemp("second")
-    assert first.reference is not None
-    known = {size: hashes[1:] for size, hashes in first.reference.known.of_size.items()}
+    assert first.ngrams is not None
     trigrams = count(np.arange(len(first.vocabulary), dtype=np.int32), len(first.vocabulary), 0)
     words = tuple(f"{word}s" if len(word) > 1 and word.isalpha() else word for word in first.vocabulary.words)
     changed = dataclasses.replace(
@@ -229,7 +227,7 @@ def two_models(model: Path, corpus: Path, tmp_path_factory: pytest.TempPathFacto
         vocabulary=dataclasses.replace(first.vocabulary, words=words),
         weights={name: array * 2 for name, array in first.weights.items()},
         metrics=msgspec.structs.replace(first.metrics, restarts=7),
-        reference=dataclasses.replace(first.reference, known=KnownNgrams(known)),
+        ngrams={name: hashes[1:] for name, hashes in first.ngrams.items()},
     )
     (second / "a").mkdir()
     (second / "b").mkdir()
@@ -255,7 +253,7 @@ def test_a_kill_at_each_step_leaves_the_old_model_or_the_new_one(two_models: tup
         expected = new if outcomes[-1] else old
         assert_identical(found.weights, expected.weights)
         assert (found.vocabulary, found.metrics) == (expected.vocabulary, expected.metrics)
-        assert found.reference is not None
+        assert found.ngrams is not None
         assert (found.trigrams is None) is outcomes[-1]
         save_model(out, new, "second")  # the next training leaves nothing of the killed one
         assert contents(out) == contents(two_models[1])

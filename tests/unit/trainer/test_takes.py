@@ -18,10 +18,10 @@ from scriptmodel_trainer.generation.page import Page
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.takes import Take, best_take, ranks_of
-from scriptmodel_trainer.generation.verse import Lines
-from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.generation.writer import Writer, writer_of
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.trigrams import count
+from scriptmodel_trainer.model.verse import Lines
 
 SEEDS = [(5, 0), (5, 1), (5, 2)]
 SPEECH = [tokens.OPEN_NAME, "ANNA", tokens.CLOSE_NAME]
@@ -29,7 +29,7 @@ END = tokens.EOS
 
 
 def test_scripts_of_takes_are_well_formed_and_depend_on_their_seed_alone(model: Path) -> None:
-    writers = [(load_model(model).writer(), 0.9), (Writer(network(SCRIPT, 1), SCRIPT), 3.0)]
+    writers = [(writer_of(load_model(model)), 0.9), (Writer(network(SCRIPT, 1), SCRIPT), 3.0)]
     for writer, temperature in writers:
         sampling = Sampling(temperature, takes=4)
         scripts = [writer.write(60, sampling, seed, Opening("ANNA", "the lamp")) for seed in SEEDS]
@@ -38,7 +38,7 @@ def test_scripts_of_takes_are_well_formed_and_depend_on_their_seed_alone(model: 
 
 
 def test_the_first_sentence_answers_nothing_so_it_is_not_chosen(model: Path) -> None:
-    writer = load_model(model).writer()
+    writer = writer_of(load_model(model))
     for seed in SEEDS:
         few, many = (writer.write(60, Sampling(1.0, takes=takes), seed, Opening()).tokens for takes in (2, 9))
         end = next(place for place, token in enumerate(few) if token in tokens.ENDERS)

@@ -14,7 +14,7 @@ from scriptmodel_trainer.corpus.stream import events_of, read_corpus
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.generation.detokenizing import detokenize
-from scriptmodel_trainer.generation.verse import lines_of
+from scriptmodel_trainer.model.verse import lines_of
 
 VERSE = '[Aside] The water rose,\nAnd \'tis not told\n"Of those who watched\nIt rise."'
 PROSE = (

@@ -1,19 +1,39 @@
 """The description of a model, `model.json`, which is validated before use because it may be forged."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from scriptmodel_trainer.corpus import plain
+from scriptmodel_trainer.corpus.plays import title_of_file
 from scriptmodel_trainer.corpus.tokens import EOS, PAIRS
-from scriptmodel_trainer.generation.casting import Play
-from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.model.subwords import LETTERS
+from scriptmodel_trainer.model.verse import Lines
 from scriptmodel_trainer.storage.records import SCHEMA, Base, Card, CorpusFacts, Count, Metrics, Name, Text
 
 MOST_JSON = 1 << 27  # bytes of one JSON file
 MOST_WORDS = 1_000_100  # of a vocabulary: the limit of vocabulary_size, and the markers
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A play of the corpus: its file and title, the tokens of its speakers, most frequent first, whether in verse.
+
+    `proper` are words with a capital that few other plays have: names of its people and places.
+    """
+
+    name: Name
+    speakers: tuple[Name, ...]
+    verse: bool = False
+    proper: tuple[Name, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What a reader calls it: the title within its file, else what the file's name says."""
+        file, _, title = self.name.partition(": ")
+        return title or title_of_file(file)
 
 
 class Description(Struct, frozen=True, kw_only=True):

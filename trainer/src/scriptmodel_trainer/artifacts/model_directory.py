@@ -6,7 +6,7 @@ import math
 import os
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 import scriptmodel_trainer
-from scriptmodel_trainer.artifacts.description import MOST_JSON, Description
+from scriptmodel_trainer.artifacts.description import MOST_JSON, Description, Play
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.casting import Play
-from scriptmodel_trainer.generation.replies import Replies
-from scriptmodel_trainer.generation.verse import Lines
-from scriptmodel_trainer.generation.writer import Writer
-from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from
-from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.trigrams import MOST_BYTES, Trigrams, trigrams_from
+from scriptmodel_trainer.model.verse import Lines
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats, as_bfloat16, from_bfloat16
 from scriptmodel_trainer.storage.files import (
@@ -41,10 +36,9 @@ from scriptmodel_trainer.storage.files import (
 )
 from scriptmodel_trainer.storage.records import SCHEMA, Base, Card, CorpusFacts, Metrics
 
+Arrays = Mapping[str, npt.NDArray[Any]]
 MODEL, METRICS, REPORT = "model.json", "metrics.json", "report.html"
 WEIGHTS, TRIGRAMS, NGRAMS = "weights", "trigrams", "ngrams"
-COPIED = 0.4
-"""What a script copies of what a trained cache says: the cache knows texts of people, not copies of copies."""
 FILES = (MODEL, METRICS, REPORT, *(f"{kind}-*.safetensors" for kind in (WEIGHTS, TRIGRAMS, NGRAMS)))
 """Patterns of the names of a model's files."""
 LOG = "train.log.jsonl"
@@ -53,6 +47,7 @@ SLOTS = ("checkpoint-a.safetensors", "checkpoint-b.safetensors")
 _ARRAYS = re.compile(rf"({WEIGHTS}|{TRIGRAMS}|{NGRAMS})-[0-9a-f]{{16}}\.safetensors")
 _LARGEST = 1_000_000  # a weight; trained ones stay below 100
 _HEADER = 1024  # bytes that describe an array in its file, at most
+_MOST_NGRAMS = 1 << 25  # bytes of their file
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +64,18 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model directory in memory; without a `reference` its scripts cannot be judged.
+    """A model directory in memory.
 
-    `trigrams` are those that the network is mixed with, if it is. `plays` are those that casts are taken from,
-    `lines` those of the corpus. A base has a `card`, and its weights are stored in bfloat16.
+    `ngrams` are the arrays of its training text, without which its scripts cannot be judged; `trigrams` those that the
+    network is mixed with, if it is. `plays` are those that casts are taken from, `lines` those of the corpus. A base
+    has a `card`, and its weights are stored in bfloat16.
     """
 
     origin: Origin
     vocabulary: Vocabulary
     weights: dict[str, Floats]
     metrics: Metrics
-    reference: Reference | None = None
+    ngrams: Arrays | None = None
     trigrams: Trigrams | None = None
     plays: tuple[Play, ...] = ()
     lines: Lines = field(default_factory=Lines)
@@ -103,18 +99,6 @@ class TrainedModel:
             network.cache = dataclasses.replace(network.cache, share=np.float32(copied))
         return network
 
-    def writer(self) -> Writer:
-        """Return what writes scripts."""
-        return Writer(self.network(COPIED), self.vocabulary, self.plays, self.lines)
-
-    def verdict(self, *texts: Sequence[str]) -> Verdict | None:
-        """Return the verdict on a text, or on several as one; None if the model cannot judge."""
-        return self.reference.verdict(*texts) if self.reference else None
-
-    def replies(self) -> Replies:
-        """Return what finds replies to a scene."""
-        return Replies(self.network(COPIED), self.vocabulary, self.plays, self.writer())
-
 
 def versions(**more: str) -> dict[str, str]:
     """Versions of what computes, to be kept with a model."""
@@ -133,13 +117,13 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
     which no command needs, follow them, and `model.json`, without which a folder has no model, is the last. Raises
     WriteError if the files cannot be stored.
     """
-    arrays: dict[str, Mapping[str, npt.NDArray[Any]]] = {WEIGHTS: model.weights}
+    arrays: dict[str, Arrays] = {WEIGHTS: model.weights}
     if model.card:
         arrays[WEIGHTS] = {name: as_bfloat16(weights) for name, weights in model.weights.items()}
     if model.trigrams is not None:
         arrays[TRIGRAMS] = model.trigrams.arrays()
-    if model.reference is not None:
-        arrays[NGRAMS] = arrays_of(model.reference)
+    if model.ngrams is not None:
+        arrays[NGRAMS] = model.ngrams
     contents = {kind: arrays_bytes(parts) for kind, parts in arrays.items()}
     files = {kind: _digest(content) for kind, content in contents.items()}
     described = Description(
@@ -201,7 +185,7 @@ def protect(path: Path, *, option: str = "--out", but: tuple[str, ...] = ()) -> 
 
 
 def load_model(folder: Path, judged: bool = False) -> TrainedModel:
-    """Read a model directory, with the reference of the judge if `judged`.
+    """Read a model directory, with the n-grams of its training text if `judged`.
 
     Nothing in it is trusted: kinds of files, sizes, JSON, vocabulary and shapes are checked before weights are read.
     Raises BadInputError that says what is missing or broken.
@@ -215,9 +199,8 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         preset = presets.preset_from(described.parameters)
         names = frozenset(described.speakers), described.spelled_names
         vocabulary = Vocabulary(described.words, *names, frozenset(described.parts))
-        held_out, reference = described.metrics.held_out, None
-        if judged and NGRAMS in described.files and held_out is not None:
-            reference = reference_from(held_out, _arrays(folder, NGRAMS, described, LARGEST))
+        stored = judged and NGRAMS in described.files
+        ngrams = _arrays(folder, NGRAMS, described, _MOST_NGRAMS) if stored else None
         weights = _weights(folder, preset.shapes(len(vocabulary)), described)
         trigrams = None
         if TRIGRAMS in described.files:
@@ -234,7 +217,7 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         vocabulary,
         weights,
         described.metrics,
-        reference,
+        ngrams,
         trigrams,
         described.plays,
         described.lines,

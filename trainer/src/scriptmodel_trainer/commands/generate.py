@@ -20,7 +20,8 @@ from scriptmodel_trainer.generation.detokenizing import count_pieces
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.requests import note_unknown, require_limits
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Script, Writer
+from scriptmodel_trainer.generation.writer import Script, Writer, writer_of
+from scriptmodel_trainer.judging.reference import stored_reference
 from scriptmodel_trainer.progress.events import FileWritten
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES, TEXT
@@ -68,10 +69,11 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
     started = time.monotonic()
     model = model_directory.load_model(options.model, judged=options.record is not None)
     _prepare(options)
-    writer = model.writer()
+    reference = stored_reference(model, options.model)
+    writer = writer_of(model)
     note_unknown(writer, options.opening, progress)
     scripts = _scripts(options, writer)
-    verdicts = [model.verdict(script.tokens[script.given :]) for script in scripts]
+    verdicts = [reference.verdict(script.tokens[script.given :]) if reference else None for script in scripts]
     texts = [_texts(options, writer, script) for script in scripts]
     printed = [
         _printed(options, model, text, spoken, number, len(scripts))

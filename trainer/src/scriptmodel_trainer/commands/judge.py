@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from scriptmodel_trainer.artifacts import model_directory
-from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.given import is_rendered, rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.requests import require_limits
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling
+from scriptmodel_trainer.generation.writer import writer_of
 from scriptmodel_trainer.judging.figures import MEANING, mean_figures, shown
 from scriptmodel_trainer.judging.ngrams import spoken_hashes
-from scriptmodel_trainer.judging.reference import held_out_tokens, reference_of
+from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of, stored_reference
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.files import finite
@@ -49,8 +49,9 @@ def judge(
     if model and model.vocabulary.plain:
         message = f"{subject} was trained on plain text, and the judge compares speeches and directions"
         raise BadInputError(message, "judge a model that was trained on plays")
+    known = stored_reference(model, subject) if model and model.origin.base else None
     if model:
-        writer, sampling = model.writer(), Sampling(takes=TAKES)
+        writer, sampling = writer_of(model), Sampling(takes=TAKES)
         texts = [writer.write(words, sampling, (seed, sample), Opening()).tokens for sample in range(samples)]
     else:
         texts = [_tokens(subject, layout, progress)]
@@ -59,7 +60,7 @@ def judge(
     corpus = stream.read_corpus(sources, layouts.layout_named(layout), progress.note, split)
     if corpus.doubt:
         progress.report(Warned("not_scripts", corpus.doubt))
-    report = _report(texts, corpus, model)
+    report = _report(texts, corpus, known)
     if (judged := report["figures"]["words"]) < _SHORT:
         text = f"the text has {judged} words: figures of fewer than {_SHORT} say little"
         progress.report(Warned("short_text", text))
@@ -74,9 +75,9 @@ def _tokens(script: Path, layout: str, progress: Progress) -> list[str]:
     return [whole.lexicon[number] for number in whole.ids.tolist()]
 
 
-def _report(texts: Sequence[Sequence[str]], corpus: stream.TokenStream, model: TrainedModel | None) -> dict[str, Any]:
-    """Return verdict and figures; the text that a base of the `model` has learned from is known, too."""
-    reference = reference_of(corpus, model.reference if model and model.origin.base else None)
+def _report(texts: Sequence[Sequence[str]], corpus: stream.TokenStream, base: Reference | None) -> dict[str, Any]:
+    """Return verdict and figures; the text that a base has learned from is known, too."""
+    reference = reference_of(corpus, base)
     if reference is None:
         raise BadInputError("the corpus is too small to hold out text to compare with", "add scripts to --data")
     held_out, training = held_out_tokens(corpus), spoken_hashes(corpus.splits["train"], corpus.lexicon)

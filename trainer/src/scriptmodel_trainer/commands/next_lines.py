@@ -11,7 +11,7 @@ from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, sample
 from scriptmodel_trainer.corpus.speeches import LONGEST, RealLine, real_lines, speeches_beside
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.quoting import Quotable
-from scriptmodel_trainer.generation.replies import MOST, Replies
+from scriptmodel_trainer.generation.replies import MOST, Replies, replies_of
 from scriptmodel_trainer.generation.requests import note_unknown
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.files import write_file
@@ -43,7 +43,7 @@ def next_lines(
 ) -> list[str]:
     """Return the lines to print: numbered replies as the scene is set, best first, with the sources of real ones."""
     model = load_model(request.model)
-    replies, sampling = model.replies(), request.sampling
+    replies, sampling = replies_of(model), request.sampling
     note_unknown(replies.writer, dataclasses.replace(request.opening, speaker=""), progress)
     scene = replies.scene(request.opening, request.seed)
     quotable = Quotable(quoted, model.vocabulary) if quoted else None
@@ -62,7 +62,7 @@ def cento(request: GenerateOptions, quoted: Sequence[RealLine]) -> list[Sheet]:
     from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
 
     model = load_model(request.model)
-    replies, quotable = model.replies(), Quotable(quoted, model.vocabulary)
+    replies, quotable = replies_of(model), Quotable(quoted, model.vocabulary)
     sheets = []
     for sample in range(request.samples):
         notes: dict[str, str] = {}

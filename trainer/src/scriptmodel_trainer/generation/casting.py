@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from scriptmodel_trainer.artifacts.description import Play
 from scriptmodel_trainer.corpus.given import renamed
-from scriptmodel_trainer.corpus.plays import PlayFacts, title_of_file
+from scriptmodel_trainer.corpus.plays import PlayFacts
 from scriptmodel_trainer.corpus.tokens import name_token
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.storage.records import Name
 
 ANY: tuple[str, ...] = ()
 """The cast of a script in which all speakers of the model may speak."""
@@ -22,25 +22,6 @@ _MOST_PLAYS, _MOST_SPEAKERS = 2000, 100
 _FEW = 3  # plays that have a name in common; of a few plays a third
 _ALIKE, _NEAR = 0.8, 0.6  # of 1: names that differ by a slip, and by more
 _DRAW = 0xCA57  # casts are drawn apart from words
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """A play of the corpus: its file and title, the tokens of its speakers, most frequent first, whether in verse.
-
-    `proper` are words with a capital that few other plays have: names of its people and places.
-    """
-
-    name: Name
-    speakers: tuple[Name, ...]
-    verse: bool = False
-    proper: tuple[Name, ...] = ()
-
-    @property
-    def title(self) -> str:
-        """What a reader calls it: the title within its file, else what the file's name says."""
-        file, _, title = self.name.partition(": ")
-        return title or title_of_file(file)
 
 
 @dataclass(frozen=True, slots=True)

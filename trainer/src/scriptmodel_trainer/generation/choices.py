@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from scriptmodel_trainer.artifacts.description import Play
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME
-from scriptmodel_trainer.generation.casting import Cast, Play, one_form
+from scriptmodel_trainer.generation.casting import Cast, one_form
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, plain_kind_of
 from scriptmodel_trainer.generation.page import Names, Page
-from scriptmodel_trainer.generation.verse import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.verse import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats, Ids
 

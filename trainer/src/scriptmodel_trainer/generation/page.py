@@ -7,8 +7,8 @@ import numpy as np
 
 from scriptmodel_trainer.corpus.tokens import CLOSE_BRACKET, MARKERS, OPEN_BRACKET
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost
-from scriptmodel_trainer.generation.verse import Lines, LineStart, width_of
 from scriptmodel_trainer.model.subwords import CONTINUES
+from scriptmodel_trainer.model.verse import Lines, LineStart, width_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats
 

@@ -15,16 +15,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scriptmodel_trainer.artifacts.description import Play
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.given import renamed
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EDGES, EOS, OPEN_NAME, is_word, name_token
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts
+from scriptmodel_trainer.generation.casting import Cast, Casting, name_parts
 from scriptmodel_trainer.generation.hearing import Heard
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.quoting import TITLES, Quotable, tokens_of
-from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.sampling import COPIED, Sampling
 from scriptmodel_trainer.generation.typography import Typography, typography_of
-from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.generation.writer import Writer, writer_of
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Ids
@@ -213,3 +215,8 @@ class Replies:
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
+
+
+def replies_of(model: TrainedModel) -> Replies:
+    """Return what finds replies with a model."""
+    return Replies(model.network(COPIED), model.vocabulary, model.plays, writer_of(model))

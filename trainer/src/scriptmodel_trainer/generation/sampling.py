@@ -11,6 +11,8 @@ from scriptmodel_trainer.storage.arrays import Floats
 
 TAKES = 16
 """Takes of each sentence of a script that nobody reads while it is written."""
+COPIED = 0.4
+"""What a script copies of what a trained cache says: the cache knows texts of people, not copies of copies."""
 _MOST_TAKES = 64
 _BLOCK = 128
 

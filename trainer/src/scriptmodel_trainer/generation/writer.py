@@ -7,25 +7,27 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from scriptmodel_trainer.artifacts.description import Play
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.given import renamed
 from scriptmodel_trainer.corpus.plain import plain_text
 from scriptmodel_trainer.corpus.tokens import EDGES, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts
+from scriptmodel_trainer.generation.casting import Cast, Casting, name_parts
 from scriptmodel_trainer.generation.choices import Choices
 from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.grammar import Kind, Place, kind_of, plain_kind_of
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.page import Page
-from scriptmodel_trainer.generation.sampling import Sampling, choose
+from scriptmodel_trainer.generation.sampling import COPIED, Sampling, choose
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.streams import Stream, run
 from scriptmodel_trainer.generation.takes import Take, best_take, log_probability, ranks_of
 from scriptmodel_trainer.generation.typography import Typography, typography_of
-from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.model.cache import COLD
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader
+from scriptmodel_trainer.model.verse import Lines
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 _CONTEXT = 64  # given tokens that are rendered with new ones, so that these attach to them as in one text
@@ -260,3 +262,8 @@ class Writer:
     def _next(self, page: Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
         number = choose(self._choices.of_page(page), sampling, random)
         page.logits = yield [page.put(self._vocabulary.words[number], self._choices.kind_on(page, number))]
+
+
+def writer_of(model: TrainedModel) -> Writer:
+    """Return what writes scripts with a model."""
+    return Writer(model.network(COPIED), model.vocabulary, model.plays, model.lines)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
+from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.judging.figures import Figures, figures_of, mean_figures
 from scriptmodel_trainer.judging.ngrams import (
     MOST,
@@ -23,9 +26,6 @@ from scriptmodel_trainer.storage.files import converted
 
 if TYPE_CHECKING:
     from scriptmodel_trainer.corpus.stream import TokenStream  # it loads all layouts, which no judgement needs
-
-LARGEST = len(SIZES) * (4 * MOST + 1024) + 1024
-"""Bytes of the file of n-grams, at most."""
 
 _NAMES = set(Figures.__dataclass_fields__) - {"longest_copy"}
 NO_FIGURES = (
@@ -82,13 +82,31 @@ def arrays_of(reference: Reference) -> dict[str, npt.NDArray[Any]]:
     return {f"ngrams{size}": hashes for size, hashes in reference.known.of_size.items()}
 
 
-def reference_from(figures: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Reference:
-    """Return what `arrays_of` and the figures of the metrics give; raises ValueError if they are not of that form."""
-    if not arrays.keys() >= {f"ngrams{size}" for size in SIZES} or not figures.keys() >= _NAMES:
+def stored_reference(model: TrainedModel, folder: Path | None = None) -> Reference | None:
+    """Return what scripts of a model, loaded from a folder, are judged by; None if it does not store it.
+
+    Raises BadInputError if the model's n-grams or figures are not those of a training text.
+    """
+    figures, arrays = model.metrics.held_out, model.ngrams
+    if figures is None or arrays is None:
+        return None
+    try:
+        return Reference(_figures_from(figures), _ngrams_from(arrays))
+    except ValueError as error:
+        raise BadInputError(f"{folder or 'the model'} is damaged: {error}", "train the model again") from error
+
+
+def _figures_from(stored: Mapping[str, Any]) -> Figures:
+    if not stored.keys() >= _NAMES:
+        raise ValueError("it lacks figures of held-out text")
+    return converted({name: stored[name] for name in _NAMES} | {"words": int(stored["words"])}, Figures)
+
+
+def _ngrams_from(arrays: Mapping[str, npt.NDArray[Any]]) -> KnownNgrams:
+    if not arrays.keys() >= {f"ngrams{size}" for size in SIZES}:
         raise ValueError("it does not hold the n-grams of a training text")
     of_size = {size: arrays[f"ngrams{size}"] for size in SIZES}
     for array in of_size.values():
         if array.dtype != np.uint32 or array.ndim != 1 or len(array) > MOST or (array[1:] <= array[:-1]).any():
             raise ValueError("its n-grams are not sorted")
-    held_out = {name: figures[name] for name in _NAMES} | {"words": int(figures["words"])}
-    return Reference(converted(held_out, Figures), KnownNgrams(of_size))
+    return KnownNgrams(of_size)

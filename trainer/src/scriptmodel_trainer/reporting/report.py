@@ -10,8 +10,9 @@ from scriptmodel_trainer.artifacts.trials import TrialRun
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling
+from scriptmodel_trainer.generation.writer import writer_of
 from scriptmodel_trainer.judging.figures import MEANING, shown
-from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
+from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference, stored_reference
 from scriptmodel_trainer.reporting.formats import parts_of
 from scriptmodel_trainer.reporting.templating import number, render
 from scriptmodel_trainer.storage.controls import escaped
@@ -108,14 +109,15 @@ def _search(runs: Sequence[TrialRun]) -> dict[str, Any]:
 def _written(model: TrainedModel) -> dict[str, Any]:
     """Return a script, and what the judge finds, or why there is neither."""
     try:
-        writer = model.writer()
+        writer = writer_of(model)
         script = writer.write(_WORDS, Sampling(takes=TAKES), (model.origin.seed, 0), Opening())
     except BadInputError as error:  # a model of almost nothing cannot write; the page says so
         return {"parts": [], "judged": [], "note": error.line()}
+    reference = stored_reference(model)
     return {
         "parts": list(parts_of(writer.text(script.tokens))),
-        "judged": _judged(model.reference, script.tokens) if model.reference else [],
-        "note": None if model.reference else f"{NO_FIGURES.capitalize()}.",
+        "judged": _judged(reference, script.tokens) if reference else [],
+        "note": None if reference else f"{NO_FIGURES.capitalize()}.",
     }
 
 

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.artifacts.model_directory import COPIED, TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.tokens import OPEN_NAME
 from scriptmodel_trainer.corpus.words import APHAERESIS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import one_form
 from scriptmodel_trainer.generation.grammar import Grammar, GrammarState, Kind, Place, kind_of
-from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.verse import Lines, is_small
+from scriptmodel_trainer.generation.sampling import COPIED, Sampling
+from scriptmodel_trainer.model.verse import Lines, is_small
 from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.storage.files import arrays_bytes
 

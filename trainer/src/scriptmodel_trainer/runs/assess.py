@@ -9,10 +9,10 @@ from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.evaluation.nats_per_character import per_character, validation_of
 from scriptmodel_trainer.evaluation.perplexity import Scored, score_of, scored
 from scriptmodel_trainer.generation.casting import plays_of
-from scriptmodel_trainer.generation.verse import lines_of
-from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
+from scriptmodel_trainer.judging.reference import Reference, arrays_of, reference_of, stored_figures
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.trigrams import count as count_trigrams
+from scriptmodel_trainer.model.verse import lines_of
 from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.corpus_summary import summarize
@@ -88,7 +88,8 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     known = frozenset(lexicon)
     lines = lines_of(train, corpus.lines, lexicon, known)
     plays = plays_of(corpus.plays, frozenset(vocabulary.names), lexicon, known - lines.openings)
-    return TrainedModel(origin, vocabulary, result.weights, metrics, reference, trigrams, plays, lines=lines)
+    ngrams = arrays_of(reference) if reference else None
+    return TrainedModel(origin, vocabulary, result.weights, metrics, ngrams, trigrams, plays, lines=lines)
 
 
 def validation_value(run: Run, perplexity: float) -> float | None:
@@ -104,7 +105,7 @@ def _words(corpus: TokenStream, split: str) -> list[str]:
 def _reference(run: Run, progress: Progress) -> Reference | None:
     """Return what the model's scripts are judged by; warn if the base does not record its training text."""
     base = run.options.base
-    known = base.model.reference if base else None
+    known = base.reference if base else None
     reference = reference_of(run.corpus, known)
     if reference and base and known is None:
         text = f"the base model {base.folder} has no {model_directory.NGRAMS}: its corpus was too small"

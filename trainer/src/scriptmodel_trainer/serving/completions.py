@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from aiohttp import web
 
-from scriptmodel_trainer.artifacts.model_directory import COPIED, TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.detokenizing import count_pieces
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Draft
+from scriptmodel_trainer.generation.sampling import COPIED, Sampling
+from scriptmodel_trainer.generation.writer import Draft, writer_of
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.serving.batch import Batch, Job
 from scriptmodel_trainer.serving.drafts import Continuation
@@ -83,7 +83,7 @@ class Completions:
 
     def __init__(self, name: str, digest: str, model: TrainedModel) -> None:
         self._name, self._digest = name, digest
-        self._writer = model.writer()
+        self._writer = writer_of(model)
         self._network = model.network(COPIED)
         self._batch = Batch()
         self._scripts = 0

@@ -12,7 +12,7 @@ from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.speeches import SPEECHES, real_lines, stored_speeches
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.quoting import Quotable
-from scriptmodel_trainer.generation.replies import MOST, Replies
+from scriptmodel_trainer.generation.replies import MOST, Replies, replies_of
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.serving.refusals import Refused, read
 
@@ -48,7 +48,7 @@ class NextLines:
         """Return replies; the cue of each begins with what is between it and the scene."""
         seed = secrets.randbelow(1 << 31)
         cast = None if asked.cast is None else () if asked.cast == ["any"] else tuple(asked.cast)
-        replies = self._replies = self._replies or self._model.replies()
+        replies = self._replies = self._replies or replies_of(self._model)
         scene = replies.scene(Opening(asked.speaker, "", asked.scene, asked.prompt, cast), seed)
         sampling = Sampling(asked.temperature)
         quotable = self._lines() if asked.lines == "real" else None

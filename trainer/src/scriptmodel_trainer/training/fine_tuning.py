@@ -11,6 +11,7 @@ from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.layouts import PLAIN
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.judging.reference import Reference, stored_reference
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.vocabulary import (
@@ -30,11 +31,12 @@ _MOST_EPOCHS, _READ = 8, 400_000  # at most so many epochs, and tokens in each m
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """A model to start from; `digest` identifies its weights and words."""
+    """A model to start from; `digest` identifies its weights and words, `reference` judges its scripts."""
 
     folder: Path
     model: TrainedModel
     digest: str
+    reference: Reference | None
 
     def record(self, vocabulary: Vocabulary) -> Base:
         """Return what the new model, with that vocabulary, says of its base."""
@@ -46,7 +48,8 @@ class BaseModel:
 
 def load_base(folder: Path) -> BaseModel:
     """Read a model directory to start from; BadInputError if it is missing, damaged or no model."""
-    return BaseModel(folder, model_directory.load_model(folder, judged=True), model_directory.content_digest(folder))
+    model = model_directory.load_model(folder, judged=True)
+    return BaseModel(folder, model, model_directory.content_digest(folder), stored_reference(model, folder))
 
 
 def preset_after(
