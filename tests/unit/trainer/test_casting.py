@@ -52,8 +52,8 @@ class AnyNetwork:
             logits[:, vocabulary.id_of(token)] += more
         self._rows = itertools.cycle(logits)
 
-    def read(self, token: int) -> Floats:
-        del token
+    def read(self, *given: int) -> Floats:
+        del given
         return next(self._rows)
 
 
