@@ -52,7 +52,8 @@ def preview(
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
     given = Given(model, source, continued)
-    image, claim = (mark.image, mark.claim) if mark else ("", "")
+    image = mark.image if mark else ""
+    claim = view.train.claim if view.train else ""
     target = desired(model, view.refs, model.owner(cluster), mark, image=image, claim=claim, continued=given.text)
     if stopping := stop(model, view):
         return Preview(str(model), tuple(change for action in stopping.actions for change in _of_action(action, view)))

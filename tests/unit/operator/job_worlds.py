@@ -48,6 +48,7 @@ class JobWorld:
     """What changes the listing of that bucket."""
     operator_pod: dict[str, Any] = field(default_factory=dict)
     policy: Policy = ANYTHING
+    limits: dict[str, str] = field(default_factory=dict)
     counted: list[str] = field(default_factory=list)
     """The states of attempts that metrics count, in order."""
 
@@ -58,7 +59,7 @@ class JobWorld:
         records, versions, settings = (
             Records(self.cluster),
             Versions(self.bucket),
-            JobSettings(operator_pod=self.operator_pod, refusal=partial(run_refusal, self.policy)),
+            JobSettings(limits=self.limits, operator_pod=self.operator_pod, refusal=partial(run_refusal, self.policy)),
         )
         attempts = Attempts(self.cluster, self.bucket, settings, self.counted.append)
         fetches = Fetches(self.bucket, records, versions, attempts, settings, "operator:1", ["example.com"])

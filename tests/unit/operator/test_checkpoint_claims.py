@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.engine.values import PipelineState
+from scriptmodel_operator.engine.values import PipelineApply, PipelineState
+from scriptmodel_operator.pachyderm import messages
 from tests.unit.operator.world import IMAGE, PLAYS, World, scriptmodel, trained_world
 
 OWN = {"training": {"checkpoints": {"claimName": "team-a"}}}
@@ -20,44 +20,14 @@ def expected(spec: dict[str, Any] | None = None, claim: str = "") -> Desired:
     return desired(model, references(model), model.owner("cluster-1"), None, image=IMAGE, claim=claim)
 
 
-def patch(pipelines: Desired) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(pipelines.train.spec.pods.patch)
-    return found
-
-
-def values(pipelines: Desired) -> dict[str, Any]:
-    return {each["path"]: each["value"] for each in patch(pipelines)}
-
-
 @pytest.mark.parametrize(
     ("spec", "claim", "name"), [({}, "shared", "shared"), (OWN, "", "team-a"), (OWN, "shared", "team-a")]
 )
-def test_the_train_pods_get_a_folder_of_their_own_on_the_claim(spec: dict[str, Any], claim: str, name: str) -> None:
+def test_the_train_pods_get_the_claim_of_the_object_or_of_the_operator(
+    spec: dict[str, Any], claim: str, name: str
+) -> None:
     both = expected(spec, claim)
-    train = both.train.spec
-    assert patch(both) == [
-        {"op": "add", "path": "/securityContext", "value": {"fsGroup": 65532}},
-        {
-            "op": "add",
-            "path": "/volumes/-",
-            "value": {"name": "scriptmodel-state", "persistentVolumeClaim": {"claimName": name}},
-        },
-        {
-            "op": "add",
-            "path": "/containers/0/volumeMounts/-",
-            "value": {
-                "name": "scriptmodel-state",
-                "mountPath": "/scriptmodel-state",
-                "subPath": f"default/{train.ref.name}",
-            },
-        },
-        {
-            "op": "add",
-            "path": "/containers/0/env/-",
-            "value": {"name": "SCRIPTMODEL_STATE_DIR", "value": "/scriptmodel-state"},
-        },
-    ]
-    assert both.train.mark.claim == name
+    assert both.train.spec.pods.claim == name
     assert both.generate == expected().generate
 
 
@@ -68,29 +38,15 @@ def test_a_claim_is_no_word_of_the_command_and_trains_nothing_again() -> None:
     assert plain.mark.digest == with_default.mark.digest != named.mark.digest
 
 
-def test_runtime_class_pull_secrets_and_claim_go_together() -> None:
-    training = {"runtimeClassName": "nvidia", "imagePullSecrets": [{"name": "registry"}], **OWN["training"]}
-    both = expected({"training": training})
-    assert values(both)["/runtimeClassName"] == "nvidia"
-    assert values(both)["/volumes/-"]["persistentVolumeClaim"] == {"claimName": "team-a"}
-    assert both.train.spec.pods.image_pull_secrets == ("registry",)
-
-
 def test_no_other_pipeline_sees_the_folder() -> None:
-    names = [expected(claim="shared").train.spec.ref]
-    for other in (scriptmodel(name="empire"), scriptmodel(namespace="films")):
-        found = desired(other, references(other), other.owner("cluster-1"), None, image=IMAGE, claim="shared")
-        names.append(found.train.spec.ref)
-        assert values(found)["/containers/0/volumeMounts/-"]["subPath"] == f"default/{names[-1].name}"
-    assert len(set(names)) == 3
-
-
-def test_marks_without_a_claim_are_as_older_operators_wrote_them() -> None:
-    assert "claim" not in expected().train.mark.to_json()
-    sent = expected(claim="shared").train.as_version(1)
-    found = mark_of(sent.annotations)
-    assert found is not None
-    assert found.claim == "shared"
+    models = (scriptmodel(), scriptmodel(name="empire"), scriptmodel(namespace="films"))
+    specs = [
+        desired(each, references(each), each.owner("cluster-1"), None, image=IMAGE, claim="shared").train.spec
+        for each in models
+    ]
+    mounts = [json.loads(messages.create_request(PipelineApply(spec)).pod_patch)[2]["value"] for spec in specs]
+    assert [each["subPath"] for each in mounts] == [f"default/{spec.ref.name}" for spec in specs]
+    assert len({each["subPath"] for each in mounts}) == 3
 
 
 def test_a_namespace_names_the_claims_that_it_may() -> None:
@@ -108,7 +64,7 @@ def test_a_newly_configured_claim_is_applied_without_training_again() -> None:
     world.claim = "shared"
     world.reconcile()
     assert world.written() == [f"update {world.train.name}"], "no reprocessing, and not the generate pipeline"
-    assert "scriptmodel-state" in world.pachyderm.pipelines[world.train][-1].spec.pods.patch
+    assert world.pachyderm.pipelines[world.train][-1].spec.pods.claim == "shared"
     world.finish(skipped=True)
     assert world.ready == ("True", "Generated")
     assert world.written() == []

@@ -12,7 +12,6 @@ from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.desired.command_lines import generate_command, train_command
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, desired
-from scriptmodel_operator.desired.pod_patch import variables_of
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.values import (
@@ -67,20 +66,20 @@ def test_the_train_command_is_the_contracts() -> None:
 def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_command() -> None:
     assert "--set patience=3 --seed" in " ".join(train_command("auto", Model(), 3))
     train = expected({"training": {"budget": {"duration": "1h30m"}, "runtimeClassName": "nvidia"}}).train.spec
-    assert variables_of(train.pods.patch) == {"SCRIPTMODEL_BUDGET_SECONDS": "5400"}
+    assert dict(train.pods.variables) == {"SCRIPTMODEL_BUDGET_SECONDS": "5400"}
     assert train.command == expected().train.spec.command
 
 
 def test_the_request_is_a_variable_of_the_training_that_changes_nothing_else_of_it() -> None:
     opening = {"speaker": "HAMLET", "cast": ["HAMLET", "OPHELIA"], "prompt": "The lamp", "scene": "INT. HALL"}
     train = expected({"generation": {**opening, "words": 200}}).train
-    (request,) = variables_of(train.spec.pods.patch).values()
+    (request,) = dict(train.spec.pods.variables).values()
     assert json.loads(request) == {"words": 200, "opening": opening}
     assert train.mark == expected().train.mark
-    (secret,) = variables_of(expected({"generation": {"prompt": "$(PASSWORD)"}}).train.spec.pods.patch).values()
+    (secret,) = dict(expected({"generation": {"prompt": "$(PASSWORD)"}}).train.spec.pods.variables).values()
     assert ("$" in secret, json.loads(secret)["opening"]) == (False, {"prompt": "$(PASSWORD)"})
-    assert not expected({"generation": {"cast": ["any"], "words": 200}}).train.spec.pods.patch
-    assert "SCRIPTMODEL_REQUEST" in variables_of(expected({"generation": {"words": 3}}).train.spec.pods.patch)
+    assert not expected({"generation": {"cast": ["any"], "words": 200}}).train.spec.pods.variables
+    assert "SCRIPTMODEL_REQUEST" in dict(expected({"generation": {"words": 3}}).train.spec.pods.variables)
 
 
 def test_the_generate_command_is_the_contracts() -> None:
@@ -143,11 +142,11 @@ def test_gpus_resources_and_placement_reach_the_pipelines() -> None:
     train, generate = both.train.spec, both.generate.spec
     assert (train.limits.gpu_type, train.limits.gpu_count, train.limits.memory) == ("nvidia.com/gpu", 1, "8Gi")
     assert (train.requests.cpu, train.requests.memory, train.requests.gpu_count) == (0.5, "4Gi", 0)
-    assert json.loads(train.pods.patch)[0] == {"op": "add", "path": "/runtimeClassName", "value": "nvidia"}
-    assert variables_of(train.pods.patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1", "SCRIPTMODEL_GPU_REQUIRED": "1"}
+    assert train.pods.runtime_class == "nvidia"
+    assert dict(train.pods.variables) == {"SCRIPTMODEL_GPU_REQUESTED": "1", "SCRIPTMODEL_GPU_REQUIRED": "1"}
     assert (train.datums.tries, train.datums.workers, train.datums.autoscaling) == (5, 1, True)
     assert generate.limits == ResourceAmounts()
-    assert generate.pods.patch == ""
+    assert (generate.pods.runtime_class, generate.pods.variables) == ("", ())
     assert generate.pods.node_selector == train.pods.node_selector == (("disk", "ssd"),)
     assert generate.pods.tolerations == train.pods.tolerations
 

@@ -3,7 +3,6 @@
 import pytest
 
 from scriptmodel_operator.api.marks import parse_mark
-from scriptmodel_operator.desired.pod_patch import variables_of
 from scriptmodel_operator.engine.values import JobState, PipelineInfo, PipelineState
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
@@ -35,11 +34,6 @@ def test_json_that_is_no_pipeline_leaves_the_pipeline_as_the_server_has_it(text:
     spec = PLAIN
     info = PipelineInfo(spec.ref, 1, PipelineState.RUNNING, "", stopped=False, spec=spec, inputs=(), submitted=text)
     assert submitted_spec(info) in (spec, messages.projection(spec.ref, pps.CreatePipelineRequest()))
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:90])
-def test_json_that_is_no_patch_adds_no_variables(text: str) -> None:
-    assert variables_of(text) == {}
 
 
 def test_a_state_of_a_newer_server_is_a_state() -> None:

@@ -10,11 +10,10 @@ from tests.unit.operator.job_lives import Life
 from tests.unit.operator.job_worlds import PLAYS_BRANCH, JobWorld
 from tests.unit.operator.world import PLAYS
 
-PATCH = [{"op": "add", "path": "/runtimeClassName", "value": each} for each in ("kata", "")]
 FORGED: dict[str, dict[str, Any]] = {
     "image 'operator:1' is not allowed": {"image": "operator:1"},
     "priority class 'system-node-critical' is not allowed": {"pods": {"priority_class": "system-node-critical"}},
-    "runtime class 'kata' is not allowed": {"pods": {"patch": json.dumps(PATCH)}},
+    "runtime class 'kata' is not allowed": {"pods": {"runtime_class": "kata"}},
     "queue 'gpus' is not allowed": {"pods": {"labels": [["kueue.x-k8s.io/queue-name", "gpus"]]}},
     "pull secret 'registry' is not allowed": {"pods": {"image_pull_secrets": ["registry"]}},
 }

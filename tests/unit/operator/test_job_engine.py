@@ -19,6 +19,7 @@ from scriptmodel_operator.engine.values import (
     PipelineSpec,
     PipelineState,
     RepoRef,
+    ResourceAmounts,
 )
 from scriptmodel_operator.jobs.gateway import JobsGateway
 from tests.unit.operator.job_worlds import PLAYS_BRANCH, JobWorld
@@ -41,7 +42,6 @@ WRITING = replace(
 )
 
 TRIALS = BranchRef(RepoRef("ml", "thrones-trials"), "master")
-PATCH = '[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]'
 
 
 def jobs(gateway: JobsGateway, ref: PipelineRef = TRAIN) -> list[JobInfo]:
@@ -262,7 +262,7 @@ def test_what_is_to_be_computed_again_is_although_it_has_a_result() -> None:
     world = JobWorld()
     gateway = applied(world)
     polled(world, gateway)
-    update(gateway, changed(TRAINING, patch=PATCH), reprocess=True)
+    update(gateway, changed(TRAINING, runtime_class="nvidia"), reprocess=True)
     polled(world, gateway)
     assert world.ran == ["train 1", "train 2"]
     world.put(PLAYS_BRANCH, {"/a.txt": b"other"})
@@ -405,9 +405,9 @@ def test_a_namespace_reads_of_others_what_it_may_whoever_edits_its_records() -> 
 
 
 def test_a_record_that_makes_no_sense_stops_no_other() -> None:
-    world = JobWorld()
+    world = JobWorld(limits={"memory": "2Gi"})
     other = replace(TRAINING, ref=PipelineRef("ml", "a"), image="trainer:2")
-    gateway = applied(world, changed(TRAINING, patch="[1]"), other)
+    gateway = applied(world, replace(TRAINING, requests=ResourceAmounts(memory="much")), other)
     known = {info.ref: info.reason for info in gateway.settle(["ml"]).list_pipelines(["ml"])}
     assert known[TRAIN].startswith("its record makes no sense")
     assert known[other.ref] == ""
@@ -446,7 +446,7 @@ def test_what_is_to_be_computed_again_still_is_after_its_first_job_was_stopped()
     world = JobWorld()
     gateway = applied(world)
     polled(world, gateway)
-    update(gateway, changed(TRAINING, patch=PATCH), reprocess=True)
+    update(gateway, changed(TRAINING, runtime_class="nvidia"), reprocess=True)
     gateway.stop_pipeline(TRAIN)
     gateway.settle(["ml"])
     gateway.start_pipeline(TRAIN)

@@ -1,16 +1,12 @@
 """The Job and the Secret of an attempt: what of a pipeline reaches its pod."""
 
 import base64
-import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.marks import Mark, Owner
-from scriptmodel_operator.api.training import Training
-from scriptmodel_operator.desired.pod_patch import pod_patch
 from scriptmodel_operator.engine.values import PipelineRef, PipelineSpec, ResourceAmounts
 from scriptmodel_operator.jobs.job_manifest import fetch_job, job_manifest, job_name, passed_on, secret_manifest
 from scriptmodel_operator.jobs.runs import JobSettings
@@ -157,21 +153,20 @@ def test_a_quota_on_limits_needs_no_limit_range(
     assert fetch["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] == {"cpu": "1", "memory": "256Mi"}
 
 
-def test_the_patch_of_the_pod_is_applied_without_a_claim_for_checkpoints() -> None:
-    training = Training.model_validate({"runtimeClassName": "nvidia", "budget": {"duration": "1h"}})
-    generation = Generation.model_validate({"prompt": "$(HOME)"})
-    spec = changed(PLAIN, patch=pod_patch(training, generation, "claim", PLAIN.ref))
+def test_the_pod_has_its_runtime_class_and_variables_but_no_claim_for_checkpoints() -> None:
+    spec = changed(
+        PLAIN,
+        runtime_class="nvidia",
+        claim="claim",
+        variables=(("SCRIPTMODEL_BUDGET_SECONDS", "3600"), ("A", "$(B)")),
+    )
     found, variables = pod(spec), {each["name"]: each["value"] for each in container(spec)["env"]}
     assert found["runtimeClassName"] == "nvidia"
     assert variables["SCRIPTMODEL_STATE_DIR"] == "/state"
     assert variables["SCRIPTMODEL_BUDGET_SECONDS"] == "3600"
+    assert variables["A"] == "$$(B)", "Kubernetes expands nothing in a value"
     assert not [each for each in found["volumes"] if "persistentVolumeClaim" in each]
     assert found["securityContext"]["runAsNonRoot"] is True
-
-
-def test_kubernetes_expands_nothing_in_a_value() -> None:
-    value = json.dumps([{"op": "add", "path": "/containers/0/env/-", "value": {"name": "A", "value": "$(B)"}}])
-    assert {"name": "A", "value": "$$(B)"} in container(changed(PLAIN, patch=value))["env"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.desired.pod_patch import variables_of
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 
@@ -51,7 +50,7 @@ def test_raising_or_removing_the_budget_that_ended_training_continues_it(more: s
     world.apply(budget(more))
     assert (world.written(), reprocessed(world)) == ([f"update {world.train.name}"], True)
     assert world.ready == ("False", "WaitingForWorker")
-    variables = variables_of(world.pachyderm.pipelines[world.train][-1].spec.pods.patch)
+    variables = dict(world.pachyderm.pipelines[world.train][-1].spec.pods.variables)
     assert variables.get("SCRIPTMODEL_BUDGET_SECONDS", "") == seconds
 
 

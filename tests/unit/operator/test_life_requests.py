@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from scriptmodel_operator.desired.pod_patch import variables_of
 from tests.unit.operator.world import started_world, trained_world
 
 
@@ -29,5 +28,5 @@ def test_a_training_that_failed_is_repeated_with_another_name() -> None:
     world.apply(speaker("HAMLET"))
     assert f"update {world.train.name}" in world.written()
     assert world.pachyderm.reprocessed[world.train]
-    patch = world.pachyderm.pipelines[world.train][-1].spec.pods.patch
-    assert json.loads(variables_of(patch)["SCRIPTMODEL_REQUEST"])["opening"] == {"speaker": "HAMLET"}
+    pods = world.pachyderm.pipelines[world.train][-1].spec.pods
+    assert json.loads(dict(pods.variables)["SCRIPTMODEL_REQUEST"])["opening"] == {"speaker": "HAMLET"}

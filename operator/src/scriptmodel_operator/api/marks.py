@@ -51,8 +51,6 @@ class Mark:
     retrain_at: str = ""
     version: int = 0
     """The pipeline version that was written with this mark. At any other version, somebody else has updated it."""
-    claim: str = ""
-    """The resolved claim for checkpoints, either the user's or the operator's default."""
 
     def to_json(self) -> str:
         """Return compact JSON with sorted keys and without defaults, so that equal marks are equal text."""

@@ -21,7 +21,6 @@ _FORM = {
     "tries": "datum_tries",
     "workers": "parallelism",
     "per_task": "datums_per_task",
-    "patch": "pod_patch",
 }
 """Names of fields in a fingerprint, where these are others."""
 

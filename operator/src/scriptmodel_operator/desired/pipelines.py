@@ -9,7 +9,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import command_lines
 from scriptmodel_operator.desired.digest import digest, fingerprint, specified
-from scriptmodel_operator.desired.pod_patch import pod_patch
+from scriptmodel_operator.desired.environment import variables
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.engine.values import (
     WHOLE_REPO,
@@ -138,14 +138,16 @@ def _train(
         datums=_datums(training, workers=search.parallel_trials if search else 1, per_task=1 if search else 0),
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
-        pods=_pods(
-            training,
+        pods=replace(
+            _pods(training),
+            runtime_class=training.runtime_class_name,
+            claim=claim,
+            variables=tuple(variables(training, model.spec.generation)),
             labels=((QUEUE_LABEL, training.queue_name),) if training.queue_name else (),
-            patch=pod_patch(training, model.spec.generation, claim, refs.train),
         ),
         description=f"Trains the model of ScriptModel {model}",
     )
-    mark = Mark(owner, whole, compute, image=image, retrain_at=retraining(model, mark), claim=claim)
+    mark = Mark(owner, whole, compute, image=image, retrain_at=retraining(model, mark))
     return DesiredPipeline(spec, mark)
 
 
@@ -192,7 +194,7 @@ def _datums(training: Training, *, workers: int = 1, per_task: int = 0) -> Datum
     return Datums(training.backoff_limit + 1, workers, per_task=per_task)
 
 
-def _pods(training: Training, *, labels: tuple[tuple[str, str], ...] = (), patch: str = "") -> PodSpec:
+def _pods(training: Training) -> PodSpec:
     return PodSpec(
         node_selector=tuple(sorted(training.node_selector.items())),
         tolerations=tuple(
@@ -201,8 +203,6 @@ def _pods(training: Training, *, labels: tuple[tuple[str, str], ...] = (), patch
         ),
         priority_class=training.priority_class_name,
         image_pull_secrets=tuple(each.name for each in training.image_pull_secrets),
-        labels=labels,
-        patch=patch,
     )
 
 

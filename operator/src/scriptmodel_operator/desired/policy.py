@@ -4,7 +4,6 @@ Tenants are separate by default. A namespace reads the repos that its own object
 it (`api/marks.py`) and those that the policy lists for it; its pipelines are in a project of `Policy.projects_of`.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -18,7 +17,6 @@ from scriptmodel_operator.api.names import DEFAULT_PROJECT
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.urls import host_of
 from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
-from scriptmodel_operator.desired.pod_patch import RUNTIME_CLASS
 from scriptmodel_operator.engine.errors import allowing
 from scriptmodel_operator.engine.values import PipelineSpec, RepoInfo, RepoRef
 from scriptmodel_operator.options import DOCUMENTED, Option
@@ -107,11 +105,10 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
 def run_refusal(policy: Policy, spec: PipelineSpec) -> str | None:
     """Return why no pod of a pipeline may be made, or None: not only this operator may have written what it wants."""
     pods, labels = spec.pods, dict(spec.pods.labels)
-    classes = [str(each["value"]) for each in json.loads(pods.patch or "[]") if each["path"] == RUNTIME_CLASS]
     checks = (
         _image(spec.image, policy),
         _listed("priority class", pods.priority_class, policy.priority_classes),
-        *(_listed("runtime class", each, policy.runtime_classes) for each in classes),
+        _listed("runtime class", pods.runtime_class, policy.runtime_classes),
         _listed("queue", labels.get(QUEUE_LABEL, ""), policy.queues),
         *(_listed("pull secret", each, policy.pull_secrets) for each in pods.image_pull_secrets),
     )

@@ -180,12 +180,18 @@ class Datums:
 
 @dataclass(frozen=True, slots=True)
 class PodSpec:
-    """The pods of a pipeline, besides their container."""
+    """The pods of a pipeline, besides image, command and resources of their container."""
 
     node_selector: tuple[tuple[str, str], ...] = ()
     tolerations: tuple[PodToleration, ...] = ()
     priority_class: str = ""
+    runtime_class: str = ""
+    claim: str = ""
+    """The PersistentVolumeClaim with the trainer's state, where the engine keeps none itself."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Environment variables of the trainer."""
     patch: str = ""
+    """What somebody else changes in the pods, in the engine's form."""
     image_pull_secrets: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     """Labels of its pods, besides Pachyderm's own."""

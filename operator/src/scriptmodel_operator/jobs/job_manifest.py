@@ -1,7 +1,6 @@
 """The Job and the Secret of an attempt. Pure."""
 
 import base64
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +31,6 @@ _LONGEST_PIPELINE = 40
 _USER = 65532
 _FOLDERS = {"pfs": "/pfs", "state": "/state", "tmp": "/tmp"}  # noqa: S108  a mount of the container
 _STATE = "SCRIPTMODEL_STATE_DIR"
-_ENV, _RUNTIME_CLASS = "/containers/0/env/-", "/runtimeClassName"
 _TRACKING = re.compile(
     r"(argocd\.argoproj\.io|helm\.sh|.+\.fluxcd\.io|scriptmodel\.dev|(?!app\.)(.+\.)?(kubernetes|(x-)?k8s)\.io)/.*"
     r"|app\.kubernetes\.io/(instance|managed-by)|controller-uid|job-name|pod-template-hash"
@@ -183,8 +181,7 @@ def label(value: str) -> str:
 
 
 def _pod(spec: PipelineSpec, secret: str, settings: JobSettings) -> Object:
-    changes = _changes(spec.pods.patch)
-    pod = restricted_pod(_container(spec, changes.pop(_ENV), settings), secret, _FOLDERS) | {
+    pod = restricted_pod(_container(spec, settings), secret, _FOLDERS) | {
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "nodeSelector": dict(spec.pods.node_selector),
         "tolerations": [_toleration(each) for each in spec.pods.tolerations],
@@ -192,7 +189,9 @@ def _pod(spec: PipelineSpec, secret: str, settings: JobSettings) -> Object:
     }
     if spec.pods.priority_class:
         pod["priorityClassName"] = spec.pods.priority_class
-    return pod | changes
+    if spec.pods.runtime_class:
+        pod["runtimeClassName"] = spec.pods.runtime_class
+    return pod
 
 
 def restricted_pod(container: Object, secret: str, folders: Mapping[str, str]) -> Object:
@@ -222,7 +221,8 @@ def restricted_pod(container: Object, secret: str, folders: Mapping[str, str]) -
     }
 
 
-def _container(spec: PipelineSpec, variables: list[Mapping[str, str]], settings: JobSettings) -> Object:
+def _container(spec: PipelineSpec, settings: JobSettings) -> Object:
+    variables = {_STATE: _FOLDERS["state"], **dict(spec.pods.variables)}
     requests, limits = _amounts(spec.requests), _amounts(spec.limits)
     requests = {name: amount for name, amount in settings.requests.items() if name not in limits} | requests
     largest = {name: [amount, requests.get(name, amount)] for name, amount in settings.limits.items()}
@@ -232,25 +232,10 @@ def _container(spec: PipelineSpec, variables: list[Mapping[str, str]], settings:
         "name": CONTAINER,
         "image": spec.image,
         "command": ["scriptmodel-trainer", "job", f"/scriptmodel/{KEY}"],
-        "env": [{"name": _STATE, "value": _FOLDERS["state"]}, *variables],
+        # Kubernetes replaces `$(NAME)`, and `$$` by `$`.
+        "env": [{"name": name, "value": value.replace("$", "$$")} for name, value in variables.items()],
         "resources": {"requests": requests | gpu, "limits": limits | gpu},
     }
-
-
-def _changes(patch: str) -> Object:
-    """Return what a patch of `desired/pod_patch.py` adds to the pod, with its variables under their path.
-
-    A claim for checkpoints is left out: here they are in the bucket.
-    """
-    found: Object = {_ENV: []}
-    for each in json.loads(patch or "[]"):
-        path, value = each["path"], each["value"]
-        if path == _RUNTIME_CLASS:
-            found[path[1:]] = value
-        elif path == _ENV and value["name"] != _STATE:
-            literal = value["value"].replace("$", "$$")  # Kubernetes replaces `$(NAME)`, and `$$` by `$`
-            found[_ENV].append({"name": value["name"], "value": literal})
-    return found
 
 
 def _amounts(amounts: ResourceAmounts) -> dict[str, str]:

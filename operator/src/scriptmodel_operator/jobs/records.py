@@ -11,7 +11,15 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from scriptmodel_operator.api.marks import mark_of
-from scriptmodel_operator.engine.values import JobRef, JobState, PipelineApply, PipelineRef, PipelineSpec, RepoRef
+from scriptmodel_operator.engine.values import (
+    JobRef,
+    JobState,
+    PipelineApply,
+    PipelineRef,
+    PipelineSpec,
+    PodSpec,
+    RepoRef,
+)
 
 VERSIONS_PER_BRANCH = JOBS_PER_PIPELINE = 50
 
@@ -169,7 +177,7 @@ class PipelineRecord:
 
     def next_version(self, applied: PipelineApply, at: datetime) -> PipelineRecord:
         """Return the next version. What has the same hash as before is computed again only if that is requested."""
-        older = {**self.older, self.version: replace(self.spec, command=(), pods=replace(self.spec.pods, patch=""))}
+        older = {**self.older, self.version: replace(self.spec, command=(), pods=PodSpec())}
         again = applied.reprocess and _computed(self.spec) == _computed(applied.spec)
         return replace(self, spec=applied.spec, version=self.version + 1, updated=at, again=again, older=older)
 

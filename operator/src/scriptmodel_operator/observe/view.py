@@ -69,7 +69,7 @@ class PipelineView:
 
     @property
     def claim(self) -> str:
-        return self.mark.claim if self.mark else ""
+        return self.info.spec.pods.claim
 
     def computed(self, good: JobInfo) -> JobInfo:
         """Return the job that computed the result of `good`, which skipped everything if nothing had changed."""

@@ -33,6 +33,7 @@ from scriptmodel_operator.engine.values import (
     ResourceAmounts,
     as_float32,
 )
+from scriptmodel_operator.pachyderm.pod_patch import read_patch, written_patch
 from scriptmodel_operator.pachyderm.protocol import pfs, pps
 
 USER_REPO = "user"
@@ -92,7 +93,7 @@ def create_request(pipeline: PipelineApply) -> Any:
         resource_limits=_resources(spec.limits),
         scheduling_spec=_scheduling(spec),
         tolerations=[_toleration(item) for item in spec.pods.tolerations],
-        pod_patch=spec.pods.patch,
+        pod_patch=spec.pods.patch or written_patch(spec.pods, spec.ref),
         description=spec.description,
         metadata=pps.Metadata(annotations=dict(spec.annotations), labels=dict(spec.pods.labels)),
         update=pipeline.update,
@@ -199,9 +200,9 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
             node_selector=tuple(sorted(scheduling.node_selector.items())) if scheduling else (),
             tolerations=tuple(_pod_toleration(item) for item in details.tolerations),
             priority_class=scheduling.priority_class_name if scheduling else "",
-            patch=details.pod_patch,
             image_pull_secrets=tuple(details.transform.image_pull_secrets),
             labels=tuple(sorted(details.metadata.labels.items())),
+            **read_patch(details.pod_patch, ref),
         ),
         description=details.description,
         annotations=dict(details.metadata.annotations),

@@ -8,8 +8,8 @@ from scriptmodel_operator.api.marks import Mark
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.command_lines import SELECT_INPUT
 from scriptmodel_operator.desired.digest import fingerprint
+from scriptmodel_operator.desired.environment import REQUEST
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
-from scriptmodel_operator.desired.pod_patch import requests_differ
 from scriptmodel_operator.engine.values import BranchRef, JobState, PipelineApply, PipelineSpec, PipelineState, RepoRef
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
@@ -71,7 +71,7 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
         why = "a repo that it reads was deleted and created again"
         train = _write(ChangeKind.RECOMPUTE, desired.train, view.train, why, reprocess=True)
     failed = view.train if train is None and _training_failed(view) else None
-    if failed and requests_differ(failed.info.spec.pods.patch, desired.train.spec.pods.patch):
+    if failed and _requested_script(failed.info.spec) != _requested_script(desired.train.spec):
         train = _write(ChangeKind.RECOMPUTE, desired.train, failed, "another script is requested", reprocess=True)
     if train is not None:
         yield train
@@ -93,7 +93,14 @@ def _change(model: ScriptModel, desired: DesiredPipeline, observed: PipelineView
         return _write(ChangeKind.CREATE, desired, None, "it does not exist")
     if observed.mark is None:
         return _write(ChangeKind.ADOPT, desired, observed, "it is adopted", reprocess=True)
-    return _requested(model, desired, observed, observed.mark) or _drift(desired, observed, observed.mark)
+    change = _requested(model, desired, observed, observed.mark) or _drift(desired, observed, observed.mark)
+    if change is None and observed.info.spec.pods.claim != desired.spec.pods.claim:
+        return _write(ChangeKind.RESHAPE, desired, observed, "the operator's checkpoint claim changed")
+    return change
+
+
+def _requested_script(spec: PipelineSpec) -> str:
+    return dict(spec.pods.variables).get(REQUEST, "")
 
 
 def _requested(
@@ -106,9 +113,7 @@ def _requested(
     if desired.mark.retrain_at and retraining_requested(model, mark):
         return _write(ChangeKind.RECOMPUTE, desired, observed, "retrain-at requests it", reprocess=True)
     if mark.digest == desired.mark.digest:
-        if mark.claim == desired.mark.claim:
-            return None
-        return _write(ChangeKind.RESHAPE, desired, observed, "the operator's checkpoint claim changed")
+        return None
     # Another corpus is trained on anyway, so the job on the old one need not end first.
     moved = observed.info.spec.input.branch != desired.spec.input.branch
     kind = ChangeKind.RECOMPUTE if moved else ChangeKind.RESHAPE

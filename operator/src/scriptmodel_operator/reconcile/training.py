@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scriptmodel_operator.api.status import DeviceStatus, TrainingStatus
-from scriptmodel_operator.desired.pod_patch import BUDGET, variables_of
+from scriptmodel_operator.desired.environment import BUDGET
 from scriptmodel_operator.engine.values import PipelineSpec
 from scriptmodel_operator.observe.progress import NO_GPU, LogDigest
 from scriptmodel_operator.observe.trainer_files import ModelMetrics
@@ -97,5 +97,5 @@ def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
     newest = train.newest
     if newest is None or view.models.good is None or newest.ref.id != view.models.good.trained or view.search:
         return False
-    before, after = (variables_of(patch).get(BUDGET, "") for patch in (train.info.spec.pods.patch, spec.pods.patch))
+    before, after = (dict(each.pods.variables).get(BUDGET, "") for each in (train.info.spec, spec))
     return before.isdigit() and (not after or (after.isdigit() and int(after) > int(before)))
