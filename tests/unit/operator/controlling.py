@@ -88,12 +88,14 @@ class RecordingQueue(WorkQueue):
         super().__init__(metrics)
         self.added: list[Key] = []
         self.failed = 0
+        self.news = asyncio.Event()
 
     def failures(self, _key: Key) -> int:
         return self.failed
 
     def add(self, key: Key) -> None:
         self.added.append(key)
+        self.news.set()
 
 
 def raw_object(spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def test_an_incomplete_file_is_an_error() -> None:
             gateway.read_file(REPO, "1", "/a", 100)
 
 
-def test_a_log_has_the_lines_of_the_trainer_and_of_the_workers_own_only_how_it_ended_and_why_it_is_repeated() -> None:
+def test_of_the_workers_own_lines_a_log_has_how_it_ended_and_why_it_is_repeated() -> None:
     with pachd() as (gateway, _files, _transactions):
         found = gateway.read_log(JobRef(PipelineRef("default", "train"), "1"), follow=False, seconds=5)
         lines = [(line.text, line.verdict, line.worker_error) for line in found]

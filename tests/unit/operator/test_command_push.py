@@ -47,7 +47,7 @@ def test_a_push_to_a_mistyped_repo_suggests_the_one_that_exists() -> None:
 
 
 @pytest.mark.parametrize("before", ["", "38 plays", naming("team-b")])
-def test_a_push_that_creates_lets_the_namespace_read_the_repo_and_keeps_what_its_description_says(before: str) -> None:
+def test_a_push_that_creates_shares_the_repo_and_keeps_its_description(before: str) -> None:
     pachyderm, repo = FakePachyderm(), RepoRef("drama", "plays")
     branch = BranchRef(repo, "master")
     if before:
@@ -81,7 +81,7 @@ def test_without_a_kubeconfig_the_namespace_that_is_to_read_the_repo_has_to_be_g
     assert "the namespace that is to read the repo is unknown: set --namespace" in done.stderr
 
 
-def test_links_to_folders_and_out_of_the_folder_are_noted_and_one_to_a_file_in_it_is_that_file(tmp_path: Path) -> None:
+def test_links_to_folders_and_out_of_the_folder_are_noted_and_others_followed(tmp_path: Path) -> None:
     plays, elsewhere = tmp_path / "plays", tmp_path / "elsewhere"
     for folder in (plays / "acts", elsewhere):
         folder.mkdir(parents=True)

@@ -119,9 +119,7 @@ def test_a_service_is_reached_by_a_port_forward_with_the_token_of_the_option(
     assert not Path(f"/proc/{pid}").exists(), "it ends with the command"
 
 
-def test_a_port_of_this_users_localpach_is_called_with_its_token_unless_the_option_names_another(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_port_of_this_users_localpach_is_called_with_its_token(run: Run, tmp_path: Path) -> None:
     (tmp_path / "localpach").mkdir()
     (tmp_path / "given").write_text("given")
     with pachd() as (address, answers):
@@ -217,9 +215,7 @@ def test_an_address_that_is_not_valid_is_reported_with_its_config_map(server: Cl
     assert "\x1b" not in message
 
 
-def test_published_certificates_that_are_not_valid_are_reported_with_their_config_map(
-    server: Cluster, run: Run, tmp_path: Path
-) -> None:
+def test_published_certificates_that_are_not_valid_are_reported(server: Cluster, run: Run, tmp_path: Path) -> None:
     pair, given = key_and_certificate(), tmp_path / "ca.crt"
     given.write_bytes(pair[1])
     with pachd(pair) as (address, _answers):
@@ -306,7 +302,7 @@ def tunnel(session: Session) -> None:
 
 
 @pytest.mark.parametrize("public", ["", "https://s3.example.com"])
-def test_the_bucket_of_a_release_is_reached_by_a_port_forward_unless_it_has_a_public_address(
+def test_a_bucket_is_reached_by_a_port_forward_unless_its_address_is_public(
     server: Cluster, run: Run, kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch, public: str
 ) -> None:
     monkeypatch.setattr(main, "get_command", lambda _context, _name: tunnel)

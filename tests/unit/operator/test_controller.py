@@ -151,11 +151,12 @@ async def test_an_object_is_not_ready_before_the_script_of_its_downloaded_commit
         pachyderm.web[URL] = b"HAMLET: To be.\n"
 
         async def downloaded() -> None:
-            requeued = asyncio.Event()
-            found.downloads._requeue = lambda _key: requeued.set()
+            queue = found.reconciler.reporter.queue
+            assert isinstance(queue, RecordingQueue)
+            queue.news.clear()
             await settled(found)
             assert "lastHandledReconcileAt" not in kube.raw["status"], "it requests the download, too"
-            await asyncio.wait_for(requeued.wait(), 60)
+            await asyncio.wait_for(queue.news.wait(), 60)
             await settled(found)
 
         await downloaded()
@@ -287,7 +288,7 @@ async def test_a_project_that_is_not_allowed_and_does_not_exist_is_said_to(reach
         assert ("localpach has no project 'drafts': create it" in message) == reachable
 
 
-async def test_a_pipeline_that_somebody_changes_after_each_write_is_written_once_in_a_poll_interval() -> None:
+async def test_a_pipeline_that_somebody_keeps_changing_is_written_once_in_a_poll_interval() -> None:
     async with settled_controller() as (found, _kube, pachyderm):
         train, written, write = next(iter(pachyderm.pipelines)), [0], pachyderm.apply_pipelines
 

@@ -138,7 +138,7 @@ def test_a_process_that_does_not_lead_makes_no_call(call: Callable[[PachydermGat
 
 
 @pytest.mark.parametrize("call", [delete, read])
-def test_neither_a_deletion_of_much_data_nor_a_large_file_has_to_be_done_within_a_minute(
+def test_a_deletion_of_much_data_and_a_large_file_may_take_more_than_a_minute(
     call: Callable[[PachydermGateway], None],
 ) -> None:
     with slow_pachd(Lease(4.0)) as (gateway, pachd):

@@ -95,9 +95,7 @@ def downloading(monkeypatch: pytest.MonkeyPatch) -> Downloading:
     return made
 
 
-def test_one_job_makes_a_version_equal_files_none_and_of_changed_ones_only_these_are_kept(
-    downloading: Downloading,
-) -> None:
+def test_one_job_makes_a_version_and_equal_files_make_none(downloading: Downloading) -> None:
     first, new = downloading.download()
     assert new
     assert downloading.files == {"/hamlet.txt": b"HAMLET: To be.\n", "/lear.txt": b"LEAR: Howl!\n"}
@@ -374,7 +372,7 @@ def test_without_an_image_or_a_repo_nothing_is_fetched(downloading: Downloading)
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_an_operator_that_is_killed_at_any_call_leaves_what_the_next_one_uses_or_deletes(
+def test_an_operator_killed_at_any_call_leaves_what_the_next_one_uses_or_deletes(
     downloading: Downloading, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def calls(world: JobWorld) -> int:

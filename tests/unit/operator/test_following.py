@@ -162,7 +162,7 @@ def test_each_retrain_is_a_new_request_however_soon_it_follows(monkeypatch: pyte
     assert len({patch["metadata"]["annotations"]["scriptmodel.dev/retrain-at"] for patch in patches}) == 5
 
 
-def test_a_stuck_object_is_not_stuck_again_before_the_operator_has_handled_the_request(
+def test_a_stuck_object_is_not_stuck_again_before_the_request_is_handled(
     server: WebServer, tmp_path: Path, ready: dict[str, Any]
 ) -> None:
     world = World()

@@ -134,9 +134,7 @@ def test_a_repo_is_created_once_and_described_again(engine: Engine) -> None:
     assert found.created
 
 
-def test_a_version_has_the_files_before_without_those_that_are_gone_and_with_new_and_copied_ones(
-    engine: Engine,
-) -> None:
+def test_a_version_keeps_files_drops_those_gone_and_has_new_and_copied_ones(engine: Engine) -> None:
     gateway = engine.gateway
     for repo in (PLAYS.repo, COPIES.repo):
         gateway.create_repo(repo, "")
@@ -192,9 +190,7 @@ def test_a_new_version_of_an_input_makes_new_results_down_to_the_last_pipeline(t
     assert read == ((TRAIN.output, trained.jobs(TRAIN)[0].ref.id),)
 
 
-def test_an_update_is_a_new_version_with_a_job_of_its_own_and_the_marks_of_all_versions_are_known(
-    trained: Engine,
-) -> None:
+def test_an_update_is_a_new_version_with_a_job_and_the_marks_of_all_are_known(trained: Engine) -> None:
     changed = replace(TRAINS, image="trainer:2", annotations={"a": "2"})
     trained.apply(changed, update=True, reprocess=True)
     trained.end_jobs()

@@ -129,7 +129,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "POLL_SECONDS", 0.001)
 
 
-def test_it_waits_until_all_pods_are_gone_even_if_the_api_server_does_not_answer_for_a_while() -> None:
+def test_it_waits_until_all_pods_are_gone_though_the_api_server_is_away_for_a_while() -> None:
     server = Server([POD], KubeUnavailableError("listing", 0, "TimeoutError"), [])
     installation.stop(server, "ns", "operator", 60)
     assert server.answers == [[]]

@@ -65,9 +65,7 @@ def helper(folder: Path, text: str) -> dict[str, Any]:
     return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(program), "args": []}}
 
 
-def test_credentials_of_a_program_are_combined_with_the_kubeconfig_not_with_the_pod(
-    tmp_path: Path,
-) -> None:
+def test_credentials_of_a_program_are_combined_with_the_kubeconfig_not_with_the_pod(tmp_path: Path) -> None:
     status = {"token": "given"}
     answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
     user = helper(tmp_path, f"echo '{json.dumps(answer)}'")
@@ -137,7 +135,7 @@ P = {"HTTPS_PROXY": "http://p:1"}
         *((P, {"server": f"https://{host}:1"}, "") for host in ("127.0.0.1", "127.1.2.3", "[::1]", "localhost")),
     ],
 )
-def test_the_proxy_is_that_of_the_kubeconfig_else_of_the_environment_but_for_loopback(
+def test_the_proxy_is_that_of_the_kubeconfig_or_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], cluster: dict[str, str], expected: str
 ) -> None:
     set_proxies(monkeypatch, environment)

@@ -57,9 +57,7 @@ def test_help_imports_nothing_heavy_and_a_list_neither_pachyderm_nor_models() ->
 @pytest.mark.parametrize(
     ("command", "reported"), [("push", "push [OPTIONS]"), ("local", "scriptmodel-operator[pachyderm]")]
 )
-def test_without_pachyderms_messages_only_what_speaks_to_one_fails_and_says_how_to_install_them(
-    command: str, reported: str
-) -> None:
+def test_without_pachyderms_messages_only_what_speaks_to_one_fails(command: str, reported: str) -> None:
     program = (
         "import importlib.util, sys\n"
         "found = importlib.util.find_spec\n"

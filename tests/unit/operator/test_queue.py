@@ -54,7 +54,7 @@ async def test_a_waiting_key_is_queued_once() -> None:
         assert calls == {A: 1, B: 1}
 
 
-async def test_a_status_that_somebody_else_writes_again_and_again_is_put_right_once_in_a_while(
+async def test_a_status_that_somebody_else_keeps_writing_is_put_right_once_in_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two operators that do not agree would else answer each other as fast as they can."""

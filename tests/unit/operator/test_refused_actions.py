@@ -104,7 +104,7 @@ async def test_a_suspended_object_is_stopped_though_its_results_cannot_be_read()
         assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
 
 
-async def test_pipelines_that_somebody_starts_after_each_stop_are_stopped_once_in_a_poll_interval() -> None:
+async def test_pipelines_that_somebody_keeps_starting_are_stopped_once_in_a_poll_interval() -> None:
     async with settled_controller() as (found, kube, pachyderm):
         stop = pachyderm.stop_pipeline
 

@@ -169,7 +169,7 @@ def test_an_interrupted_push_leaves_the_branch_and_nothing_else(people: People) 
     assert left(people) == []
 
 
-def test_a_push_to_a_repo_that_a_person_must_not_fill_is_refused_before_anything_is_sent(people: People) -> None:
+def test_a_push_that_is_refused_sends_nothing(people: People) -> None:
     with pytest.raises(RefusedError, match="it does not exist: add --create"):
         gateway_of(people).replace_files(BRANCH, uploads(PLAYS), [], 60)
     assert people.bucket.objects == {}

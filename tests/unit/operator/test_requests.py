@@ -366,7 +366,7 @@ def test_requests_that_are_answered_cost_one_list(people: People) -> None:
     assert people.bucket.calls == []
 
 
-def test_a_request_that_cannot_be_answered_now_keeps_no_other_waiting_and_is_logged_once(
+def test_a_request_that_cannot_be_answered_keeps_no_other_waiting_and_is_logged_once(
     people: People, caplog: pytest.LogCaptureFixture
 ) -> None:
     people.ask({"read": f"ml@{people.put(people.repo())}"})

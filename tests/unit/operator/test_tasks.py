@@ -30,7 +30,7 @@ from scriptmodel_operator.kube.leader import LEASE_NAME, LeadershipLostError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.observe import polling
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from tests.unit.operator.api_server import HELD, api_server, connection, serve_scriptmodels
+from tests.unit.operator.api_server import HELD, ApiServer, api_server, connection, serve_scriptmodels
 from tests.unit.operator.connecting import kubeconfig
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -133,7 +133,7 @@ def test_the_end_does_not_wait_for_a_call_that_never_ends() -> None:
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["a signal", "the loss of the lease"])
-def test_an_operator_that_ends_during_calls_releases_its_lease_unless_another_holds_it(
+def test_an_operator_that_ends_during_calls_releases_its_lease(
     pachyderm: FakePachyderm, tmp_path: Path, lost: bool
 ) -> None:
     """Each thread that waits is let go, whatever it waits for; so is the watch."""
@@ -180,6 +180,18 @@ def test_an_operator_that_ends_during_calls_releases_its_lease_unless_another_ho
     assert (leases[-1]["spec"]["holderIdentity"] == "") is not lost
 
 
+@asynccontextmanager
+async def at_work(
+    server: ApiServer, config: OperatorConfig = CONFIG, process: Process | None = None
+) -> AsyncIterator[None]:
+    """Work as a process that leads, with an API server, until the block ends."""
+    credentials, process = server.credentials(), process or Process.create()
+    async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
+        work = app.start(group, "work", partial(app._work, group, config, credentials, process, UNLIMITED))
+        yield
+        work.cancel()
+
+
 def watches_that_fail(monkeypatch: pytest.MonkeyPatch, runs: Callable[[], None] = lambda: None) -> list[float]:
     """Replace kopf's watch by one that calls `runs` and fails. Return the times at which one was made."""
     started = list[float]()
@@ -205,8 +217,7 @@ async def test_the_watch_starts_again_once_scriptmodels_are_served_again(
     monkeypatch.setattr(app, "_RETRY_SECONDS", 0.01)
     with api_server() as server:
         serve_scriptmodels(server)
-        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
-            work = app.start(group, "work", partial(app._work, group, CONFIG, server.credentials(), process, UNLIMITED))
+        async with at_work(server, process=process):
             while len(started) < 2:
                 await asyncio.sleep(0.01)
             server.answers[f"/apis/{GROUP}/{VERSION}"] = {"resources": []}
@@ -216,7 +227,6 @@ async def test_the_watch_starts_again_once_scriptmodels_are_served_again(
             before = len(started)
             while len(started) == before:
                 await asyncio.sleep(0.01)
-            work.cancel()
     assert all(ready)
 
 
@@ -227,13 +237,9 @@ async def test_a_watch_that_ends_at_once_starts_again_after_waits_that_grow(
     monkeypatch.setattr(app, "_RETRY_SECONDS", 0.02)
     with api_server() as server:
         serve_scriptmodels(server)
-        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
-            work = app.start(
-                group, "work", partial(app._work, group, CONFIG, server.credentials(), Process.create(), UNLIMITED)
-            )
+        async with at_work(server):
             while len(started) < 6:
                 await asyncio.sleep(0.01)
-            work.cancel()
     assert [after - before >= 0.01 * 2**number for number, (before, after) in enumerate(pairwise(started))] == [
         True
     ] * 5
@@ -261,10 +267,7 @@ async def test_a_namespace_that_may_not_be_read_does_not_stop_the_watch_of_anoth
     with api_server() as server:
         serve_scriptmodels(server)
         server.answers |= {f"{api}/{each}/{PLURAL}": answers(each) for each in config.namespaces}
-        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
-            work = app.start(
-                group, "work", partial(app._work, group, config, server.credentials(), Process.create(), UNLIMITED)
-            )
+        async with at_work(server, config):
             while not watched:
                 await asyncio.sleep(0.01)
             assert watched == {"ml"}
@@ -272,7 +275,6 @@ async def test_a_namespace_that_may_not_be_read_does_not_stop_the_watch_of_anoth
             admitted.set()
             while "films" not in watched:
                 await asyncio.sleep(0.01)
-            work.cancel()
 
 
 class Leads:

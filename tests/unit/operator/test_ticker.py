@@ -119,7 +119,7 @@ async def test_an_object_whose_result_or_bad_corpus_commit_somebody_deleted_is_r
         assert await witness.ticks(3) == ["thrones"]
 
 
-async def test_all_are_requeued_when_pachyderm_goes_away_and_when_it_is_back_and_not_in_between() -> None:
+async def test_all_are_requeued_when_pachyderm_goes_away_and_when_it_is_back() -> None:
     pachyderm = FakePachyderm()
     async with ticking(pachyderm, "thrones", "empire") as witness:
         await witness.ticks(2)
@@ -189,9 +189,7 @@ def test_of_jobs_that_are_not_in_the_list_only_one_that_others_wait_for_may_run(
     assert not replace(cut, jobs={world.train: (replace(newer, state=JobState.RUNNING),)}).may_run(older.ref)
 
 
-async def test_without_objects_the_engine_is_polled_until_it_answers_and_its_silence_is_logged_once(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_without_objects_the_engine_is_polled_until_it_answers(caplog: pytest.LogCaptureFixture) -> None:
     pachyderm, polls = FakePachyderm(), 0
 
     def away(_call: str) -> UnavailableError | None:

@@ -38,9 +38,7 @@ cat
 """
 
 
-async def test_the_trainer_is_started_once_with_the_fetched_model_and_entered_by_its_newest_address(
-    tmp_path: Path,
-) -> None:
+async def test_the_trainer_is_started_once_and_entered_by_its_newest_address(tmp_path: Path) -> None:
     world = world_with_trainer(tmp_path, FAKE_TRAINER)
     async with browsing(world, trainer=tmp_path) as browser:
         address = await writing(browser)

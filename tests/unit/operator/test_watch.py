@@ -143,9 +143,7 @@ def test_older_versions_replace_those_that_a_restored_etcd_does_not_have(
     assert store.put(version(8)) is not News.NONE
 
 
-def test_a_late_event_and_a_list_that_was_made_before_the_newest_write_replace_nothing(
-    later: Callable[[float], None],
-) -> None:
+def test_a_late_event_and_a_list_before_the_newest_write_replace_nothing(later: Callable[[float], None]) -> None:
     store = Store()
     store.put(version(1000))
     assert store.put(version(7), current=True) is News.NONE
@@ -154,7 +152,7 @@ def test_a_late_event_and_a_list_that_was_made_before_the_newest_write_replace_n
     assert store.put(version(1000), current=True) is News.NONE
 
 
-def test_a_changed_spec_is_news_and_an_older_version_or_another_object_of_the_name_is_not() -> None:
+def test_a_changed_spec_is_news_and_an_older_version_or_another_object_is_not() -> None:
     store = Store()
     changed, other = version(7), version(7)
     changed["metadata"] |= {"generation": 2}
