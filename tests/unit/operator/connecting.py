@@ -1,48 +1,17 @@
-"""Certificates, a pachd to connect to, and kubeconfigs."""
+"""Certificates and kubeconfigs."""
 
 import datetime
 import ipaddress
 import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
 
-Pair = tuple[bytes, bytes]
-
-
-class Version(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
-    def __init__(self) -> None:
-        self.tokens: list[str] = []
-
-    def GetVersion(self, _request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
-        self.tokens.append(str(dict(context.invocation_metadata()).get("authn-token", "")))
-        return version_pb2.Version(major=2, minor=7, micro=8)
-
-
-@contextmanager
-def pachd(pair: Pair | None = None, port: int = 0, target: str = "") -> Iterator[tuple[str, Version]]:
-    """A server that only reports its version; with a key and a certificate, over TLS."""
-    server, answers = grpc.server(ThreadPoolExecutor(2)), Version()
-    version_pb2_grpc.add_APIServicer_to_server(answers, server)
-    address = target or f"127.0.0.1:{port}"
-    if pair:
-        bound = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
-    else:
-        bound = server.add_insecure_port(address)
-    server.start()
-    try:
-        yield f"127.0.0.1:{bound}", answers
-    finally:
-        server.stop(None).wait()
+from tests.unit.operator.versioned_pachd import Pair
 
 
 def key_and_certificate(host: str = "", *, ca: bool = True) -> Pair:

@@ -11,7 +11,6 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import empty_pb2, timestamp_pb2, wrappers_pb2
-from python_pachyderm.proto.v2.version.versionpb import version_pb2_grpc
 
 from scriptmodel_operator.engine.errors import RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import (
@@ -29,8 +28,8 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.protocol import pfs, pfs_grpc, pps, pps_grpc, transaction, transaction_grpc
-from tests.unit.operator.connecting import Version
 from tests.unit.operator.refusing import REFUSED_BY_STORAGE
+from tests.unit.operator.versioned_pachd import Pachd
 
 REPO = RepoRef("default", "plays")
 
@@ -103,10 +102,10 @@ class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # gener
 @contextmanager
 def pachd() -> Iterator[tuple[PachydermGateway, Pfs, Transactions]]:
     server, files, transactions = grpc.server(ThreadPoolExecutor(4)), Pfs(), Transactions()
-    version_pb2_grpc.add_APIServicer_to_server(Version(), server)
     pfs_grpc.add_APIServicer_to_server(files, server)
     pps_grpc.add_APIServicer_to_server(Pps(), server)
     transaction_grpc.add_APIServicer_to_server(transactions, server)
+    server.add_generic_rpc_handlers((Pachd(),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     gateway = PachydermGateway(PachdAddress(f"127.0.0.1:{port}"), UNLIMITED)

@@ -10,7 +10,8 @@ from scriptmodel_operator.engine.errors import AccessError, UnavailableError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from tests.unit.operator.connecting import key_and_certificate, pachd
+from tests.unit.operator.connecting import key_and_certificate
+from tests.unit.operator.versioned_pachd import pachd
 
 
 @pytest.mark.parametrize("form", ["{}", "grpc://{}", "dns:///{}", "dns:{}"])

@@ -21,8 +21,9 @@ from scriptmodel_cli.publicconfig import PublicConfig, ServiceAddress, choose, p
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from tests.unit.operator.connecting import key_and_certificate, kubeconfig, pachd
+from tests.unit.operator.connecting import key_and_certificate, kubeconfig
 from tests.unit.operator.fake_kubectl import FakeKubectl
+from tests.unit.operator.versioned_pachd import pachd
 from tests.web import Handler, WebServer, content
 
 Run = Callable[..., Result]

@@ -21,6 +21,10 @@ def version_of(text: str) -> ServerVersion:
     return ServerVersion(int(found[1]), int(found[2]), int(found[3]), found[4])
 
 
+Pair = tuple[bytes, bytes]
+"""A private key and its certificate."""
+
+
 @dataclass
 class Pachd(grpc.GenericRpcHandler):
     """A server of one version. `calls` has method and bytes of each request."""
@@ -29,6 +33,8 @@ class Pachd(grpc.GenericRpcHandler):
     away: bool = False
     answers: dict[str, bytes] = field(default_factory=dict)
     calls: list[tuple[str, bytes]] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    """What each request for its version was sent with."""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """Answer every method, a list by nothing."""
@@ -40,6 +46,8 @@ class Pachd(grpc.GenericRpcHandler):
     def _one(self, method: str, request: bytes, context: grpc.ServicerContext) -> bytes:
         if self.away:
             context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+        if method == "GetVersion":
+            self.tokens.append(str(dict(context.invocation_metadata()).get("authn-token", "")))
         return b"".join(self._answer(method, request))
 
     def _answer(self, method: str, request: bytes) -> list[bytes]:
@@ -65,12 +73,23 @@ class Pachd(grpc.GenericRpcHandler):
 
 
 @contextmanager
-def serving(pachd: Pachd) -> Iterator[str]:
+def serving(pachd: Pachd, pair: Pair | None = None, port: int = 0, target: str = "") -> Iterator[str]:
+    """With a key and a certificate, over TLS."""
     server = grpc.server(ThreadPoolExecutor(4))
     server.add_generic_rpc_handlers((pachd,))
-    port = server.add_insecure_port("127.0.0.1:0")
+    address = target or f"127.0.0.1:{port}"
+    if pair:
+        bound = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+    else:
+        bound = server.add_insecure_port(address)
     server.start()
     try:
-        yield f"127.0.0.1:{port}"
+        yield f"127.0.0.1:{bound}"
     finally:
         server.stop(None).wait()
+
+
+@contextmanager
+def pachd(pair: Pair | None = None, port: int = 0, target: str = "") -> Iterator[tuple[str, Pachd]]:
+    with serving(found := Pachd(), pair, port, target) as address:
+        yield address, found
