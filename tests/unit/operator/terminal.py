@@ -7,6 +7,9 @@ from typing import Any
 import click
 
 from scriptmodel_cli.changes import Preview, render
+from scriptmodel_cli.preview import preview
+from scriptmodel_operator.api.conditions import Problem
+from scriptmodel_operator.ingest.source import Files
 from scriptmodel_operator.observe.follow import LogFollower
 from tests.unit.operator.world import PLAYS, World
 
@@ -61,6 +64,13 @@ def training_world() -> World:
 
 def plain(lines: list[str]) -> str:
     return click.unstyle("\n".join(lines))
+
+
+def planned(world: World, source: Files | Problem | None = None) -> Preview:
+    """Return what the operator would do; nothing is written."""
+    found = preview(world.pachyderm, world.model, world.cluster, source)
+    assert world.written() == []
+    return found
 
 
 def reported(found: Preview) -> str:

@@ -8,20 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptmodel_cli.changes import Change, FieldChange, Preview, merged
-from scriptmodel_cli.preview import preview
-from scriptmodel_operator.api.conditions import Problem
+from scriptmodel_cli.changes import Change, FieldChange, merged
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
-from scriptmodel_operator.ingest.source import Files
-from tests.unit.operator.terminal import reported
+from tests.unit.operator.terminal import planned, reported
 from tests.unit.operator.world import PLAYS, World, scriptmodel, started_world, trained_world
-
-
-def planned(world: World, source: Files | Problem | None = None) -> Preview:
-    """And nothing was written."""
-    found = preview(world.pachyderm, world.model, world.cluster, source)
-    assert world.written() == []
-    return found
 
 
 def fields(change: Change) -> list[FieldChange]:

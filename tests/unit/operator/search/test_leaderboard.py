@@ -1,12 +1,19 @@
-"""The trials of a search in a terminal."""
+"""A search as a table, a line, a log and a plan."""
 
+import json
+import re
 from typing import Any
 
 import click
 
+from scriptmodel_cli.logs import training_job
 from scriptmodel_cli.screen import progress_of, rows_of, screen_of
 from scriptmodel_cli.text import table
-from tests.unit.operator.terminal import CREATED, as_object, plain
+from scriptmodel_operator.desired.references import references
+from tests.unit.operator.browsing import MODEL, browsing
+from tests.unit.operator.search.worlds import RANDOM, search, search_world, select
+from tests.unit.operator.search.worlds import search as search_to_its_end
+from tests.unit.operator.terminal import CREATED, as_object, event, plain, planned
 from tests.unit.operator.world import trained_world
 
 TRIALS: list[dict[str, Any]] = [
@@ -51,3 +58,49 @@ def test_a_status_shows_the_search() -> None:
     shown = plain(screen_of(found, CREATED))
     assert "search random: 1 complete, 7 waiting" in shown
     assert "7       complete   8        88.1" in shown
+
+
+def test_the_log_of_a_search_is_that_of_its_best_model() -> None:
+    world = search_world(RANDOM)
+    search(world)
+    job = training_job(world.pachyderm, references(world.model))
+    assert job is not None
+    assert job.ref.pipeline == select(world)
+    assert job.ref.id == world.model.status["lineage"]["model"].partition("@")[2]
+
+
+async def test_the_trials_of_a_search_are_a_table() -> None:
+    world = search_world(RANDOM)
+    search(world, {"0001": "diverged", "0002": 1.5, "0003": 1.25})
+    best = world.model.status["lineage"]["model"].partition("@")[2]
+    metrics = {"epochs": [{"epoch": 1, "train_perplexity": 9, "valid_perplexity": 8}]}
+    files = world.pachyderm.files[select(world).output, best]
+    files |= {"/metrics.json": json.dumps(metrics).encode(), "/train.log.jsonl": event(event="start").encode()}
+    async with browsing(world) as browser:
+        page = await browser.page(MODEL, "random: 2 complete, 1 failed")
+        assert re.findall(r"<tr><th scope=.row.>(\d)</th><td>([a-z]+)</td>", page) == [
+            ("3", "complete"),
+            ("2", "complete"),
+            ("1", "failed"),
+        ]
+        assert "The report of the best model" in page
+        await browser.page(MODEL, ">8</text>")  # the curve of the best one
+
+
+def test_the_trials_of_an_object_are_planned() -> None:
+    world = search_world(RANDOM)
+    found = [change.what for change in planned(world).changes]
+    assert found[-1] == "train 3 new trials"
+    search_to_its_end(world, {"0002": "diverged"})
+    world.written()
+    assert planned(world).changes == ()
+    world.want({"search": {**RANDOM["search"], "numTrials": 4}})
+    assert [change.what for change in planned(world).changes] == ["train 1 new trial"]
+    world.want({"search": {**RANDOM["search"], "numTrials": 2}})
+    assert [change.what for change in planned(world).changes] == ["drop 1 trial"]
+    world.want({**RANDOM, "training": {"image": "other:1"}})
+    assert [(change.what.split()[:2], change.effect) for change in planned(world).changes] == [
+        (["update", "step"], "trains again from the first epoch"),
+        (["update", "step"], "selects the best model"),
+        (["update", "step"], "writes a new script"),
+    ]
