@@ -13,7 +13,7 @@ from tests.chart import rendering
 WATCHED = ("team-a", "team-b")
 
 
-_WITH_A_CLUSTER = ("test_commands.py", "test_notes.py", "test_objects.py", "test_release.py")
+_WITH_A_CLUSTER = ("test_commands.py", "test_objects.py", "test_release.py")
 
 
 class _OneCluster(LoadScopeScheduling):

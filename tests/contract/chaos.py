@@ -133,12 +133,14 @@ def torture(root: Path, kills: int, seed: int, *, writers: int = 4) -> None:
     try:
         for number in range(1, kills + 1):
             server = _once(server, writer_list, rng)
-            print(
-                f"kill {number}: {sum(len(writer.commits) for writer in writer_list)} commits, all intact", flush=True
-            )
+            print(f"kill {number}: {acknowledged(writer_list)} commits, all intact", flush=True)
         _await_last_job(Client(server.address), f"{writer_list[0].name}-copy")
     finally:
         server.kill()
+
+
+def acknowledged(writers: list[Writer]) -> int:
+    return sum(len(writer.commits) for writer in writers)
 
 
 def _once(server: Localpach, writer_list: list[Writer], rng: random.Random) -> Localpach:
@@ -146,7 +148,9 @@ def _once(server: Localpach, writer_list: list[Writer], rng: random.Random) -> L
     threads = [threading.Thread(target=writer.run, args=(server.address, stopped)) for writer in writer_list]
     for thread in threads:
         thread.start()
-    time.sleep(rng.uniform(0.05, 0.6))  # the random time of the kill
+    target = acknowledged(writer_list) + rng.randrange(40)
+    while acknowledged(writer_list) < target:  # after so many commits, whatever each writer does just then
+        time.sleep(0.001)
     server.kill()
     stopped.set()
     for thread in threads:

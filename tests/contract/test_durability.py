@@ -11,7 +11,7 @@ from localpach.errors import FULL
 from tests.contract.chaos import torture
 from tests.contract.serving import localpach, serving, start
 from tests.seed import run_seed
-from tests.unit.localpach.client import Client, commit, modifications, repo
+from tests.unit.localpach.client import Client, modifications, repo
 
 SAMPLE_KILLS = int(os.environ.get("KILLS", "4"))
 """A sample; `make chaos-localpach` sets it."""
@@ -113,22 +113,3 @@ def test_a_root_is_served_by_one_server_only(tmp_path: Path) -> None:
         result = localpach("serve", "--root", str(tmp_path / "root"), "--listen", "127.0.0.1:0")
     assert result.returncode == 1
     assert "is already served by another localpach" in result.stderr
-
-
-@pytest.mark.parametrize("where", [[], ["--listen", "127.0.0.1:0"]], ids=["socket", "port"])
-def test_an_address_in_use_is_reported(tmp_path: Path, where: list[str]) -> None:
-    with serving(tmp_path / "root", *where) as server:
-        result = localpach("serve", "--root", str(tmp_path / "other"), "--listen", server.address)
-    assert result.returncode == 1
-    assert "the address is in use" in result.stderr
-
-
-def test_readers_always_get_complete_commits(tmp_path: Path) -> None:
-    with serving(tmp_path / "root") as server:
-        client = Client(server.address)
-        client.create_repo("corpus")
-        client.put("corpus", {f"/{number}": b"x" for number in range(50)})
-        first = client.head("corpus")
-        client.put("corpus", {f"/{number}": b"y" for number in range(50)})
-        assert {client.read("corpus", f"/{number}", first) for number in range(50)} == {b"x"}
-        assert commit("corpus", first).id == first

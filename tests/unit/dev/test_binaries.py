@@ -12,8 +12,16 @@ import pytest
 
 from dev.processes import free_port
 from dev.programs import built, envtest
-from tests.unit.dev.programs import programs_in
 from tests.web import Answer, WebServer, content
+
+
+def programs_in(folder: Path, *names: str) -> Path:
+    """Make a folder with programs of these names, which do nothing, and return it."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -54,22 +54,6 @@ def test_a_client_of_a_port_needs_the_token_in_the_file(tmp_path: Path) -> None:
         assert not repos("new")
 
 
-@pytest.mark.parametrize("method", ["/pfs_v2.API/CreateRepo", "/pfs_v2.API/ListTask", "/auth_v2.API/WhoAmI"])
-def test_a_call_without_the_token_takes_no_memory_for_its_message(port: Localpach, method: str) -> None:
-    channel, message = port.channel(), bytes(19 << 20)
-    call = channel.unary_unary(method)
-    grown = int(most_memory(port))
-    codes = {each.exception().code() for each in [call.future(message) for _ in range(24)]}
-    assert codes <= {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED}
-    assert most_memory(port) - grown < 100 << 10, "KiB of 456 MiB that were sent"
-
-
-def most_memory(server: Localpach) -> int:
-    """Return the most memory that a server has had so far, in KiB."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
-
-
 def test_a_message_above_the_limit_of_pachyderm_is_refused(port: Localpach) -> None:
     token = (port.root / "token").read_text().strip()
     call = port.channel().unary_unary("/pfs_v2.API/CreateRepo")

@@ -1,6 +1,8 @@
 """Semantics of the server that an operator relies on, beyond the recordings."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -8,12 +10,17 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
-from python_pachyderm.proto.v2.transaction import transaction_pb2 as tx
 
+from localpach.api.cluster import TransactionService
+from localpach.api.interceptor import GENERATED
+from localpach.api.pfs_service import PfsService
+from localpach.api.pps_service import PpsService
 from localpach.errors import PachError
 from localpach.pfs.paths import compile_glob, matches
 from localpach.pps import specs
-from tests.unit.localpach.client import Client, Name, commit, pfs_input, repo, sh, until
+from localpach.protocol import pfs_grpc, pps_grpc, transaction_grpc
+from tests.contract.serving import Localpach
+from tests.unit.localpach.client import Client, Name, commit, pfs_input, sh, until
 
 
 def error_of(call: Callable[[], object]) -> grpc.RpcError:
@@ -35,67 +42,6 @@ def corpus(client: Client, name: Name) -> str:
     client.create_repo(found)
     client.put(found, {"/a": b"a"})
     return found
-
-
-def test_a_failure_makes_all_downstream_jobs_unrunnable(client: Client, name: Name, corpus: str) -> None:
-    one, two, three = name("one"), name("two"), name("three")
-    client.create_pipeline(one, sh("test ! -e /pfs/in/bad; cp /pfs/in/a /pfs/out/"), corpus, datum_tries=1)
-    client.create_pipeline(two, sh("cp /pfs/in/a /pfs/out/"), one, datum_tries=1)
-    client.finished_job(three, client.create_pipeline(three, sh("cp /pfs/in/a /pfs/out/"), two, datum_tries=1))
-    client.create_pipeline(one, sh("exit 1"), corpus, update=True, reprocess=True, datum_tries=1)
-    uuid = client.head(three)
-    assert client.head(one) == uuid
-    assert client.finished_job(one, uuid).state == pps.JOB_FAILURE
-    for pipeline in (two, three):
-        info = client.finished_job(pipeline, uuid)
-        assert info.state == pps.JOB_UNRUNNABLE
-        assert info.reason == "unrunnable because the following upstream pipelines failed: in"
-    # The previous files remain readable by branch and by id; only the commit has an error.
-    assert client.read(three, "/a", uuid) == b"a"
-    assert client.pfs.InspectCommit(pfs.InspectCommitRequest(commit=commit(three, uuid))).error == info.reason
-
-
-def test_two_inputs_from_one_source_make_one_job(client: Client, name: Name, corpus: str) -> None:
-    left, right, both = name("left"), name("right"), name("both")
-    for pipeline in (left, right):
-        client.create_pipeline(pipeline, sh("cp /pfs/in/* /pfs/out/"), corpus)
-    crossed = pps.Input(cross=[pfs_input(left, "/", name="left"), pfs_input(right, "/", name="right")])
-    client.finished_job(both, client.create_pipeline(both, sh("cat /pfs/left/a /pfs/right/a > /pfs/out/x"), crossed))
-    client.put(corpus, {"/a": b"new"})
-    uuid = client.head(corpus)
-    assert client.finished_job(both, uuid).state == pps.JOB_SUCCESS
-    assert client.read(both, "/x", uuid) == b"newnew"
-    listed = client.pps.ListJob(pps.ListJobRequest(pipeline=pps.Pipeline(name=both)))
-    assert len(list(listed)) == 2
-
-
-def test_a_transaction_that_fails_to_finish_stays_open(client: Client, name: Name) -> None:
-    first, second = name("first"), name("second")
-    opened = client.transaction.StartTransaction(tx.StartTransactionRequest())
-    header = [("pach-transaction", opened.id)]
-    for each in (first, second):
-        client.pfs.CreateRepo(pfs.CreateRepoRequest(repo=repo(each)), metadata=header)
-    client.create_repo(second)
-    error = error_of(lambda: client.transaction.FinishTransaction(tx.FinishTransactionRequest(transaction=opened)))
-    assert error.code() == grpc.StatusCode.ALREADY_EXISTS
-    assert error.details() == f"error running request 2 of 2: repo default/{second} already exists"
-    assert error_of(lambda: client.head(first)).code() == grpc.StatusCode.NOT_FOUND
-    client.pfs.DeleteRepo(pfs.DeleteRepoRequest(repo=repo(second)))
-    client.transaction.FinishTransaction(tx.FinishTransactionRequest(transaction=opened))
-    for each in (first, second):
-        assert client.pfs.InspectRepo(pfs.InspectRepoRequest(repo=repo(each))).repo.name == each
-
-
-def test_a_batch_is_one_transaction(client: Client, name: Name) -> None:
-    made, twice = name("made"), name("twice")
-    requests = [
-        tx.TransactionRequest(create_repo=pfs.CreateRepoRequest(repo=repo(each))) for each in (made, twice, twice)
-    ]
-    error = error_of(lambda: client.transaction.BatchTransaction(tx.BatchTransactionRequest(requests=requests)))
-    assert error.details().startswith("error running request 3 of 3: ")
-    assert error_of(lambda: client.head(made)).code() == grpc.StatusCode.NOT_FOUND
-    client.transaction.BatchTransaction(tx.BatchTransactionRequest(requests=requests[:2]))
-    assert client.pfs.InspectRepo(pfs.InspectRepoRequest(repo=repo(made))).repo.name == made
 
 
 @pytest.mark.parametrize(
@@ -172,3 +118,24 @@ def test_patterns(pattern: str, matching: list[str], other: list[str]) -> None:
 def test_inputs_outside_their_folder_are_rejected(name: str) -> None:
     with pytest.raises(PachError, match="input cannot be named"):
         specs.complete(pps.PipelineInfo(pipeline={"name": "p"}, details={"input": pfs_input("corpus", "/", name=name)}))
+
+
+@pytest.mark.parametrize("call", ["pfs.Fsck", "pfs.SquashCommitSet", "pps.RestartDatum", "enterprise.GetState"])
+def test_calls_that_are_not_answered_are_unimplemented_with_their_name(server: Localpach, call: str) -> None:
+    service, _, name = call.partition(".")
+    with server.channel() as channel, pytest.raises(grpc.RpcError) as caught:
+        channel.unary_unary(f"/{service}_v2.API/{name}", bytes, bytes)(b"")
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert caught.value.details() == f"localpach does not support {name}"
+
+
+@pytest.mark.parametrize(
+    ("service", "generated"), [(PfsService, pfs_grpc), (PpsService, pps_grpc), (TransactionService, transaction_grpc)]
+)
+def test_the_reference_lists_what_is_answered(service: type, generated: Any) -> None:
+    calls = Path("docs/reference/localpach.md").read_text(encoding="utf-8").partition("## Calls")[2].partition("##")[0]
+    listed = set(re.findall(r"`(\w+)`", calls))
+    for name in vars(generated.APIServicer):
+        if name[0].isupper():
+            own = not getattr(service, name).__qualname__.startswith(GENERATED)
+            assert (name in listed) == own, name

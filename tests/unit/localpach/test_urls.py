@@ -77,13 +77,6 @@ def test_a_redirect_leads_to_another_web_server_only() -> None:
         read("ftp://127.0.0.1/text")
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/\u00e4", "http://[::1/", "http://127.0.0.1:x/"])
-def test_what_is_no_url_is_refused(url: str, client: Client, name: Callable[[str], str]) -> None:
-    repo = name("urls")
-    client.create_repo(repo)
-    assert refusal(client, repo, url).startswith(f'Get "{url}": ')
-
-
 def refusal(client: Client, repo: str, url: str) -> str:
     """Upload a URL, which fails; return the error."""
     with pytest.raises(grpc.RpcError) as refused:

@@ -1,7 +1,4 @@
-"""What the operator relies on of an engine, for each adapter of the port that is in memory.
-
-`tests/contract/test_fake.py` compares the fake of Pachyderm with localpach, call by call.
-"""
+"""What the operator relies on of an engine, for each adapter of the port that is in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
