@@ -60,7 +60,7 @@ async def test_a_line_is_kept_whole_or_up_to_a_word_and_the_others_come_back(pag
     assert await text.evaluate("box => box.scrollHeight <= box.clientHeight + 4")
 
 
-async def test_a_real_line_shows_its_source_which_its_file_has_as_a_note_with_title_and_author(page: Page) -> None:
+async def test_a_real_line_shows_its_source_which_its_file_has_as_a_note(page: Page) -> None:
     await page.get_by_label("Your script").fill(SCENE)
     await page.get_by_label("Lines are").select_option("real")
     await page.get_by_role("button", name="Ten lines").click()

@@ -11,8 +11,6 @@ from enum import Enum
 
 DELAY_SECONDS = 10.0
 """The operator of the matrix has a third of its usual deadlines, so this is half a minute to it."""
-WEB_DELAY_SECONDS = 20.0
-"""Longer than that operator waits for an answer of a web server."""
 READS_OF_A_KIND = 8
 """A waiting operator repeats the same reads; after so many of a kind, further ones are no places of their own."""
 
@@ -52,14 +50,13 @@ KINDS = {
         *(Kind.RESET_BEFORE, Kind.RESET_AFTER, Kind.ERROR_BEFORE, Kind.BUSY_BEFORE, Kind.GATEWAY_AFTER),
         *_BOTH,
     ),
-    "web": (Kind.ERROR_BEFORE, Kind.BUSY_BEFORE, Kind.RESET_BEFORE, Kind.CUT, Kind.DELAY, Kind.KILL_BEFORE),
 }
 _READS = ("List", "Inspect", "Get", "GET", "LIST", "WATCH")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A call: `side` is pachyderm, kubernetes or web, `number` counts calls of the same name from 1."""
+    """A call: `side` is pachyderm or kubernetes, `number` counts calls of the same name from 1."""
 
     side: str
     name: str

@@ -13,10 +13,8 @@ import grpc
 from python_pachyderm.proto.v2.pfs import pfs_pb2, pfs_pb2_grpc
 from python_pachyderm.proto.v2.pps import pps_pb2, pps_pb2_grpc
 
-from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.api.names import pachyderm_names
 from scriptmodel_operator.kube.client import KubeClient
-from tests.chaos.scripts import Scripts
 from tests.unit.operator.conformance import check_status
 
 NAME = "mortal"
@@ -51,7 +49,6 @@ class Life:
     kube: KubeClient
     address: str
     namespace: str
-    scripts: Scripts
     searches: bool = False
     ended: Callable[[], str] = lambda: ""
     """Return why no progress is possible; empty while the operator runs."""
@@ -95,11 +92,13 @@ class Life:
             await asyncio.sleep(0.3)
 
     async def _create(self, **spec: Any) -> Object:
-        spec |= {"corpus": self.scripts.corpus, "model": {"preset": "test"}, "generation": {"words": 30}}
+        spec |= {"corpus": {"configMap": {"name": "plays"}}, "model": {"preset": "test"}, "generation": {"words": 30}}
         await self._post(
             "/api/v1/namespaces", {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": self.namespace}}
         )
-        await self.scripts.put("HAMLET: To be or not to be.\n")
+        plays = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "plays"}}
+        data = {"hamlet.txt": "HAMLET: To be or not to be.\n"}
+        await self._post(f"/api/v1/namespaces/{self.namespace}/configmaps", {**plays, "data": data})
         body = {"apiVersion": "scriptmodel.dev/v1alpha1", "kind": "ScriptModel", "metadata": {"name": NAME}}
         await self._post(f"{_SM}/{self.namespace}/scriptmodels", {**body, "spec": spec})
         return await self._until("created", lambda found: _ready(found, 1))
@@ -120,9 +119,9 @@ class Life:
         await self._until("another generation", lambda found: _ready(found, 2))
         await self._patch({"model": {"preset": "small"}})
         await self._until("another preset", lambda found: _ready(found, 3))
-        await self.scripts.put("HAMLET: To be, and then to be no more.\n")
-        requested = {"metadata": {"annotations": {RECONCILE_AT: "another corpus"}}}  # a check of URLs is not due yet
-        await asyncio.to_thread(self.kube.request, "PATCH", self._path, "requesting a check", requested, _MERGE)
+        where = f"/api/v1/namespaces/{self.namespace}/configmaps/plays"
+        changed = {"data": {"hamlet.txt": "HAMLET: To be, and then to be no more.\n"}}
+        await asyncio.to_thread(self.kube.request, "PATCH", where, "writing the scripts", changed, _MERGE)
         before = first["status"]["lineage"]["corpus"].partition("@")[2]
         await self._until(
             "another corpus",

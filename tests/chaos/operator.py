@@ -10,7 +10,7 @@ killed (SIGKILL) at it and restarted. Each case must end in the same state as th
 pipelines, versions, jobs, commits and milestones among the events, and nothing left after the deletion. Only an
 operator that is killed may lose the events that it has not sent yet; these are counted.
 
-Three lives are tested: a corpus in a ConfigMap, one on a web server, whose answers get faults, too, and a search.
+Two lives are tested: a training, and a search.
 """
 
 import argparse
@@ -36,17 +36,16 @@ from dev.stack import ControlPlane, Localpach
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
 from scriptmodel_operator.kube.login import Credentials, login
-from tests.chaos.faults import WEB_DELAY_SECONDS, Calls, Fault, faults_at
+from tests.chaos.faults import Calls, Fault, faults_at
 from tests.chaos.kubernetes_proxy import KubernetesProxy
 from tests.chaos.life import MILESTONES, Life
 from tests.chaos.pachyderm_proxy import PachydermProxy
 from tests.chaos.process import Operator
-from tests.chaos.scripts import InConfigMap, OnTheWeb
 from tests.integration.cluster import prepare
 
 IMAGE = "chaos:1"
 TRAINER = Path(__file__).parent / "trainer"
-LIVES = ("config-map", "url", "search")
+LIVES = ("training", "search")
 BUSY_SECONDS = 2.0
 """The duration of a call without a fault above which the operator may fail for lack of time alone."""
 ATTEMPTS = 3
@@ -114,7 +113,6 @@ async def run_case(world: World, kube: KubeClient, case: Case, wanted: dict[str,
     folder.mkdir()
     calls = Calls(case.fault)
     async with (
-        OnTheWeb(calls) if case.life == "url" else InConfigMap(kube, namespace) as scripts,
         PachydermProxy(world.localpach.address, calls) as pachyderm,
         KubernetesProxy(world.control_plane.server, world.trusted, calls) as kubernetes,
     ):
@@ -126,14 +124,11 @@ async def run_case(world: World, kube: KubeClient, case: Case, wanted: dict[str,
             "namespace": namespace,
             "cluster-id": namespace,
             "poll-interval": 0.3,
-            "source-interval": 0.5,
-            "allow-download": "127.0.0.1",
-            "download-timeout": WEB_DELAY_SECONDS / 2,
         }
         operator = Operator(["run", *(f"--{name}={value}" for name, value in options.items())], folder / "operator.log")
         calls.kill = operator.kill
         searches = case.life == "search"
-        life = Life(kube, world.localpach.address, namespace, scripts, searches, ended=lambda: operator.died)
+        life = Life(kube, world.localpach.address, namespace, searches, ended=lambda: operator.died)
         result = Result(namespace, {}, calls)
         operator.start()
         try:
@@ -259,7 +254,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--seconds", type=float, default=0, help="begin no case after so many seconds; 0 for no limit")
     parser.add_argument("--parallel", type=int, default=4, help="cases at a time")
-    parser.add_argument("--only", default="", metavar="RE", help="cases that match, as `url: (ModifyFile|GetFile)`")
+    parser.add_argument("--only", default="", metavar="RE", help="cases that match, as `search: (ModifyFile|GetFile)`")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and operators end, too
     print(f"seed {given.seed}", flush=True)

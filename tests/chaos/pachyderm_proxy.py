@@ -40,11 +40,11 @@ class PachydermProxy(grpc.GenericRpcHandler):
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
         async def pass_on(requests: AsyncIterator[bytes], context: Any) -> None:
-            await self._pass_on(details, requests, context)
+            await self.pass_on(details, requests, context)
 
         return grpc.stream_stream_rpc_method_handler(pass_on)
 
-    async def _pass_on(self, details: grpc.HandlerCallDetails, requests: AsyncIterator[bytes], context: Any) -> None:
+    async def pass_on(self, details: grpc.HandlerCallDetails, requests: AsyncIterator[bytes], context: Any) -> None:
         kind = self._calls.arrive("pachyderm", details.method.rpartition("/")[2])
         if kind is Kind.DELAY:
             await asyncio.sleep(DELAY_SECONDS)

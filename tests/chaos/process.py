@@ -13,7 +13,6 @@ from pathlib import Path
 
 from scriptmodel_operator import app, cli
 from scriptmodel_operator.controller import queue
-from scriptmodel_operator.ingest import downloads
 from scriptmodel_operator.kube import client, events
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 
@@ -78,6 +77,5 @@ def _run(arguments: list[str], log: Path) -> None:
     queue.FIRST_RETRY_SECONDS /= FASTER
     queue.MAX_RETRY_SECONDS /= FASTER
     events.FIRST_RETRY_SECONDS /= FASTER
-    downloads.FIRST_RETRY_SECONDS /= FASTER
     app._RETRY_SECONDS /= FASTER
     cli.main(arguments)

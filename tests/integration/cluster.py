@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from dev.stack import ControlPlane, Operator
+from scriptmodel_operator.api.identity import RECONCILE_AT
 from tests.chart.rendering import RELEASE, Values, objects, only
 from tests.unit.operator.conformance import check_status
 
@@ -67,17 +68,42 @@ class Cluster:
 
     def wait_for(self, name: str, holds: Callable[[Object], bool], within: float) -> Object:
         """Poll until `holds` is true; the error shows the last status."""
-        deadline = time.monotonic() + within
         found: Object = {}
-        while time.monotonic() < deadline:
+
+        def came() -> bool:
+            nonlocal found
             found = self.get(name)
-            if holds(found):
-                return found
-            time.sleep(0.2)
-        raise AssertionError(f"{name} did not get there in {within:.0f} s: {json.dumps(found.get('status'), indent=1)}")
+            return holds(found)
+
+        until(lambda: f"{name} gets there: {json.dumps(found.get('status'), indent=1)}", came, within)
+        return found
+
+    def reconcile(self, name: str, within: float = 120) -> Object:
+        """Request a check of an object, as `scriptmodel reconcile` does, and return the object that has handled it."""
+        requested = self.request(name)
+        return self.wait_for(name, lambda found: handled(found, requested), within)
+
+    def request(self, name: str) -> str:
+        """Request a check of an object; return what its status names once it is handled."""
+        requested = uuid.uuid4().hex
+        self.kubectl("annotate", "sm", name, f"{RECONCILE_AT}={requested}", "--overwrite")
+        return requested
+
+    def delete(self, name: str) -> None:
+        """Delete a ScriptModel and wait until it is gone."""
+        self.kubectl("delete", "sm", name, "--wait=false")
+        self.gone(name)
 
     def gone(self, name: str, within: float = 120) -> None:
         self.kubectl("wait", "--for=delete", f"scriptmodel/{name}", f"--timeout={within:.0f}s")
+
+
+def until(what: str | Callable[[], str], holds: Callable[[], bool], within: float = 240) -> None:
+    """Wait until it holds; `what` says for the error what did not come."""
+    deadline = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < deadline, what if isinstance(what, str) else what()
+        time.sleep(0.2)
 
 
 @contextmanager
@@ -202,6 +228,10 @@ def manifest(name: str, spec: Object, annotations: dict[str, str] | None = None)
         "metadata": {"name": name, "annotations": annotations or {}},
         "spec": spec,
     }
+
+
+def handled(found: Object, requested: str) -> bool:
+    return bool(found["status"].get("lastHandledReconcileAt") == requested)
 
 
 def condition(found: Object, kind: str = "Ready") -> Object:

@@ -7,6 +7,7 @@ test is checked by the conformance rules.
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -25,6 +26,7 @@ from tests.integration.cluster import (
     paused,
     prepare,
 )
+from tests.integration.jobs import operator_over
 from tests.integration.pachyderm import Pachyderm
 
 POLL = "--poll-interval=0.5"
@@ -118,3 +120,9 @@ def cluster(control_plane: ControlPlane, watched: StatusWatch) -> Iterator[Clust
 def pachyderm(localpach: Localpach, cluster: Cluster) -> Iterator[Pachyderm]:
     with Pachyderm(localpach.address, namespace=cluster.namespace) as client:
         yield client
+
+
+@pytest.fixture
+def jobs_operator(tmp_path: Path, control_plane: ControlPlane, s3: S3Server) -> Iterator[Operator]:
+    with operator_over(s3, uuid4().hex, tmp_path, control_plane) as running:
+        yield running

@@ -47,8 +47,7 @@ def test_a_model_starts_from_another_ones_and_outlives_it(cluster: Cluster, pach
     assert has_base(pachd, found)
     cluster.kubectl("annotate", "sm", "base", "scriptmodel.dev/retrain-at=now")
     cluster.wait_for("base", lambda each: is_ready(each) and each["status"]["lineage"]["model"] != first, 60)
-    cluster.kubectl("delete", "sm", "base", "--wait=false")
-    cluster.gone("base")
+    cluster.delete("base")
     assert is_ready(cluster.get("derived"))
     pachd.put(spec["corpus"]["repo"]["name"], {"/lear.txt": play(3)})
     corpus = pachd.head(spec["corpus"]["repo"]["name"])
@@ -56,6 +55,5 @@ def test_a_model_starts_from_another_ones_and_outlives_it(cluster: Cluster, pach
         "derived", lambda each: is_ready(each) and each["status"]["lineage"]["corpus"].partition("@")[2] == corpus, 60
     )
     assert found["status"]["lineage"]["base"] == first
-    cluster.kubectl("delete", "sm", "derived", "--wait=false")
-    cluster.gone("derived")
+    cluster.delete("derived")
     assert pachd.repos() == {spec["corpus"]["repo"]["name"]}

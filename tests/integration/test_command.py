@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import get_args
 from unittest.mock import patch
 
+import pytest
 from click.shell_completion import ShellComplete
 from pydantic.alias_generators import to_snake
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
+from dev.programs.debian import need
 from scriptmodel_cli.main import main
 from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.network import Overrides, Preset
@@ -150,7 +152,7 @@ def test_kubectl_finds_the_plugin(cluster: Cluster, shared_operator_paused: None
     assert "Usage: kubectl scriptmodel status" in kubectl("scriptmodel", "status", "-h")
 
 
-def test_the_connection_may_be_named_after_the_command_and_goes_before_the_environment(
+def test_the_connection_may_follow_the_command_and_overrides_the_environment(
     cluster: Cluster, shared_operator_paused: None, tmp_path: Path
 ) -> None:
     cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
@@ -166,3 +168,38 @@ def test_a_list_in_json_is_what_kubectl_prints(cluster: Cluster, shared_operator
     ours = json.loads(scriptmodel(cluster, "list", "-o", "json").stdout)
     theirs = json.loads(cluster.kubectl("get", "scriptmodels", "-o", "json"))
     assert (ours["kind"], ours["apiVersion"], ours["items"]) == (theirs["kind"], theirs["apiVersion"], theirs["items"])
+
+
+PRESSED = {
+    "bash": r"""
+        eval "$(scriptmodel completion bash)"
+        COMP_WORDS=(scriptmodel sta) COMP_CWORD=1
+        _scriptmodel_completion scriptmodel
+        printf '%s\n' "${COMPREPLY[@]}"
+    """,
+    "fish": "scriptmodel completion fish | source; complete -C 'scriptmodel sta'",
+    # Completion of zsh lives in its line editor alone, so the key is pressed in one on a terminal of its own.
+    "zsh": r"""
+        zmodload zsh/zpty
+        zpty shell zsh -fi
+        zpty -w shell 'autoload -Uz compinit; compinit -u -D; eval "$(scriptmodel completion zsh)"; print REA\DY'
+        zpty -r -m shell line '*READY*'
+        zpty -w -n shell $'scriptmodel sta\t'
+        zpty -r -m shell line '*scriptmodel status*'
+        print -r -- $line
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def shells() -> None:
+    """Install the shells, or fail with the command that does."""
+    need({shell: shell for shell in PRESSED})
+
+
+@pytest.mark.parametrize("shell", PRESSED)
+def test_a_command_that_was_begun_is_completed_by_the_shell(shells: None, shell: str, tmp_path: Path) -> None:
+    env = {**os.environ, "PATH": f"{OPERATOR_ENV / 'bin'}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+    command = [shell, "-c", PRESSED[shell]]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert "status" in done.stdout, done.stderr

@@ -1,8 +1,6 @@
 """A corpus by URL on the real API server and localpach, from a real web server on loopback."""
 
-import json
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +9,10 @@ from typing import Any
 import pytest
 
 from dev.stack import TRAINER_IMAGE, Localpach, Operator
-from scriptmodel_operator.api.identity import RECONCILE_AT
-from tests.integration.cluster import QUICK_TRAINER, Cluster, condition, is_ready
+from tests.integration.cluster import QUICK_TRAINER, Cluster, condition, is_ready, until
 from tests.integration.pachyderm import Pachyderm, place
 from tests.integration.texts import play
-from tests.web import Answer, Handler, WebServer, content, redirect, silence, status
+from tests.web import Handler, WebServer, content, redirect, status
 
 pytestmark = pytest.mark.timeout(600)
 SECONDS = 120
@@ -58,20 +55,6 @@ def by_url(*urls: str, **http: Any) -> dict[str, Any]:
     return {"corpus": {"http": {"urls": list(urls), **http}}, "model": {"preset": "test"}, "generation": {"words": 30}}
 
 
-def until(holds: Callable[[], bool], within: float = SECONDS) -> None:
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to hold"
-        time.sleep(0.1)
-
-
-def check(cluster: Cluster, name: str) -> dict[str, Any]:
-    """Request a check of the URLs, as `scriptmodel reconcile` does, and return the object that has handled it."""
-    requested = uuid.uuid4().hex
-    cluster.kubectl("annotate", "sm", name, f"{RECONCILE_AT}={requested}", "--overwrite")
-    return cluster.wait_for(name, lambda each: each["status"].get("lastHandledReconcileAt") == requested, SECONDS)
-
-
 def _at_rest(found: dict[str, Any]) -> bool:
     """Ready, and its workers have gone."""
     return is_ready(found) and {each["state"] for each in found["status"]["pipelines"]} == {"STANDBY"}
@@ -97,7 +80,7 @@ def _live(cluster: Cluster, pachyderm: Pachyderm, server: WebServer) -> None:
 
     # Equal bytes: everything is fetched again, and neither a commit nor a job is made.
     jobs, requests = len(pachyderm.jobs(train)), len(server.requested)
-    checked = check(cluster, "fetched")
+    checked = cluster.reconcile("fetched")
     assert len(server.requested) == requests + 3
     assert (len(pachyderm.commits(repo)), len(pachyderm.jobs(train))) == (1, jobs)
     assert checked["status"]["source"]["commit"] == corpus
@@ -105,7 +88,7 @@ def _live(cluster: Cluster, pachyderm: Pachyderm, server: WebServer) -> None:
 
     # Changed: one more commit, which is learned from.
     server.answers["/plays/hamlet.txt"] = content(HEATH)
-    check(cluster, "fetched")
+    cluster.reconcile("fetched")
     newest = pachyderm.head(repo)
     assert len(pachyderm.commits(repo)) == 2
     learned = cluster.wait_for(
@@ -119,7 +102,7 @@ def _live(cluster: Cluster, pachyderm: Pachyderm, server: WebServer) -> None:
 
     # The server fails: what is there stays Ready, and CorpusReady says what is the matter.
     server.answers["/moved"] = status(503)
-    down = check(cluster, "fetched")
+    down = cluster.reconcile("fetched")
     assert condition(down)["status"] == "True"
     assert condition(down, "CorpusReady")["reason"] == "CheckFailed"
     assert server.url("/moved") in condition(down, "CorpusReady")["message"]
@@ -131,50 +114,10 @@ def _live(cluster: Cluster, pachyderm: Pachyderm, server: WebServer) -> None:
     # Another source: the repo that is no longer used goes after the pipelines read the new one.
     theirs = pachyderm.corpus({"/hamlet.txt": play()})
     cluster.apply("fetched", {**spec, "corpus": {"repo": {"name": theirs}}})
-    until(lambda: repo not in pachyderm.repos())
+    until("the repo goes", lambda: repo not in pachyderm.repos())
     assert pachyderm.pipelines()[train].details.input.pfs.repo == theirs
-    cluster.kubectl("delete", "sm", "fetched", "--wait=false")
-    cluster.gone("fetched")
+    cluster.delete("fetched")
     assert theirs in pachyderm.repos()
-
-
-def _breaks_off(handler: Handler) -> None:
-    handler.start(200, {"Content-Length": "1000"})
-    handler.write(b"HAMLET: To be or")
-
-
-REFUSED: dict[str, tuple[Answer, str, str]] = {
-    "missing": (status(404), "DownloadFailed", "404"),
-    "silent": (silence, "DownloadFailed", "not complete after 3 s"),
-    "broken": (_breaks_off, "DownloadFailed", "unexpected EOF"),
-    "elsewhere": (redirect("file:///etc/passwd"), "DownloadFailed", "passwd"),
-    "empty": (content(b""), "CorpusEmpty", "has any bytes: put scripts there"),
-}
-
-
-def test_refusals_are_reported_without_a_commit(
-    cluster: Cluster, start: Start, pachyderm: Pachyderm, server: WebServer
-) -> None:
-    with start("--download-timeout=3") as operator:
-        for name, (answer, _reason, _words) in REFUSED.items():
-            server.answers[f"/{name}"] = answer
-            cluster.apply(name, by_url(server.url(f"/{name}") + "?token=canary"))
-        cluster.apply("elsewhere-host", by_url(server.url("/missing", host="localhost")))
-        for name, (_answer, reason, words) in REFUSED.items():
-            found = cluster.reason(name, reason, SECONDS)
-            assert words in condition(found)["message"], name
-            assert server.url(f"/{name}") in condition(found)["message"] or reason == "CorpusEmpty"
-            assert "canary" not in json.dumps(found["status"])
-        found = cluster.reason("elsewhere-host", "NotAllowed", SECONDS)
-        assert "--allow-download localhost" in condition(found)["message"]
-        mine = [repo for repo in pachyderm.repos() if repo.rpartition("-")[0].rpartition("-")[0] in REFUSED]
-        assert [pachyderm.commits(repo) for repo in mine] == [[]] * len(REFUSED)
-        assert "canary" not in cluster.kubectl("get", "events.events.k8s.io", "-o", "json")
-        assert "canary" not in operator.log.read_text()
-        cluster.kubectl("delete", "sm", "--all", "--wait=false")
-        for name in REFUSED:
-            cluster.gone(name)
-        assert not set(mine) & pachyderm.repos()
 
 
 def test_an_operator_that_is_killed_commits_neither_twice_nor_half(
@@ -198,12 +141,11 @@ def test_an_operator_that_is_killed_commits_neither_twice_nor_half(
     assert pachyderm.commits(repo) == []
     server.answers["/plays.txt"] = content(PLAY)
     with start() as second:
-        until(lambda: bool(pachyderm.commits(repo)))
+        until("a commit", lambda: bool(pachyderm.commits(repo)))
         second.kill()
     with start():
         found = cluster.ready("mortal", SECONDS)
         assert found["status"]["source"]["commit"] == pachyderm.head(repo)
         assert pachyderm.commits(repo) == [pachyderm.head(repo)], "one commit"
-        cluster.kubectl("delete", "sm", "mortal", "--wait=false")
-        cluster.gone("mortal")
+        cluster.delete("mortal")
     assert not [each for each in pachyderm.repos() if each.startswith("mortal-")]

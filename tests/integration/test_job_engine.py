@@ -1,206 +1,52 @@
-"""The operator as a process, with a real API server and a real bucket, and no Pachyderm.
+"""The operator as a process, with a real API server and a real bucket, and no Pachyderm."""
 
-The test is the Job controller and the kubelet: it runs what a Job's Secret says and writes the statuses by hand.
-"""
-
-import base64
 import json
-import os
-import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from http.client import HTTPConnection
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import pytest
 
-from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from dev.stack import ControlPlane, Operator
 from dev.stack.s3 import S3Server
-from scriptmodel_operator.api.identity import RECONCILE_AT
-from scriptmodel_operator.jobs.bucket import open_bucket
+from scriptmodel_operator.jobs.bucket import ObstoreBucket, open_bucket
+from scriptmodel_operator.jobs.job_manifest import job_manifest
+from scriptmodel_operator.jobs.requests import NAME_PREFIX
+from scriptmodel_operator.jobs.runs import JobSettings
 from scriptmodel_operator.jobs.storage import StorageConfig
-from tests.chart.rendering import OWN_BUCKET
-from tests.integration.cluster import Cluster, StatusWatch, condition, installed, is_ready
+from tests.integration.cluster import Cluster, Object, StatusWatch, condition, handled, installed, is_ready, until
+from tests.integration.jobs import (
+    CORPUS,
+    PEERS,
+    RealPod,
+    RealTrainer,
+    attempts,
+    document_of,
+    end_job,
+    finished_trainer,
+    job_name,
+    namespace_with_plays,
+    operator_over,
+    run_jobs,
+    trained,
+    unfinished,
+)
 from tests.integration.texts import play
-from tests.unit.operator.job_worlds import Trainer
+from tests.unit.operator.job_objects import OWNER, RUN
+from tests.unit.operator.pipeline_specs import FULL
 from tests.unit.operator.world import SPEC
 from tests.web import WebServer, content, redirect
 
-Object = dict[str, Any]
-PEERS = [{"ipBlock": {"cidr": "10.1.2.0/24"}}]
-"""What runs may connect to."""
-
 pytestmark = pytest.mark.usefixtures("shared_operator_paused")
-
-
-@pytest.fixture
-def jobs_operator(tmp_path: Path, control_plane: ControlPlane, s3: S3Server) -> Iterator[Operator]:
-    with operator_over(s3, uuid4().hex, tmp_path, control_plane) as running:
-        yield running
-
-
-@contextmanager
-def operator_over(s3: S3Server, path: str, root: Path, control_plane: ControlPlane) -> Iterator[Operator]:
-    storage = [f"--storage={s3.url}/{path}", f"--storage-endpoint={s3.endpoint}", "--poll-interval=0.5"]
-    downloads = ["--operator-image=operator:1", "--allow-download=127.0.0.1"]
-    downloads.append(f"--storage-egress={json.dumps(PEERS)}")
-    options = [*storage, *downloads, "--source-interval=1", "--cluster-id=test"]
-    made = Operator(root, as_in_the_chart(control_plane), options=options, env=s3.credentials)
-    with made as running:
-        yield running
-    text = running.log.read_text()
-    assert "forbidden" not in text, text
-    assert "Traceback" not in text, text
-
-
-def as_in_the_chart(control_plane: ControlPlane) -> Path:
-    """Return a kubeconfig with the rights that the chart gives an operator with a bucket, and no others."""
-    values = {**OWN_BUCKET, "storage": {"egress": PEERS}, "watchAllNamespaces": True}
-    return installed(control_plane, values, "jobs")
-
-
-def send(method: str, url: str, data: bytes = b"") -> bytes:
-    where = urlsplit(url)
-    with closing(HTTPConnection(where.netloc, timeout=10)) as connection:
-        connection.request(method, f"{where.path}?{where.query}", data)
-        answer = connection.getresponse()
-        assert answer.status == 200, answer.read()
-        return answer.read()
-
-
-def finished_trainer(files: Mapping[str, bytes] | None = None, log: bytes = b"") -> Trainer:
-    """Return a trainer over HTTP, which also writes `files`, and has printed `log`."""
-    return Trainer(lambda url: send("GET", url), lambda url, data: send("PUT", url, data), files=files or {}, log=log)
-
-
-class RealPod:
-    """The command of a pod as a process, in a folder of its own."""
-
-    def __init__(self, root: Path, document: Object) -> None:
-        self._folder = root / uuid4().hex
-        self._folder.mkdir()
-        self.write(document)
-        folders = {"PFS_ROOT": "pfs", "SCRIPTMODEL_STATE_DIR": "state", "SCRIPTMODEL_TERMINATION_LOG": "end"}
-        env = {**os.environ, **{name: str(self._folder / place) for name, place in folders.items()}}
-        command = [TRAINER_ENV / "bin" / "scriptmodel-trainer", "job", self._folder / "job.json"]
-        with (self._folder / "log").open("w") as log:
-            self._process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
-
-    def write(self, document: Object) -> None:
-        """Do what the kubelet does with a Secret that has changed."""
-        new = self._folder / "job.json.new"
-        new.write_text(json.dumps(document))
-        new.replace(self._folder / "job.json")
-
-    @property
-    def log(self) -> str:
-        return (self._folder / "log").read_text()
-
-    @property
-    def running(self) -> bool:
-        return self._process.poll() is None
-
-    def succeed(self) -> None:
-        assert self._process.wait() == 0, self.log
-
-
-@dataclass(frozen=True)
-class RealTrainer:
-    """Runs a pod to its end."""
-
-    root: Path
-
-    def run(self, document: Object) -> None:
-        RealPod(self.root, document).succeed()
-
-
-def unfinished(cluster: Cluster) -> list[Object]:
-    """Return the Jobs that have not ended."""
-    jobs = json.loads(cluster.kubectl("get", "jobs", "-o", "json"))["items"]
-    return [job for job in jobs if not job.get("status", {}).get("conditions")]
-
-
-def job_name(job: Object) -> str:
-    return str(job["metadata"]["name"])
-
-
-def document_of(cluster: Cluster, name: str) -> bytes:
-    """Return what the Secret of a Job holds; nothing if the Job was stopped meanwhile."""
-    found = cluster.kubectl("get", "secret", name, "--ignore-not-found", "-o", "json")
-    return b"".join(map(base64.b64decode, json.loads(found)["data"].values())) if found else b""
-
-
-def end_job(cluster: Cluster, name: str, failure: str = "") -> None:
-    """Let a Job end, as the Job controller does: its pod has succeeded, or its pod failure policy says what failed."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    cause = {"reason": "PodFailurePolicy", "message": failure} if failure else {}
-    kinds = ("FailureTarget", "Failed") if failure else ("SuccessCriteriaMet", "Complete")
-    conditions = [{"type": kind, "status": "True", "lastTransitionTime": now, **cause} for kind in kinds]
-    ended = {"failed": 1} if failure else {"succeeded": 1, "completionTime": now}
-    patch = json.dumps({"status": {"startTime": now, "conditions": conditions, **ended}})
-    cluster.kubectl("patch", f"job/{name}", "--subresource=status", "--type=merge", "-p", patch)
-
-
-def run_jobs(cluster: Cluster, trainer: Trainer | RealTrainer) -> int:
-    """Run all Jobs that have not ended; return how many there were."""
-    waiting = [(job, document) for job in unfinished(cluster) if (document := document_of(cluster, job_name(job)))]
-    for job, document in waiting:
-        name, failure = job_name(job), ""
-        if job["metadata"]["labels"]["scriptmodel.dev/stage"] == "fetch":
-            variables = secret_variables(cluster, job["spec"]["template"]["spec"]["containers"][0])
-            if not fetched(document, variables):
-                failure = f"Container fetch for pod {name}-x failed with exit code 1"
-        else:
-            trainer.run(json.loads(document))
-        end_job(cluster, name, failure)
-    return len(waiting)
-
-
-def secret_variables(cluster: Cluster, container: Object) -> dict[str, str]:
-    """Return the variables that a container has from Secrets."""
-    found = {}
-    for each in container.get("env", []):
-        source = each["valueFrom"]["secretKeyRef"]
-        data = json.loads(cluster.kubectl("get", "secret", source["name"], "-o", "json"))["data"]
-        assert source["optional"] or source["key"] in data
-        if source["key"] in data:
-            found[each["name"]] = base64.b64decode(data[source["key"]]).decode()
-    return found
-
-
-def fetched(document: bytes, variables: Mapping[str, str]) -> bool:
-    """Do what the pod of a download does, by the real program; return whether it fetched all files."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "fetch.json"
-        path.write_bytes(document)
-        command = [OPERATOR_ENV / "bin" / "scriptmodel-operator", "fetch", path, folder]
-        return subprocess.run(command, check=False, env={**os.environ, **variables}).returncode == 0
-
-
-def trained(cluster: Cluster, name: str, trainer: Trainer | RealTrainer | None = None, within: float = 120) -> int:
-    """Run Jobs until the object is ready; return how many ran."""
-    deadline, ran = time.monotonic() + within, 0
-    while not is_ready(cluster.get(name)):
-        assert time.monotonic() < deadline, json.dumps(cluster.get(name).get("status"), indent=1)
-        ran += run_jobs(cluster, trainer or finished_trainer())
-        time.sleep(0.2)
-    return ran
 
 
 def test_an_object_is_trained_changed_suspended_and_deleted_without_a_pachyderm(
     jobs_operator: Operator, control_plane: ControlPlane, watched: StatusWatch
 ) -> None:
-    cluster = Cluster.create(control_plane, "jobs")
-    cluster.kubectl("create", "configmap", "plays", "--from-literal=hamlet.txt=HAMLET: To be or not to be.")
-    spec = {**SPEC, "corpus": {"configMap": {"name": "plays"}}}
-    cluster.apply("thrones", spec)
+    cluster = namespace_with_plays(control_plane)
+    cluster.apply("thrones", CORPUS)
     assert trained(cluster, "thrones") == 2
     found = cluster.get("thrones")
     assert found["metadata"]["annotations"]["scriptmodel.dev/engine"].startswith("jobs/")
@@ -210,18 +56,17 @@ def test_an_object_is_trained_changed_suspended_and_deleted_without_a_pachyderm(
 
     jobs_operator.kill()
     jobs_operator.start()
-    cluster.apply("thrones", {**spec, "generation": {"temperature": "0.5"}})
+    cluster.apply("thrones", {**CORPUS, "generation": {"temperature": "0.5"}})
     assert trained(cluster, "thrones") == 1
 
-    cluster.apply("thrones", {**spec, "model": {"preset": "small"}})
+    cluster.apply("thrones", {**CORPUS, "model": {"preset": "small"}})
     cluster.reason("thrones", "WaitingForWorker")
-    cluster.apply("thrones", {**spec, "model": {"preset": "small"}, "suspend": True})
+    cluster.apply("thrones", {**CORPUS, "model": {"preset": "small"}, "suspend": True})
     cluster.reason("thrones", "Suspended")
-    cluster.apply("thrones", spec)
+    cluster.apply("thrones", CORPUS)
     assert trained(cluster, "thrones") == 0  # the model and the script were computed before
 
-    cluster.kubectl("delete", "scriptmodel", "thrones", "--wait=false")
-    cluster.gone("thrones")
+    cluster.delete("thrones")
     assert "scriptmodel-" not in cluster.kubectl("get", "configmaps,jobs,secrets", "-o", "name")
     watched.check()
 
@@ -232,38 +77,31 @@ def test_a_corpus_by_url_is_fetched_by_the_program_of_a_job(
     cluster = Cluster.create(control_plane, "jobs")
     control_plane.kubectl("label", "ns", cluster.namespace, "pod-security.kubernetes.io/enforce=restricted")
 
-    def until(holds: Callable[[Object], bool], *, run: bool = True) -> Object:
-        deadline = time.monotonic() + 120
-        while not holds(found := cluster.get("thrones")):
-            assert time.monotonic() < deadline, json.dumps(found.get("status"), indent=1)
-            time.sleep(0.2 if not run or not run_jobs(cluster, finished_trainer()) else 0)
-        return found
-
-    def check(at: str) -> None:
-        cluster.kubectl("annotate", "sm", "thrones", f"{RECONCILE_AT}={at}", "--overwrite")
+    def downloaded(holds: Callable[[Object], bool]) -> Object:
+        trained(cluster, "thrones", holds=holds)
+        return cluster.get("thrones")
 
     with WebServer({"/hamlet.txt": content(b"HAMLET: To be."), "/lear.txt": redirect("file:///etc/passwd")}) as server:
         urls = [server.url("/hamlet.txt?token=canary"), server.url("/lear.txt")]
         cluster.apply("thrones", {**SPEC, "corpus": {"http": {"urls": urls}}})
-        until(lambda _found: "job.batch/" in cluster.kubectl("get", "jobs", "-o", "name"), run=False)
-        (job,) = json.loads(cluster.kubectl("get", "jobs", "-o", "json"))["items"]
+        until("the download starts", lambda: bool(unfinished(cluster)))
+        (job,) = unfinished(cluster)
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": job["spec"]["template"]["spec"]}
         cluster.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(pod))
 
-        refused = until(lambda found: "status" in found and condition(found)["reason"] == "DownloadFailed")
+        refused = downloaded(lambda found: "status" in found and condition(found)["reason"] == "DownloadFailed")
         assert "'file:///etc/passwd', which is neither http nor https" in condition(refused)["message"]
         server.answers["/lear.txt"] = content(b"LEAR: Howl!")
-        check("1")
-        first = until(is_ready)["status"]["source"]
-        check("2")
-        again = until(lambda found: found["status"].get("lastHandledReconcileAt") == "2")["status"]["source"]
+        cluster.request("thrones")
+        first = downloaded(is_ready)["status"]["source"]
+        requested = cluster.request("thrones")
+        again = downloaded(lambda found: handled(found, requested))["status"]["source"]
         assert (again["commit"], again["lastChangeTime"]) == (first["commit"], first["lastChangeTime"]), "equal bytes"
         server.answers["/lear.txt"] = content(b"LEAR: Never!")
-        check("3")
-        until(lambda found: is_ready(found) and found["status"]["source"]["commit"] != first["commit"])
+        cluster.request("thrones")
+        downloaded(lambda found: is_ready(found) and found["status"]["source"]["commit"] != first["commit"])
         assert "canary" not in json.dumps(cluster.get("thrones")["status"]) + jobs_operator.log.read_text()
-        cluster.kubectl("delete", "scriptmodel", "thrones", "--wait=false")
-        cluster.gone("thrones")
+        cluster.delete("thrones")
     assert "scriptmodel-" not in cluster.kubectl("get", "configmaps", "-o", "name")
     watched.check()
 
@@ -283,23 +121,19 @@ def test_a_corpus_in_a_bucket_of_a_user_is_fetched_after_a_change_only(
     assert trained(cluster, "liza") == 3, "a download, a training and a script"
     first = cluster.get("liza")["status"]["source"]
 
-    def checked(at: str) -> Object:
-        cluster.kubectl("annotate", "sm", "liza", f"{RECONCILE_AT}={at}", "--overwrite")
-        deadline = time.monotonic() + 120
-        while (found := cluster.get("liza"))["status"].get("lastHandledReconcileAt") != at or not is_ready(found):
-            assert time.monotonic() < deadline, json.dumps(found.get("status"), indent=1)
-            run_jobs(cluster, finished_trainer())
-        return dict(found["status"]["source"])
+    def checked() -> Object:
+        requested = cluster.request("liza")
+        trained(cluster, "liza", holds=lambda found: handled(found, requested) and is_ready(found))
+        return dict(cluster.get("liza")["status"]["source"])
 
     jobs_operator.kill()
     jobs_operator.start()
-    again = checked("1")
+    again = checked()
     assert again == {**first, "lastCheckTime": again["lastCheckTime"]}
     (shaw / "pygmalion.txt").write_text("LIZA: Not bloody likely.")
-    changed = checked("2")
+    changed = checked()
     assert {changed[name] == first[name] for name in ("commit", "listing")} == {False}
-    cluster.kubectl("delete", "scriptmodel", "liza", "--wait=false")
-    cluster.gone("liza")
+    cluster.delete("liza")
     assert s3.secret_key not in jobs_operator.log.read_text() + json.dumps(changed)
     watched.check()
 
@@ -307,14 +141,12 @@ def test_a_corpus_in_a_bucket_of_a_user_is_fetched_after_a_change_only(
 def test_after_a_move_to_another_bucket_nothing_is_computed_again(
     tmp_path: Path, control_plane: ControlPlane, s3: S3Server, watched: StatusWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster = Cluster.create(control_plane, "jobs")
-    cluster.kubectl("create", "configmap", "plays", "--from-literal=hamlet.txt=HAMLET: To be or not to be.")
-    spec = {**SPEC, "corpus": {"configMap": {"name": "plays"}}}
+    cluster = namespace_with_plays(control_plane)
     with operator_over(s3, "old", tmp_path, control_plane):
-        cluster.apply("thrones", spec)
+        cluster.apply("thrones", CORPUS)
         assert trained(cluster, "thrones") == 2
         before = cluster.get("thrones")["status"]
-        cluster.apply("thrones", {**spec, "suspend": True})
+        cluster.apply("thrones", {**CORPUS, "suspend": True})
         cluster.reason("thrones", "Suspended")
     with S3Server(tmp_path / "new") as new:
         for name, value in s3.credentials.items():
@@ -327,13 +159,12 @@ def test_after_a_move_to_another_bucket_nothing_is_computed_again(
             new_bucket.put(key, old_bucket.get(key, size))
         old_bucket.delete(list(old_bucket.sizes("")))
         with operator_over(new, "below/new", tmp_path, control_plane):
-            cluster.apply("thrones", spec)
+            cluster.apply("thrones", CORPUS)
             assert trained(cluster, "thrones") == 0
             assert cluster.get("thrones")["status"]["lineage"] == before["lineage"]
-            cluster.apply("thrones", {**spec, "generation": {"temperature": "0.5"}})
+            cluster.apply("thrones", {**CORPUS, "generation": {"temperature": "0.5"}})
             assert trained(cluster, "thrones") == 1, "only a script, by the model that was moved"
-            cluster.kubectl("delete", "scriptmodel", "thrones", "--wait=false")
-            cluster.gone("thrones")
+            cluster.delete("thrones")
     watched.check()
 
 
@@ -341,12 +172,141 @@ def test_after_a_move_to_another_bucket_nothing_is_computed_again(
 def test_the_real_trainer_trains_and_writes_a_script(
     tmp_path: Path, jobs_operator: Operator, control_plane: ControlPlane
 ) -> None:
-    cluster = Cluster.create(control_plane, "jobs")
-    (tmp_path / "castle.txt").write_text(play())
-    cluster.kubectl("create", "configmap", "plays", f"--from-file={tmp_path / 'castle.txt'}")
+    cluster = namespace_with_plays(control_plane, play())
     model = {"preset": "test", "overrides": {"epochs": 2}}
-    cluster.apply("castle", {"corpus": {"configMap": {"name": "plays"}}, "model": model, "generation": {"words": 60}})
+    cluster.apply("castle", {**CORPUS, "model": model, "generation": {"words": 60}})
     assert trained(cluster, "castle", RealTrainer(tmp_path), within=800) == 2
     status = cluster.get("castle")["status"]
     assert 0 < status["script"]["words"] <= 60
     assert float(status["perplexity"]) > 1
+
+
+def test_a_namespace_that_is_deleted_ends_and_stops_no_other(
+    tmp_path: Path, control_plane: ControlPlane, s3: S3Server, watched: StatusWatch
+) -> None:
+    """The test is the controller that deletes what is in a namespace: rights go first."""
+    gone, other = teams = [namespace_with_plays(control_plane) for _ in range(2)]
+    options = [f"--storage={s3.url}/{uuid4().hex}", f"--storage-endpoint={s3.endpoint}", "--poll-interval=0.5"]
+    options += [f"--namespace={team.namespace}" for team in teams]
+    values = {"pachd": {"address": ""}, "watchNamespaces": [team.namespace for team in teams]}
+    config = installed(control_plane, values, "teams")
+    with Operator(tmp_path, config, options=options, env=s3.credentials) as operator:
+        for team in teams:
+            team.apply("thrones", CORPUS)
+        trained(gone, "thrones")
+        until("the other team trains", lambda: bool(unfinished(other)))
+
+        gone.kubectl("delete", "rolebindings,roles", "--all")
+        operator.kill()
+        operator.start()  # also one that starts then
+        gone.reason("thrones", "NotAllowed")
+        control_plane.kubectl("delete", "namespace", gone.namespace, "--wait=false")
+        gone.delete("thrones")
+
+        trained(other, "thrones")
+        request = f"{NAME_PREFIX}12345678"
+        data = {"request": json.dumps({"object": "v1/engine.json"})}
+        metadata = {"name": request, "labels": {"scriptmodel.dev/request": "true"}}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+        other.kubectl("create", "-f", "-", stdin=json.dumps(body))
+        until("the request is answered", lambda: request in other.kubectl("get", "secrets", "-o", "name"))
+        other.delete("thrones")
+        assert "Traceback" not in operator.log.read_text()
+    watched.check()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_lost_pod_costs_one_trial_of_a_search(
+    jobs_operator: Operator, control_plane: ControlPlane, watched: StatusWatch
+) -> None:
+    cluster = namespace_with_plays(control_plane)
+    parameters = [{"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}]
+    cluster.apply("thrones", {**CORPUS, "search": {"parameters": parameters, "numTrials": 4, "parallelTrials": 2}})
+    until("two trials run", lambda: len(unfinished(cluster)) == 2)
+    end_job(cluster, job_name(unfinished(cluster)[0]), "Pod x has condition DisruptionTarget")
+    trained(cluster, "thrones", within=240)
+    assert sorted(attempts(cluster, "train").values()) == [1, 1, 1, 2]
+    assert (attempts(cluster, "select").total(), attempts(cluster, "generate").total()) == (1, 1)
+    assert cluster.get("thrones")["status"]["search"]["trials"]["complete"] == 4
+    assert jobs_operator.running
+    watched.check()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_training_outlives_urls_that_expire_while_no_operator_runs(
+    tmp_path: Path, control_plane: ControlPlane, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in s3.credentials.items():
+        monkeypatch.setenv(variable, value)
+    path, cluster = uuid4().hex, namespace_with_plays(control_plane, play())
+    bucket = open_bucket(StorageConfig(storage=f"{s3.url}/{path}", storage_endpoint=s3.endpoint))
+    with operator_over(s3, path, tmp_path, control_plane) as operator:
+        cluster.apply("castle", {**CORPUS, "model": {"preset": "test", "overrides": {"epochs": 1}}})
+        until("the training starts", lambda: bool(unfinished(cluster)))
+        name = job_name(unfinished(cluster)[0])
+        signed = document_of(cluster, name)
+        operator.kill()
+        pod = RealPod(tmp_path, expiring(json.loads(signed), bucket))
+        until("it has trained and stores nothing", lambda: all(word in pod.log for word in ('"done"', "HTTP 403")))
+        assert pod.running
+        operator.start()
+        until("the URLs are new", lambda: document_of(cluster, name) != signed)
+        pod.write(json.loads(document_of(cluster, name)))
+        pod.succeed()
+        end_job(cluster, name)
+        trained(cluster, "castle")
+    assert attempts(cluster, "train").total() == 1
+
+
+def expiring(document: Object, bucket: ObstoreBucket) -> Object:
+    """Return a job document whose URLs to write last for a second."""
+
+    def again(url: str) -> str:
+        (signed,) = bucket.sign("PUT", [f"v1/{unquote(urlsplit(url).path).partition('/v1/')[2]}"], 1)
+        return signed
+
+    output, checkpoints = document["output"], document["checkpoints"]
+    packs = [again(url) for url in output["packs"]]
+    return {
+        **document,
+        "output": {"packs": packs, "manifest": again(output["manifest"]), "log": again(output["log"])},
+        "checkpoints": {**checkpoints, "write": [again(url) for url in checkpoints["write"]]},
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_bucket_that_is_away_costs_time_only(
+    tmp_path: Path, control_plane: ControlPlane, watched: StatusWatch
+) -> None:
+    cluster = namespace_with_plays(control_plane)
+    with (
+        S3Server(tmp_path / "s3") as server,
+        operator_over(server, uuid4().hex, tmp_path, control_plane) as operator,
+    ):
+        cluster.apply("thrones", CORPUS)
+        until("the training starts", lambda: bool(unfinished(cluster)))
+        for starts in ("the script", ""):
+            server.kill()
+            cluster.request("thrones")
+            cluster.reason("thrones", "EngineUnavailable", 120)
+            server.start()
+            if starts:
+                run_jobs(cluster, finished_trainer())
+                until(f"{starts} starts", lambda: bool(unfinished(cluster)))
+        trained(cluster, "thrones")
+        assert (attempts(cluster, "train").total(), attempts(cluster, "generate").total()) == (1, 1)
+        assert operator.running
+    watched.check()
+
+
+def test_the_api_server_takes_all_that_a_pipeline_asks_of_a_pod(control_plane: ControlPlane) -> None:
+    cluster = Cluster.create(control_plane, "jobs")
+    control_plane.kubectl("label", "ns", cluster.namespace, "pod-security.kubernetes.io/enforce=restricted")
+    job = job_manifest(replace(RUN, namespace=cluster.namespace, spec=FULL), 1, JobSettings(), OWNER)
+    spec = {**job["spec"]["template"]["spec"], "runtimeClassName": None, "priorityClassName": None}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "try"}, "spec": spec}
+    for each in (job, pod):
+        cluster.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(each))

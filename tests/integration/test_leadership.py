@@ -3,7 +3,6 @@
 import base64
 import json
 import signal
-import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from dev.stack import ControlPlane, Localpach, Operator
 from tests.integration.audit import WRITES, Request, requests_in
-from tests.integration.cluster import QUICK_IMAGE, Cluster, account_kubeconfig, condition
+from tests.integration.cluster import QUICK_IMAGE, Cluster, account_kubeconfig, condition, until
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
@@ -108,10 +107,7 @@ def test_a_paused_leader_is_replaced_and_writes_nothing_once_it_wakes(
             cluster.wait_for("contested", lambda found: bool(found["status"].get("pipelines")), 60)
             since = max(each.moment for each in requests_in(cluster.control_plane.audit_log))
             first.signal(signal.SIGCONT)
-            deadline = time.monotonic() + 60
-            while first.running and time.monotonic() < deadline:
-                time.sleep(0.1)
-            assert not first.running
+            until("the first one ends", lambda: not first.running, 60)
             assert "no longer leads" in first.tail() or "leads instead of" in first.tail()
             assert replicas.writes("first", since) == []
             assert replicas.writes("first")[-1].moment < taken["acquireTime"]

@@ -59,8 +59,7 @@ def lived(
             with Pachyderm(pachd.address) as pachyderm:
                 assert pachyderm.pipelines()
                 reported.append(str(pachyderm.pipelines()))
-            cluster.kubectl("delete", "sm", "modest", "--wait=false")
-            cluster.gone("modest")
+            cluster.delete("modest")
         reported.append(cluster.kubectl("get", "events.events.k8s.io", "-o", "yaml"))
         alone.stop()
         log = alone.log.read_text()
@@ -91,10 +90,6 @@ def test_every_verb_that_is_granted_is_used_and_no_other(lived: Lived, control_p
     requested = list(requests_in(control_plane.audit_log))
     used = {(each.group, each.resource, each.verb) for each in requested if each.resource and each.status != 403}
     assert used == granted()
-
-
-def test_no_request_was_forbidden(lived: Lived, control_plane: ControlPlane) -> None:
-    assert [each for each in requests_in(control_plane.audit_log) if each.status in (401, 403)] == []
 
 
 def test_no_secret_appears_in_any_output(lived: Lived) -> None:

@@ -117,7 +117,7 @@ def test_a_new_commit_in_the_corpus_trains_again(trained: Trained, pachyderm: Pa
     assert commits == [newest, before["status"]["lineage"]["model"].partition("@")[2]]
 
 
-def test_a_restarted_operator_with_another_default_image_does_not_change_an_unchanged_object(
+def test_a_restart_with_another_default_image_leaves_an_object_unchanged(
     cluster: Cluster,
     pachyderm: Pachyderm,
     localpach: Localpach,
@@ -151,8 +151,7 @@ def test_deletion_removes_pipelines_and_their_repos_and_leaves_the_corpus(
     names = {each["name"] for each in trained.cluster.get(trained.name)["status"]["pipelines"]}
     assert names <= set(pachyderm.pipelines())
     assert names <= pachyderm.repos()
-    trained.cluster.kubectl("delete", "sm", trained.name, "--wait=false")
-    trained.cluster.gone(trained.name)
+    trained.cluster.delete(trained.name)
     assert not names & set(pachyderm.pipelines())
     assert not names & pachyderm.repos()
     assert trained.corpus in pachyderm.repos()
@@ -188,8 +187,7 @@ def test_progress_moves_while_it_trains(cluster: Cluster, operator: Operator, pa
     assert all(pachyderm.pipelines()[name].stopped for name in names)
     cluster.kubectl("patch", "sm", "long", "--type=merge", "-p", json.dumps({"spec": {"suspend": False}}))
     cluster.reason("long", "Training", FIRST_TRAINING)
-    cluster.kubectl("delete", "sm", "long", "--wait=false")
-    cluster.gone("long")
+    cluster.delete("long")
     assert not set(names) & set(pachyderm.pipelines())
 
 
@@ -212,6 +210,5 @@ def test_a_config_map_is_trained_on_and_each_change_trains_again(
     assert pachyderm.read(repo, newest, "/macbeth.txt") == play(3, "The Heath")
     assert pachyderm.read(repo, newest, "/hamlet.txt") == play()
     names = {repo, *(each["name"] for each in found["status"]["pipelines"])}
-    cluster.kubectl("delete", "sm", "small", "--wait=false")
-    cluster.gone("small")
+    cluster.delete("small")
     assert not names & pachyderm.repos()

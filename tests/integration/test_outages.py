@@ -111,13 +111,10 @@ def test_a_restarted_api_server_is_found_again_and_nothing_is_missed(own_cluster
         assert operator.pid == process
         assert "Traceback" not in operator.log.read_text()
         for name in ("before", "after"):
-            own_cluster.kubectl("delete", "sm", name, "--wait=false")
-            own_cluster.gone(name)
+            own_cluster.delete(name)
 
 
-def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice_nor_on_an_empty_one(
-    own_cluster: Cluster, tmp_path: Path
-) -> None:
+def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice(own_cluster: Cluster, tmp_path: Path) -> None:
     pachd = Localpach(tmp_path / "pachd", {TRAINER_IMAGE: QUICK_TRAINER})
     config = account_kubeconfig(own_cluster.control_plane, "pachd")
     options = [f"--namespace={own_cluster.namespace}", "--poll-interval=0.5"]
@@ -164,5 +161,4 @@ def test_a_deleted_crd_is_reported_and_awaited(own_cluster: Cluster, tmp_path: P
         assert says_yes(probe, "readyz")
         assert "Traceback" not in operator.log.read_text()
         own_cluster.kubectl("patch", "sm", "after", "--type=merge", "-p", '{"spec": {"deletionPolicy": "Orphan"}}')
-        own_cluster.kubectl("delete", "sm", "after", "--wait=false")
-        own_cluster.gone("after")
+        own_cluster.delete("after")

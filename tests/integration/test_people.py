@@ -6,7 +6,6 @@ The operator runs as a process with a real API server and a real bucket; the tes
 import asyncio
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,9 +19,9 @@ from dev.stack.s3 import S3Server
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.ui.reads import Reads
 from tests.chart.rendering import objects, only
-from tests.integration.cluster import Cluster, StatusWatch, paused
+from tests.integration.cluster import Cluster, StatusWatch, paused, until
 from tests.integration.command import scriptmodel
-from tests.integration.test_job_engine import as_in_the_chart, finished_trainer, trained
+from tests.integration.jobs import as_in_the_chart, finished_trainer, trained
 from tests.unit.operator.browsing import Api, entered
 from tests.unit.operator.world import SPEC
 
@@ -114,11 +113,8 @@ def done(ran: subprocess.CompletedProcess[str]) -> str:
     return ran.stdout
 
 
-def test_a_corpus_is_pushed_before_any_scriptmodel_exists(team: Team) -> None:
+def test_a_corpus_is_pushed_before_any_scriptmodel_and_equal_files_change_nothing(team: Team) -> None:
     assert f"pushed 1 file (1.4 kB) to {team.alice.namespace}/plays@master as commit " in team.pushed
-
-
-def test_equal_files_change_nothing(team: Team) -> None:
     assert done(team.alice("push", team.plays, "--repo", "plays")).startswith("nothing changed: ")
     found = json.loads(done(team.alice("push", team.plays, "--repo", "plays", "-o", "json")))
     assert (found["new"], len(found["commit"])) == (False, 64)
@@ -129,13 +125,22 @@ def test_the_script_is_read(team: Team, tmp_path: Path) -> None:
     assert (tmp_path / "script.txt").read_bytes() == SCRIPT
 
 
-def test_the_report_is_read(team: Team) -> None:
-    assert done(team.alice("report", "thrones")) == REPORT.decode()
-
-
-@pytest.mark.parametrize("words", [(), ("-f",), ("--generate",)])
-def test_the_log_of_an_ended_run_is_read_from_the_bucket(team: Team, words: tuple[str, ...]) -> None:
-    assert "done in 1m1s: perplexity 12.5 on the test split" in done(team.alice("logs", "thrones", *words))
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (("report", "thrones"), REPORT.decode()),
+        (("logs", "thrones"), "done in 1m1s: perplexity 12.5 on the test split"),
+        (("logs", "thrones", "-f"), "done in 1m1s: perplexity 12.5 on the test split"),
+        (("logs", "thrones", "--generate"), "done in 1m1s: perplexity 12.5 on the test split"),
+        (("why", "thrones"), "Ready: "),
+        (("status", "thrones"), "Generated: the script is written"),
+        (("plan", "thrones", "--cluster-id", CLUSTER), "Nothing would change."),
+    ],
+)
+def test_a_command_reads_what_it_shows(team: Team, words: tuple[str, ...], shown: str) -> None:
+    ran = team.alice(*words)
+    assert shown in done(ran)
+    assert ran.stderr == ""
 
 
 def test_a_forged_record_runs_nothing_that_policy_refuses(team: Team) -> None:
@@ -155,29 +160,9 @@ def test_a_forged_record_runs_nothing_that_policy_refuses(team: Team) -> None:
     data = {"record": json.dumps({**record, "jobs": []})}
     forged = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
     kubectl("create", "-f", "-", stdin=json.dumps(forged))
-    deadline = time.monotonic() + 60
-    while "image 'operator:1' is not allowed" not in team.log.read_text():
-        assert time.monotonic() < deadline, team.log.read_text()
-        time.sleep(0.2)
+    until(team.log.read_text, lambda: "image 'operator:1' is not allowed" in team.log.read_text())
     assert "operator:1" not in team.cluster.kubectl("get", "jobs", "-o", "yaml")
     kubectl("delete", "configmap", "scriptmodel-pipeline-forged")
-
-
-def test_why_may_read_what_it_shows(team: Team) -> None:
-    ran = team.alice("why", "thrones")
-    assert "Ready: " in done(ran)
-    assert ran.stderr == ""
-
-
-def test_nothing_is_left_to_change(team: Team) -> None:
-    ran = team.alice("plan", "thrones", "--cluster-id", CLUSTER)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-
-
-def test_the_status_is_shown_without_a_note(team: Team) -> None:
-    ran = team.alice("status", "thrones")
-    assert "Generated: the script is written" in done(ran)
-    assert ran.stderr == ""
 
 
 @pytest.mark.parametrize("everywhere", [False, True], ids=["of one namespace", "of all namespaces"])

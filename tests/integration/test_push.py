@@ -60,17 +60,6 @@ def test_a_folder_becomes_one_commit_and_binary_files_are_noted(
     assert [line.partition("  ")[2] for line in progress] == ["100% of 0.6 kB"], "one line where it is no terminal"
 
 
-def test_a_name_that_pachyderm_does_not_take_is_encoded_as_in_a_corpus_by_url(
-    localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
-) -> None:
-    (tmp_path / "plays").mkdir()
-    (tmp_path / "plays" / "Ödipus (1).txt").write_text(play(2))
-    done = scriptmodel(localpach, "push", tmp_path / "plays", "--repo", repo, "--create")
-    assert done.returncode == 0, done.stderr
-    assert "Ödipus (1).txt is stored as /%C3%96dipus %281%29.txt" in done.stderr
-    assert pachyderm.read(repo, pachyderm.head(repo), "/%C3%96dipus %281%29.txt") == play(2)
-
-
 def test_a_second_push_overwrites_and_with_replace_forgets_the_rest(
     localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
 ) -> None:

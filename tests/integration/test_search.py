@@ -59,8 +59,7 @@ def test_eight_trials_train_on_two_workers_and_four_more_train_alone(
     assert command("status", "many", "-w").returncode == 0
     assert "search random: 8 complete" in command("status", "many").stdout
     for name in ("many", "more"):
-        cluster.kubectl("delete", "sm", name, "--wait=false")
-        cluster.gone(name)
+        cluster.delete(name)
     assert not [each for each in pachyderm.repos() if each.startswith(("many-", "more-"))]
 
 

@@ -20,12 +20,12 @@ class TarPit(PachydermProxy):
         self._stuck = stuck.encode()
         self.caught = asyncio.Event()
 
-    async def _pass_on(self, details: Any, requests: AsyncIterator[bytes], context: Any) -> None:
+    async def pass_on(self, details: Any, requests: AsyncIterator[bytes], context: Any) -> None:
         first = await anext(aiter(requests))
         if self._stuck in first:
             self.caught.set()
             await asyncio.Event().wait()
-        await super()._pass_on(details, _again(first, requests), context)
+        await super().pass_on(details, _again(first, requests), context)
 
 
 async def _again(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -55,16 +55,6 @@ def test_a_file_larger_than_any_message_is_read_back_unchanged(gateway: Pachyder
     assert gateway.read_file(branch.repo, head.id, "/empty.txt", MEBIBYTE) == b""
 
 
-def test_a_file_that_is_put_again_replaces_the_previous_one(gateway: PachydermGateway, branch: BranchRef) -> None:
-    gateway.replace_files(branch, [("/a", [b"old"]), ("/b/c", [b"old"])], [], SECONDS)
-    gateway.replace_files(branch, [("/a", [b"new"]), ("/b", [b"a file now"])], ["/a", "/b/c"], SECONDS)
-    head = gateway.branch_head(branch)
-    assert head is not None
-    assert not head.error
-    assert gateway.read_file(branch.repo, head.id, "/a", MEBIBYTE) == b"new"
-    assert sorted(gateway.walk_files(branch.repo, head.id)) == ["/a", "/b"]
-
-
 def test_a_source_that_breaks_off_commits_nothing(
     gateway: PachydermGateway, branch: BranchRef, caplog: pytest.LogCaptureFixture
 ) -> None:
