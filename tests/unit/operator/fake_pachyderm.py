@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from scriptmodel_operator.api.urls import file_name
-from scriptmodel_operator.engine.errors import EngineError, NotFoundError, PipelineLimitError, RefusedError
+from scriptmodel_operator.engine.errors import (
+    EngineError,
+    NotFoundError,
+    PipelineLimitError,
+    RefusedError,
+    UnavailableError,
+)
 from scriptmodel_operator.engine.fetching import fetch_each
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.engine.values import (
@@ -254,3 +262,25 @@ class FakePachyderm(PachydermState):
 
     def close(self) -> None:
         return None
+
+
+class Faulty(FakePachyderm):
+    """Breaks the n-th call of one name, before or after it took effect."""
+
+    fired = False
+
+    def arm(self, call: str, number: int, *, after: bool) -> None:
+        count = itertools.count(1)
+        real: Callable[..., Any] = getattr(self, call)
+
+        def broken(*args: Any, **kwargs: Any) -> Any:
+            fails = next(count) == number
+            self.fired = self.fired or fails
+            if fails and not after:
+                raise UnavailableError(call, "injected")
+            result = real(*args, **kwargs)
+            if fails:
+                raise UnavailableError(call, "injected")
+            return result
+
+        setattr(self, call, broken)

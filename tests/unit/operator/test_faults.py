@@ -1,18 +1,12 @@
 """Every call to Pachyderm fails, before or after it took effect: the end is the same as without the fault."""
 
-import itertools
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from scriptmodel_operator.engine.errors import EngineError, UnavailableError
 from scriptmodel_operator.engine.values import JobState, PipelineApply
-from scriptmodel_operator.reconcile.failures import problem_of
-from scriptmodel_operator.reconcile.status import status_of_problem
-from tests.unit.operator.conformance import check_status
-from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.world import PLAYS, World, scriptmodel
+from tests.unit.operator.fake_pachyderm import Faulty
+from tests.unit.operator.world import PLAYS, World, persist, scriptmodel
 
 CALLS = {
     "list_projects": 6,
@@ -30,42 +24,6 @@ CALLS = {
 }
 """How many calls of each name are broken, one in each life: those that it has, at most six."""
 CORPUS_CALLS = {"create_repo": 1, "replace_files": 1, "walk_files": 1, "read_file": 3, "branch_head": 3}
-ATTEMPTS = 6
-
-
-class Faulty(FakePachyderm):
-    """Breaks the n-th call of one name, before or after it took effect."""
-
-    fired = False
-
-    def arm(self, call: str, number: int, *, after: bool) -> None:
-        count = itertools.count(1)
-        real: Callable[..., Any] = getattr(self, call)
-
-        def broken(*args: Any, **kwargs: Any) -> Any:
-            fails = next(count) == number
-            self.fired = self.fired or fails
-            if fails and not after:
-                raise UnavailableError(call, "injected")
-            result = real(*args, **kwargs)
-            if fails:
-                raise UnavailableError(call, "injected")
-            return result
-
-        setattr(self, call, broken)
-
-
-def persist(world: World, step: Callable[[], object]) -> None:
-    """Reconcile like the queue: again after a failure, whose status keeps to the rules, too."""
-    for _ in range(ATTEMPTS):
-        try:
-            step()
-        except EngineError as error:
-            status = status_of_problem(world.model, problem_of(error), world.pachyderm.now)
-            check_status(status, world.model.generation)
-        else:
-            return
-    raise AssertionError("one fault must not keep it from its end")
 
 
 def life(world: World) -> dict[str, Any]:

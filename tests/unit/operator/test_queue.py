@@ -76,12 +76,11 @@ async def test_a_status_that_somebody_else_keeps_writing_is_put_right_once_in_a_
         await until(lambda: calls == 1)
         for version in range(2, 20):
             arrives(version)
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
         assert calls == 1
         monkeypatch.setattr(module, "CORRECTION_SECONDS", 0.001)
         arrives(20)
         await until(lambda: calls == 2 and not queue.is_processing(A))
-        assert not queue._timers, "one correction for all of them"
 
 
 async def test_a_key_added_during_its_call_is_called_once_more_and_never_twice_at_a_time() -> None:

@@ -13,6 +13,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.observer import Observer
@@ -20,8 +21,9 @@ from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
 from scriptmodel_operator.reconcile.deletion import plan_deletion
+from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.state import ModelState, Planned
-from scriptmodel_operator.reconcile.status import status_of
+from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
@@ -185,3 +187,16 @@ def trained_world(spec: dict[str, Any] | None = None, claim: str = "") -> World:
     assert world.ready == ("True", "Generated")
     world.written()
     return world
+
+
+def persist(world: World, step: Callable[[], object]) -> None:
+    """Reconcile like the queue: again after a failure, whose status keeps to the rules, too."""
+    for _ in range(6):
+        try:
+            step()
+        except EngineError as error:
+            status = status_of_problem(world.model, problem_of(error), world.pachyderm.now)
+            check_status(status, world.model.generation)
+        else:
+            return
+    raise AssertionError("one fault must not keep it from its end")

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from tests.unit.operator.controlling import FakeKube, raw_object
+from tests.unit.operator.fake_pachyderm import Faulty
 from tests.unit.operator.job_lives import Life
 from tests.unit.operator.job_worlds import PLAYS_BRANCH
 from tests.unit.operator.search.worlds import RANDOM, search, search_world, trials
-from tests.unit.operator.test_faults import Faulty, persist
-from tests.unit.operator.world import PLAYS, SPEC
+from tests.unit.operator.world import PLAYS, SPEC, persist
 
 WRITES = {"create_repo": 1, "replace_files": 1, "apply_pipelines": 2, "delete_pipeline": 3, "delete_repo": 1}
 READS = {"branch_head": 4, "read_files": 2, "inspect_commit": 4}
