@@ -29,7 +29,7 @@ def short_windows() -> Iterator[None]:
     The figures do not depend on it.
     """
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(batches, "_VALIDATION_STEPS", 10)
+        patched.setattr(batches, "VALIDATION_STEPS", 10)
         yield
 
 

@@ -30,7 +30,7 @@ def save_and_count(*arguments):
     elif saves == -10:
         time.sleep(60)  # for the kill to come
 
-checkpointer.Checkpointer.save, checkpointer._SAVE_RATIO = save_and_count, 0
+checkpointer.Checkpointer.save, checkpointer.SAVE_RATIO = save_and_count, 0
 sys.exit(main(sys.argv[4:]))
 """
 

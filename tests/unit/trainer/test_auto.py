@@ -140,7 +140,7 @@ def test_whole_plays_stay_together_where_there_are_enough(files: int, named: int
     assert sizes == {name: len(ids) for name, ids in requested.splits.items()}
 
 
-def test_the_split_of_auto_is_recorded_and_used_by_the_judge_and_by_trainings_from_the_model(tmp_path: Path) -> None:
+def test_the_split_of_auto_is_used_by_the_judge_and_by_trainings_from_the_model(tmp_path: Path) -> None:
     plays, model, warm = tmp_path / "plays", tmp_path / "model", tmp_path / "warm"
     plays.mkdir()
     for number in range(20):

@@ -75,16 +75,8 @@ def test_lineage_is_in_model_and_metrics(warm: TrainedModel, model: Path) -> Non
 def test_a_first_epoch_from_a_base_model_is_better_than_one_from_scratch(
     warm: TrainedModel, grown: Path, model: Path, tmp_path: Path
 ) -> None:
-    sizes = [
-        "--preset",
-        "demo",
-        "--set",
-        "hidden_units=24",
-        "embedding_units=16",
-        "layers=2",
-        "batch_size=8",
-        "steps=5",
-    ]
+    sizes = ["--preset", "demo", "--set", "hidden_units=24", "embedding_units=16", "layers=2"]
+    sizes += ["batch_size=8", "steps=5"]
     assert train(grown, tmp_path, *sizes, "--epochs", "1") == 0
     alone = load_model(tmp_path).metrics.epochs[0].valid_perplexity
     assert warm.metrics.epochs[0].valid_perplexity < 0.8 * alone

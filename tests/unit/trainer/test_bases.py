@@ -175,7 +175,7 @@ def test_the_language_of_a_text_is_known_by_the_commonest_words_of_a_base() -> N
     assert share("ich habe dir doch gesagt , so geht das nicht in einem fort , mein lieber .") < 0.15
 
 
-def test_a_training_starts_from_the_base_of_that_name_in_its_corpus_else_an_installed_one(
+def test_a_training_starts_from_a_base_in_its_corpus_else_from_an_installed_one(
     folder: Path, packed: Path, tmp_path: Path
 ) -> None:
     bases.add(str(packed), None)
@@ -227,9 +227,7 @@ def test_of_bases_in_the_language_the_one_that_knows_most_words_is_chosen(folder
         assert bases.best_for(["en", "old"], np.arange(len(text), dtype=np.int32), text) == bases.found_as(name)
 
 
-def test_the_training_of_a_base_can_start_from_another_with_the_words_of_its_own_texts_alone(
-    packed: Path, tmp_path: Path
-) -> None:
+def test_the_training_of_a_base_starts_from_another_with_the_words_of_its_texts(packed: Path, tmp_path: Path) -> None:
     base = load_model(bases.add(str(packed), None)[0])
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("<boname> Ann <eoname> The lampe , the lampe <eos>\n" * 40, "utf-8")
@@ -267,7 +265,7 @@ def test_a_training_from_a_base_reads_as_many_epochs_as_the_minutes_allow(
 @pytest.mark.parametrize(
     ("minutes", "known", "epochs"), [(None, 0.95, 2), (None, 0.8, 8), ("1", 0.8, 2), ("2", 0.95, 4)]
 )
-def test_a_corpus_of_words_that_the_base_lacks_is_read_longer_unless_minutes_are_given(
+def test_a_corpus_of_words_that_the_base_lacks_is_read_longer_unless_limited(
     packed: Path, minutes: str | None, known: float, epochs: int
 ) -> None:
     bases.add(str(packed), None)

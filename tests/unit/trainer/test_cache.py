@@ -11,14 +11,8 @@ from random_models import SCRIPT, even_cache, faults, network, weights_of
 from running import run_trainer, train
 from stepwise import negative_log_likelihoods
 
-from scriptmodel_trainer.model.hardware import load_tensorflow
-
-load_tensorflow(0)
-
-import tensorflow as tf  # noqa: E402  # quietly loaded above
-
-from scriptmodel_trainer.artifacts.model_directory import load_model  # noqa: E402  # as above
-from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
+from scriptmodel_trainer.artifacts.model_directory import load_model
+from scriptmodel_trainer.corpus.tokens import (
     CLOSE_EXPOSITION,
     EOS,
     OPEN_BRACKET,
@@ -26,19 +20,19 @@ from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
     OPEN_NAME,
     OPEN_QUOTE,
 )
-from scriptmodel_trainer.generation.detokenizing import detokenize  # noqa: E402  # as above
-from scriptmodel_trainer.generation.openings import Opening  # noqa: E402  # as above
-from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as above
-from scriptmodel_trainer.generation.writer import Writer  # noqa: E402  # as above
-from scriptmodel_trainer.model.network_numpy import Network  # noqa: E402  # as above
-from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
-from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
-from scriptmodel_trainer.model.readers import Reader  # noqa: E402  # as above
-from scriptmodel_trainer.model.subwords import continues  # noqa: E402  # as above
-from scriptmodel_trainer.model.vocabulary import Vocabulary  # noqa: E402  # as above
-from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
-from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
-from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.generation.detokenizing import detokenize
+from scriptmodel_trainer.generation.openings import Opening
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel
+from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides
+from scriptmodel_trainer.model.readers import Reader
+from scriptmodel_trainer.model.subwords import continues
+from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.optimizers import Optimizer
 
 START = 49  # the token that starts a document
 WINDOW = 20
@@ -157,41 +151,6 @@ def test_what_is_certain_to_be_copied_leaves_every_word_possible() -> None:
     logits = np.array([reader.read(token) for token in tokens.tolist()])
     assert np.isfinite(logits).all()
     assert np.isfinite(negative_log_likelihoods(net, tokens, 0)).all()
-
-
-def test_gradients_are_those_of_small_changes() -> None:
-    """Check the weights of the cache and of the network in a window that follows another one."""
-    model = model_of()
-    tokens = stream(40)
-    inputs, targets = tf.constant(tokens[None, 7:14]), tf.constant(tokens[None, 8:15])
-    state = model.zero_state(1)
-    features, after = model.features(tf.constant(tokens[None, :7]), state)
-    _, cache = model.with_cache(
-        tf.zeros(7), features, tf.constant(tokens[None, :7]), tf.constant(tokens[None, 1:8]), state
-    )
-    state = [*after, *cache]
-
-    def loss() -> Any:
-        features, _ = model.features(inputs, state)
-        losses = model.losses(tf.reshape(features, (7, -1)), targets[0], model.vectors)
-        return tf.reduce_sum(model.with_cache(losses, features, inputs, targets, state)[0])
-
-    variables = model.variables
-    with tf.GradientTape() as tape:
-        value = loss()
-    gradients = tape.gradient(value, variables)
-    random = np.random.default_rng(1)
-    for name, variable in variables.items():
-        way = random.normal(size=variable.shape).astype(np.float32)
-        way *= np.float32(0.01) / max(float(np.linalg.norm(way)), 1e-9)
-        was = variable.numpy()
-        around = []
-        for sign in (1, -1):
-            variable.assign(was + sign * way)
-            around.append(float(loss()))
-        variable.assign(was)
-        expected = float(np.vdot(tf.convert_to_tensor(gradients[name]).numpy(), way))
-        assert (around[0] - around[1]) / 2 == pytest.approx(expected, rel=0.03, abs=2e-5), name
 
 
 def test_a_name_that_comes_once_and_again_is_learned_from_the_cache_alone() -> None:

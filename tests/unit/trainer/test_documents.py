@@ -9,28 +9,23 @@ import pytest
 from running import run_trainer, train
 from samples import play
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
+from tensors import tf
 
-from scriptmodel_trainer.model.hardware import load_tensorflow
-
-load_tensorflow(0)
-
-import tensorflow as tf  # noqa: E402  # quietly loaded above
-
-from scriptmodel_trainer.artifacts.model_directory import load_model  # noqa: E402  # as above
-from scriptmodel_trainer.corpus.reading import find_sources  # noqa: E402  # as above
-from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole  # noqa: E402  # as above
-from scriptmodel_trainer.corpus.tokens import DOCUMENT  # noqa: E402  # as above
-from scriptmodel_trainer.generation.grammar import Kind, kind_of  # noqa: E402  # as above
-from scriptmodel_trainer.model.network_numpy import Network  # noqa: E402  # as above
-from scriptmodel_trainer.model.network_tensorflow import LanguageModel, read_window  # noqa: E402  # as above
-from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
-from scriptmodel_trainer.model.readers import Reader  # noqa: E402  # as above
-from scriptmodel_trainer.model.vocabulary import build_vocabulary, with_documents  # noqa: E402  # as above
-from scriptmodel_trainer.storage.records import FILES, SCENES  # noqa: E402  # as above
-from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
-from scriptmodel_trainer.training.fine_tuning import load_base, preset_after  # noqa: E402  # as above
-from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
-from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.artifacts.model_directory import load_model
+from scriptmodel_trainer.corpus.reading import find_sources
+from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole
+from scriptmodel_trainer.corpus.tokens import DOCUMENT
+from scriptmodel_trainer.generation.grammar import Kind, kind_of
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel, read_window
+from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides
+from scriptmodel_trainer.model.readers import Reader
+from scriptmodel_trainer.model.vocabulary import build_vocabulary, with_documents
+from scriptmodel_trainer.storage.records import FILES, SCENES
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.fine_tuning import load_base, preset_after
+from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.optimizers import Optimizer
 
 START = 49  # the token that starts a document
 FIRST, OTHER, SECOND = (np.random.default_rng(seed).integers(0, 49, 300).astype(np.int32) for seed in range(3))
@@ -222,18 +217,6 @@ def test_evaluation_scores_a_folder_as_its_files_one_after_the_other(model_folde
     assert whole["tokens"] == tokens + 3
     assert whole["tokens"] * np.log(whole["perplexity"]) > nats  # the starts themselves are charged
     assert whole["tokens"] * np.log(whole["perplexity"]) < nats + 3 * 15
-
-
-def test_models_with_and_without_starts_are_compared_on_the_same_text(
-    model_folder: Path, plays: Path, tmp_path: Path
-) -> None:
-    assert train(plays, tmp_path / "usual", *SMALL) == 0
-    usual, ours = load_model(tmp_path / "usual"), load_model(model_folder)
-    assert usual.vocabulary.document is None
-    assert usual.metrics.validation is not None
-    assert ours.metrics.validation is not None
-    assert usual.metrics.validation.digest == ours.metrics.validation.digest
-    assert usual.metrics.fingerprint != ours.metrics.fingerprint
 
 
 def test_a_model_that_starts_from_another_has_starts_of_documents_if_that_has_them(model_folder: Path) -> None:

@@ -1,24 +1,18 @@
 """`normalize --explain`: each line beside its label and the rule that gave it."""
 
-import dataclasses
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import measure
 import pytest
+from growth import calls
 from running import run_trainer
 from samples import BEGINNING
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import EventKind
-from scriptmodel_trainer.corpus.layouts import fountain, markdown, stage_plays
-from scriptmodel_trainer.corpus.layouts.cast import cast_of
-from scriptmodel_trainer.corpus.layouts.cues import Cue
-from scriptmodel_trainer.corpus.layouts.decisions import PARAGRAPHS
-from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.opening import begins
-from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
+from scriptmodel_trainer.corpus.layouts import stage_plays
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.corpus.normalizing import explained, write_normalized
 from scriptmodel_trainer.corpus.stream import events_of, read_whole
@@ -90,28 +84,7 @@ def test_labels_are_those_of_the_stream(text: Path) -> None:
     assert not wrong
 
 
-def test_rules_have_names_of_their_own_within_a_table() -> None:
-    for table in (PARAGRAPHS, fountain.PARAGRAPHS, markdown.LINES):
-        assert len({rule.name for rule in table}) == len(table)
-
-
-def test_what_is_asked_of_a_recognizer_changes_no_answer() -> None:
-    lines = BEGINNING.split("\n")
-    cast = cast_of(lines, STYLES["caps-period"])
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        cast.dense = True  # type: ignore[misc]
-    recognizer = Recognizer(cast)
-    stranger = Evidence("CORA. Is it late?", 1)
-    ahead = [Evidence("The pier is older than anyone who walks on it.", line) for line in range(9)]
-    for _ in range(2):
-        assert [cue.name for cue in recognizer.cues(stranger)] == ["CORA"]
-        assert recognizer.begins_with_cue(stranger)
-        assert not recognizer.knows(stranger)
-        assert not begins(stranger, [], ahead, recognizer)
-    assert recognizer.speakers == cast.names == {"ANNA", "BEN"}
-
-
-def test_a_name_that_is_printed_in_the_main_form_once_is_known_in_the_others_above_it_too(tmp_path: Path) -> None:
+def test_a_name_in_the_main_form_is_known_in_the_others_above_it_too(tmp_path: Path) -> None:
     usual = "ANNA. Is it early?\n\nBEN. It is.\n\n" * 20
     other = "CORA.\n\nIt is late.\n\nBEN.\n\nSo it is.\n\n" * 4
     text = tmp_path / "play.txt"
@@ -132,22 +105,13 @@ def test_layouts_explain_every_event_of_a_named_layout_too() -> None:
             assert bool(label.strip() and rule.strip()) == bool(words.strip()), (name, line)
 
 
-def test_the_first_cue_of_a_paragraph_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    found: Counter[str] = Counter()
-    find = Recognizer._find_first
+def test_a_long_script_costs_no_more_for_each_paragraph() -> None:
+    def read(paragraphs: int) -> None:
+        lines = ["ANNA: Is it late?", "", "BEN: It is.", ""] * 8
+        lines += [line for number in range(paragraphs) for line in (f"{number}", "", "And on.", "")]
+        list(stage_plays.parse(STYLES["caps-colon"], lines, lines))
 
-    def count(recognizer: Recognizer, paragraph: Evidence) -> Cue | None:
-        found[paragraph.text] += 1
-        return find(recognizer, paragraph)
-
-    monkeypatch.setattr(Recognizer, "_find_first", count)
-    lines = ["ANNA: Is it late?", "", "BEN: It is.", ""] * 8 + [
-        line for number in range(600) for line in (f"{number}", "", "And on.", "")
-    ]
-    colon = STYLES["caps-colon"]
-    list(stage_plays.parse(colon, lines, lines))
-    assert found["599"] > 0
-    assert max(found[str(number)] for number in range(600)) <= 3
+    assert calls(lambda: read(600)) < 3 * calls(lambda: read(300))
 
 
 def test_a_direction_below_the_words_of_a_name_alone_has_its_own_line(tmp_path: Path) -> None:

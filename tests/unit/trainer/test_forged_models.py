@@ -71,6 +71,9 @@ def entry(kind: str, shape: list[int], first: int, end: int) -> dict[str, Any]:
 
 FORGED: dict[str, Forge] = {
     "a pipe for weights": pipe("weights"),
+    "weights cut short": lambda folder: os.truncate(arrays_file(folder, "weights"), 9),
+    "weights left out": lambda folder: arrays_file(folder, "weights").unlink(),
+    "no description": lambda folder: (folder / "model.json").unlink(),
     "no content": content(b""),
     "a header cut short": content(with_header({}, b"", length=100)),
     "a header of 2^63 bytes": content(with_header({}, b"", length=1 << 63)),
@@ -139,6 +142,16 @@ FORGED: dict[str, Forge] = {
 }
 
 
+REWRITTEN = {
+    "another seed": (lambda text: text.replace('"seed": 3', '"seed": 4', 1), "model.json is not as it was written"),
+    "another schema": (
+        lambda text: text.replace('"schema": 1', '"schema": 2', 1),
+        "has schema 2; this program reads 1: use the version that trained it",
+    ),
+    "cut": (lambda text: text[:-20], "is damaged"),
+}
+
+
 @pytest.fixture
 def copy(model: Path, tmp_path: Path) -> Path:
     return shutil.copytree(model, tmp_path / "model")
@@ -151,6 +164,17 @@ def test_a_forged_model_is_refused_in_one_line(forge: Forge, copy: Path) -> None
         stored_reference(load_model(copy, judged=True), copy)
     assert str(copy) in refused.value.line()
     assert len(refused.value.line()) < 1000
+
+
+@pytest.mark.parametrize("case", REWRITTEN)
+def test_a_model_json_of_another_digest_or_schema_is_refused(case: str, copy: Path) -> None:
+    change, reported = REWRITTEN[case]
+    before = (copy / "model.json").read_text("utf-8")
+    (copy / "model.json").write_text(change(before), "utf-8")
+    assert change(before) != before
+    with pytest.raises(BadInputError) as refused:
+        load_model(copy)
+    assert reported in refused.value.line()
 
 
 @pytest.mark.parametrize("command", ["generate", "report", "evaluate"])

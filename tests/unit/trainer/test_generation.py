@@ -132,7 +132,7 @@ def test_one_aside_at_most_is_before_the_first_word_of_a_speech() -> None:
     assert not [text for text in texts if re.search(r"\]: \[[^\]]*\] \[", text)]
 
 
-def test_a_word_that_only_begins_a_sentence_of_the_prompt_is_known_and_stays_as_it_is() -> None:
+def test_a_word_that_only_begins_a_sentence_of_the_prompt_is_known_and_stays() -> None:
     writer, opening = Writer(network(SCRIPT, 1), SCRIPT), Opening("", "Waits the lamp.")
     script, small = (
         writer.write(30, Sampling(), (1,), replace(opening, speaker="ANNA", prompt=prompt)).tokens
@@ -270,7 +270,7 @@ def test_words_of_the_nucleus_are_drawn_by_their_probability(
     assert np.bincount(chosen, minlength=len(shares)) / 6000 == pytest.approx(drawn, abs=0.02)
 
 
-def test_in_a_large_vocabulary_the_choice_is_among_those_that_sorting_all_words_gives() -> None:
+def test_in_a_large_vocabulary_the_choice_is_that_of_sorting_all_words() -> None:
     logits = np.random.default_rng(3).normal(size=5000).astype(np.float32) * 3
     falling = np.argsort(-logits)
     likely = np.exp(logits[falling].astype(np.float64))

@@ -1,24 +1,18 @@
 """Which device trains is reported, and a GPU that was requested but is missing is noticed before the corpus is read."""
 
-import gc
 import itertools
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tensors import tf
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.model import hardware
-
-hardware.load_tensorflow(0)
-
-import tensorflow as tf  # noqa: E402  # quietly loaded above
-
-from scriptmodel_trainer.training import pace  # noqa: E402  # as above
+from scriptmodel_trainer.training import pace
 
 
 def train(corpus: Path, out: Path, *more: str) -> int:
@@ -33,17 +27,6 @@ def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 @pytest.fixture
 def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardware, "gpus", list)
-
-
-def test_no_garbage_is_searched_for_in_a_first_import_and_afterwards_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    with hardware._not_collected():
-        assert gc.isenabled(), "it is loaded already"
-    spared = gc.get_freeze_count()
-    monkeypatch.delitem(sys.modules, "tensorflow")
-    with hardware._not_collected():
-        assert not gc.isenabled()
-    assert gc.isenabled()
-    assert gc.get_freeze_count() > spared
 
 
 def test_a_requested_but_missing_gpu_is_the_first_event(
@@ -124,7 +107,7 @@ def test_training_has_as_many_threads_as_the_container_may_use_processors(
 ) -> None:
     if limit is not None:
         (tmp_path / "cpu.max").write_text(limit)
-    monkeypatch.setattr(hardware, "_CPU_LIMIT", tmp_path / "cpu.max")
+    monkeypatch.setattr(hardware, "CPU_LIMIT", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "")
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
@@ -134,7 +117,7 @@ def test_training_has_as_many_threads_as_the_container_may_use_processors(
 
 def test_threads_that_are_set_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cpu.max").write_text("100000 100000\n")
-    monkeypatch.setattr(hardware, "_CPU_LIMIT", tmp_path / "cpu.max")
+    monkeypatch.setattr(hardware, "CPU_LIMIT", tmp_path / "cpu.max")
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
     hardware.load_tensorflow(0)
     assert os.environ["TF_NUM_INTRAOP_THREADS"] == "7"

@@ -1,4 +1,4 @@
-"""A job fetches its inputs, runs its command and stores what came of it, whatever the bucket does."""
+"""A job fetches its inputs, runs its command and stores its state and what came of it, whatever the bucket does."""
 
 import hashlib
 import itertools
@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 from bucket import Bucket, Fault, Job, every, first, manifest, version
+from running import spawn_trainer
 
 from scriptmodel_trainer.cli import main, program
 from scriptmodel_trainer.errors import BadInputError, DivergedError
@@ -27,6 +29,7 @@ from scriptmodel_trainer.progress.events import Failed
 from scriptmodel_trainer.progress.listeners import progress_for
 
 URL = "http://a/b"
+INPUT = {"name": "corpus", "folder": "/", "packs": [URL], "manifest": {"url": URL, "sha256": "0" * 64, "size": 1}}
 COMMAND = ["select", "/pfs/trials", "--out", "/pfs/out"]
 PLAYS = {"/hamlet.txt": b"To be", "/later/lear.txt": b"", "/later/macbeth.txt": b"Is this a dagger"}
 Run = Callable[[Sequence[str]], int]
@@ -38,6 +41,12 @@ def bucket(tmp_path: Path) -> Iterator[Bucket]:
         yield bucket
 
 
+def wait_little(patched: pytest.MonkeyPatch) -> None:
+    patched.setattr(transfers, "FIRST_WAIT", 0.001)
+    patched.setattr(transfers, "LONGEST_WAIT", 0.01)
+    patched.setattr(states, "POLL_SECONDS", 0.001)
+
+
 @pytest.fixture
 def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a pod, with its /pfs, /state and termination log; waits take no time."""
@@ -45,9 +54,7 @@ def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).mkdir()
         monkeypatch.setenv(variable, str(tmp_path / name))
     monkeypatch.setenv("SCRIPTMODEL_TERMINATION_LOG", str(tmp_path / "termination"))
-    monkeypatch.setattr(transfers, "_FIRST_WAIT", 0.001)
-    monkeypatch.setattr(transfers, "_LONGEST_WAIT", 0.01)
-    monkeypatch.setattr(states, "_POLL_SECONDS", 0.001)
+    wait_little(monkeypatch)
     return tmp_path
 
 
@@ -103,14 +110,6 @@ def test_a_job_fetches_runs_and_stores_the_manifest_last(
     assert not (pod / "termination").exists()
 
 
-def test_a_command_that_writes_nothing_has_an_empty_manifest(
-    job: Job, pod: Path, running_as: Callable[[Run], None]
-) -> None:
-    running_as(writing(pod, {}))
-    assert main(["job", str(job.write())]) == 0
-    assert job.bucket.json(job.key("manifest.json")) == {"schema": 1, "packs": [], "files": []}
-
-
 def test_packs_are_closed_before_they_grow_too_large(
     job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +138,7 @@ def test_only_the_named_folder_is_fetched(job: Job, pod: Path, running_as: Calla
     assert main(["job", str(job.write())]) == 0
     assert files_below(pod / "pfs" / "trial") == {"/0001/a": b"A", "/0001/b": b"B"}
     assert job.bucket.sent == len(listed) + 102
+    assert job.bucket.json(job.key("manifest.json")) == {"schema": 1, "packs": [], "files": []}
 
 
 def test_packs_without_a_file_of_the_folder_are_not_fetched(
@@ -327,7 +327,7 @@ def test_expired_urls_are_waited_for_until_the_document_is_renewed(
 
 
 @pytest.mark.parametrize("size", [1, 20 << 20])
-def test_a_write_that_is_refused_for_good_ends_the_job_although_the_bucket_read_none_of_it(
+def test_a_write_that_is_refused_for_good_ends_the_job_although_none_of_it_was_read(
     size: int, job: Job, pod: Path, running_as: Callable[[Run], None]
 ) -> None:
     job.bucket.fault = lambda _, key: 413 if key.endswith("pack-0000") else None
@@ -336,18 +336,19 @@ def test_a_write_that_is_refused_for_good_ends_the_job_although_the_bucket_read_
     assert "pack-0000: the bucket answered HTTP 413" in (pod / "termination").read_text()
 
 
-def test_a_redirect_is_not_followed(job: Job, pod: Path) -> None:
+@pytest.mark.parametrize(
+    ("faults", "reason"),
+    [
+        ([307], "the manifest of input corpus: the bucket answered HTTP 307"),
+        ([None, "cut", "whole"], "does not answer with a range of bytes"),
+    ],
+    ids=["a redirect", "an answer from the start"],
+)
+def test_a_download_does_not_continue_elsewhere(faults: list[Fault], reason: str, job: Job, pod: Path) -> None:
     job.add_files("corpus", PLAYS)
-    job.bucket.fault = first(iter([307]))
+    job.bucket.fault = first(iter(faults))
     assert main(["job", str(job.write())]) == 3
-    assert "the manifest of input corpus: the bucket answered HTTP 307" in (pod / "termination").read_text()
-
-
-def test_a_download_does_not_continue_in_an_answer_from_the_start(job: Job, pod: Path) -> None:
-    job.add_files("corpus", PLAYS)
-    job.bucket.fault = first(iter([None, "cut", "whole"]))
-    assert main(["job", str(job.write())]) == 3
-    assert "does not answer with a range of bytes" in (pod / "termination").read_text()
+    assert reason in (pod / "termination").read_text()
 
 
 def failing(error: Exception) -> Run:
@@ -391,7 +392,7 @@ def test_a_bug_leaves_its_traceback_in_the_log_and_its_line_as_the_message(
 def test_a_log_that_cannot_be_stored_in_time_does_not_change_the_exit_code(
     job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
-    monkeypatch.setattr(running, "_GRACE_SECONDS", 0.02)
+    monkeypatch.setattr(running, "GRACE_SECONDS", 0.02)
     job.bucket.fault = lambda method, _: 503 if method == "PUT" else None
     running_as(failing(DivergedError("the loss is NaN")))
     assert main(["job", str(job.write())]) == 4
@@ -407,6 +408,9 @@ def test_a_log_that_cannot_be_stored_in_time_does_not_change_the_exit_code(
         ({"command": ["scriptmodel-trainer", "serve"]}, "command must be scriptmodel-trainer with one of"),
         ({"expires": "soon"}, "`$.expires`"),
         ({"inputs": [{}]}, "`$.inputs[0]`"),
+        *(({"inputs": [INPUT | {field: value}]}, "`$.inputs[0]") for field, value in (
+            ("name", "out"), ("name", "../out"), ("name", ""), ("folder", "/a/.."), ("folder", "a"), ("packs", ["ftp://a"])
+        )),
         ({"output": {"packs": [URL] * 200, "manifest": URL, "log": URL}}, "more than 200 URLs"),
         ({"output": {"packs": ["file:///etc"], "manifest": URL, "log": URL}}, "`$.output.packs[0]`"),
         ({"checkpoints": {"read": [[URL]], "write": [URL, URL]}}, "`$.checkpoints.read[0]`"),
@@ -420,17 +424,6 @@ def test_a_wrong_document_is_bad_input_that_names_the_field(
     assert job.bucket.requests == []
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [("name", "out"), ("name", "../out"), ("name", ""), ("folder", "/a/.."), ("folder", "a"), ("packs", ["ftp://a"])],
-)
-def test_a_wrong_input_is_bad_input(field: str, value: Any, job: Job, pod: Path) -> None:
-    job.add_files("corpus", PLAYS)
-    (given,) = job.document()["inputs"]
-    assert main(["job", str(job.write(inputs=[given | {field: value}]))]) == 2
-    assert "`$.inputs[0]" in (pod / "termination").read_text()
-
-
 def test_a_missing_document_is_bad_input(pod: Path) -> None:
     assert main(["job", str(pod / "absent.json")]) == 2
     assert "absent.json cannot be read: No such file" in (pod / "termination").read_text()
@@ -440,7 +433,7 @@ def test_the_log_holds_the_newest_lines(
     job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
     """Also those of children and of standard error; all are shown, in one stream."""
-    monkeypatch.setattr(running, "_MOST_LOG", 10_000)
+    monkeypatch.setattr(running, "MOST_LOG", 10_000)
 
     def run(words: Sequence[str]) -> int:
         for number in range(10_000):
@@ -518,3 +511,258 @@ def test_a_standard_output_that_nobody_reads_ends_the_command_and_not_the_log(jo
         assert process.wait(60) == 3
     assert (pod / "termination").read_text().startswith("standard output was closed")
     assert job.bucket.read(job.key("log.jsonl")).startswith(b"line\n")
+
+
+def slot(number: int) -> str:
+    """Return the file of a state: they are written by turns."""
+    return f"checkpoint-{'ab'[number % 2]}.safetensors"
+
+
+DEADLINE = 60
+
+
+class Pod:
+    """An attempt whose command is played by a function; waits take no time."""
+
+    def __init__(self, bucket: Bucket, folder: Path, attempt: int) -> None:
+        folder = folder / f"pod-{attempt}"
+        self.state = folder / "state"
+        self.state.mkdir(parents=True)
+        self.variables = {
+            "PFS_ROOT": str(folder / "pfs"),
+            "SCRIPTMODEL_STATE_DIR": str(self.state),
+            "SCRIPTMODEL_TERMINATION_LOG": str(folder / "termination"),
+        }
+        self.folder = folder
+        self.job = Job(bucket, folder, COMMAND, attempt)
+        self._storing = threading.Condition()
+        self._stored: list[str] = []
+        bucket.stored = self._note
+
+    def work(self, run: Callable[[], int]) -> int:
+        with pytest.MonkeyPatch.context() as patched:
+            for name, value in self.variables.items():
+                patched.setenv(name, value)
+            patched.setattr(program, "main", lambda *_: run())
+            wait_little(patched)
+            return main(["job", str(self.job.write())])
+
+    def save(self, number: int, content: bytes, folder: str = ".", log: bytes = b"") -> None:
+        """Save the state as the trainer does: the log first, both whole."""
+        target = self.state / folder
+        target.mkdir(exist_ok=True)
+        for name, data in (("train.log.jsonl", log), (slot(number), content)):
+            (target / f".{name}.part").write_bytes(data)
+            (target / f".{name}.part").replace(target / name)
+
+    def saved(self, number: int, content: bytes) -> None:
+        """Save the state and wait until it and the log are in the bucket."""
+        with self._storing:
+            self._stored.clear()
+            self.save(number, content)
+            assert self._storing.wait_for(lambda: self.job.key("log.jsonl") in self._stored, DEADLINE)
+
+    def states(self) -> dict[str, bytes]:
+        """Return the checkpoints in the folder, newest first."""
+        found = sorted(self.state.rglob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        return {str(path.relative_to(self.state)): path.read_bytes() for path in found}
+
+    def _note(self, key: str) -> None:
+        with self._storing:
+            self._stored.append(key)
+            self._storing.notify_all()
+
+
+def test_each_state_is_stored_by_turns_with_the_log(bucket: Bucket, tmp_path: Path) -> None:
+    pod = Pod(bucket, tmp_path, 1)
+
+    def run() -> int:
+        for number in (1, 2, 3):
+            print(f"saved {number}", flush=True)
+            pod.saved(number, b"%d" % number)
+        return 0
+
+    assert pod.work(run) == 0
+    kinds = [key.split("/")[-1] for key in bucket.puts()]
+    sides = ["checkpoint-b", "checkpoint-a", "checkpoint-b"]
+    assert kinds == [name for side in sides for name in (side, "log.jsonl")] + ["log.jsonl", "manifest.json"]
+
+
+def earlier(bucket: Bucket, tmp_path: Path, attempt: int = 1, states: Sequence[bytes] = (b"old", b"new")) -> None:
+    """Let an attempt store states, numbered from ten times its own number, and fail."""
+    pod = Pod(bucket, tmp_path, attempt)
+
+    def run() -> int:
+        for number, content in enumerate(states, 10 * attempt):
+            pod.saved(number, content)
+        return 1
+
+    assert pod.work(run) == 1
+
+
+def test_a_later_attempt_continues_from_the_newest_state(bucket: Bucket, tmp_path: Path) -> None:
+    earlier(bucket, tmp_path)
+    pod = Pod(bucket, tmp_path, 3)  # the second one had stored none
+    found: dict[str, bytes] = {}
+    assert pod.work(lambda: found.update(pod.states()) or 0) == 0
+    assert [*found.items()] == [(slot(11), b"new"), (slot(10), b"old")]
+    assert not [key for key in bucket.puts() if key.startswith("runs/3/checkpoint")]  # it is that of the first one
+
+
+def test_the_newest_attempt_that_has_a_state_counts(bucket: Bucket, tmp_path: Path) -> None:
+    earlier(bucket, tmp_path, 1, [b"1"] * 3)
+    earlier(bucket, tmp_path, 2, [b"2"])
+    pod = Pod(bucket, tmp_path, 3)
+    assert pod.work(lambda: 0) == 0
+    assert pod.states() == {slot(20): b"2"}
+
+
+def test_a_second_pod_of_an_attempt_replaces_its_older_state(bucket: Bucket, tmp_path: Path) -> None:
+    earlier(bucket, tmp_path, states=[b"1", b"2", b"3"])
+    second = Pod(bucket, tmp_path / "second", 1)
+    assert second.work(lambda: second.saved(99, b"4") or 1) == 1
+    third = Pod(bucket, tmp_path / "third", 1)
+    assert third.work(lambda: 0) == 0
+    assert [*third.states().values()] == [b"4", b"3"]
+
+
+def member(**changes: Any) -> bytes:
+    """Return a tar of one empty file with these fields."""
+    info = tarfile.TarInfo(slot(11))
+    for name, value in changes.items():
+        setattr(info, name, value)
+    return info.tobuf() + bytes(1024)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        *(b"", b"x" * 5000, member()[:100], member(size=5000)),
+        *(member(name=name) for name in ("../checkpoint-b.safetensors", "/etc/passwd", "checkpoint.lock")),
+        *(member(type=kind, linkname="/etc/passwd") for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE)),
+    ],
+)
+def test_without_the_newest_state_the_one_before_is_taken(damaged: bytes, bucket: Bucket, tmp_path: Path) -> None:
+    earlier(bucket, tmp_path)
+    bucket.put("runs/1/checkpoint-b", damaged)
+    pod = Pod(bucket, tmp_path, 2)
+    assert pod.work(lambda: 0) == 0
+    assert pod.states()[slot(10)] == b"old"
+    assert pod.job.warnings() == ["state-damaged"]
+    assert [path.name for path in pod.folder.rglob("checkpoint*") if path.parent != pod.state] == []
+
+
+def test_the_state_of_a_trial_keeps_its_folder_and_log(bucket: Bucket, tmp_path: Path) -> None:
+    first = Pod(bucket, tmp_path, 1)
+    assert first.work(lambda: first.save(7, b"seven", "0003.2", b"logged") or 1) == 1
+    second = Pod(bucket, tmp_path, 2)
+    assert second.work(lambda: 0) == 0
+    assert second.states() == {f"0003.2/{slot(7)}": b"seven"}
+    assert (second.state / "0003.2" / "train.log.jsonl").read_bytes() == b"logged"
+
+
+def test_a_state_that_cannot_be_stored_costs_warnings_and_not_the_result(bucket: Bucket, tmp_path: Path) -> None:
+    pod = Pod(bucket, tmp_path, 1)
+    tried = threading.Event()
+    asked: list[str] = []
+
+    def fault(method: str, key: str) -> Fault:
+        if method == "GET" or "checkpoint" not in key:
+            return None
+        asked.append(key)
+        if len(asked) == 3:
+            tried.set()
+        return 503
+
+    bucket.fault = fault
+
+    def run() -> int:
+        pod.save(1, b"1")
+        return 0 if tried.wait(DEADLINE) else 1
+
+    assert pod.work(run) == 0
+    assert pod.job.warnings()[:1] == ["bucket-away"]
+    assert pod.job.key("manifest.json") in bucket.names()
+    assert set(asked) == {pod.job.key("checkpoint-b")}
+
+
+def test_states_that_are_refused_for_good_are_one_warning(bucket: Bucket, tmp_path: Path) -> None:
+    pod = Pod(bucket, tmp_path, 1)
+    refused = threading.Semaphore(0)
+
+    def fault(method: str, key: str) -> Fault:
+        if method == "GET" or "checkpoint" not in key:
+            return None
+        refused.release()
+        return 413
+
+    def run() -> int:
+        for number in (1, 2, 3):
+            pod.save(number, b"state")
+            assert refused.acquire(timeout=DEADLINE)
+        return 0
+
+    bucket.fault = fault
+    assert pod.work(run) == 0
+    assert pod.job.warnings() == ["state-unwritable"]
+
+
+@pytest.mark.parametrize("code", [1, 3, 4, 143])
+def test_at_the_end_of_a_command_that_failed_its_state_is_stored(code: int, bucket: Bucket, tmp_path: Path) -> None:
+    pod = Pod(bucket, tmp_path, 1)
+    assert pod.work(lambda: pod.save(1, b"last") or code) == code
+    assert bucket.puts()[-1] == pod.job.key("log.jsonl")
+    later = Pod(bucket, tmp_path, 2)
+    assert later.work(lambda: 0) == 0
+    assert later.states() == {slot(1): b"last"}
+
+
+def test_a_bucket_that_stays_away_does_not_hold_a_failed_command(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "GRACE_SECONDS", 0.05)
+    bucket.fault = lambda method, _: 503 if method == "PUT" else None
+    pod = Pod(bucket, tmp_path, 1)
+    assert pod.work(lambda: pod.save(1, b"1") or 143) == 143
+
+
+# It saves three times and then waits: for what the test does once a state is stored.
+HELD = """
+import sys, threading
+from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.training import checkpointer
+
+save, saves = checkpointer.Checkpointer.save, []
+
+def save_and_wait(*arguments):
+    save(*arguments)
+    saves.append(1)
+    if len(saves) == 3:
+        threading.Event().wait()
+
+checkpointer.Checkpointer.save, checkpointer.SAVE_RATIO = save_and_wait, 0
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_a_training_that_is_killed_continues_from_the_bucket(corpus: Path, bucket: Bucket, tmp_path: Path) -> None:
+    def pod(attempt: int) -> Pod:
+        made = Pod(bucket, tmp_path, attempt)
+        made.job.command = ["scriptmodel-trainer", "train", "--data", "/pfs/corpus", "--out", "/pfs/out"]
+        made.job.command += ["--preset", "test", "--set", "epochs=8", "--checkpoint-seconds", "0", "--log", "json"]
+        made.job.add_files("corpus", {f"/{path.name}": path.read_bytes() for path in corpus.iterdir()})
+        return made
+
+    killed, stored = pod(1), threading.Event()
+    bucket.stored = lambda key: stored.set() if key.startswith(killed.job.key("checkpoint-")) else None
+    words = [sys.executable, "-c", HELD, "job", str(killed.job.write())]
+    with subprocess.Popen(words, env=os.environ | killed.variables, stdout=subprocess.DEVNULL) as process:
+        assert stored.wait(DEADLINE * 5)
+        process.kill()
+    resumed = pod(2)
+    done = spawn_trainer(["job", resumed.job.write()], resumed.variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (event,) = (event for event in resumed.job.events() if event["event"] == "resumed")
+    assert event["restarts"] == 1
+    assert "/model.json" in {file["path"] for file in bucket.json(resumed.job.key("manifest.json"))["files"]}

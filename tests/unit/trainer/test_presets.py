@@ -1,51 +1,40 @@
 """Presets: the published ones exactly, and how settings change them."""
 
+from dataclasses import replace
+
 import pytest
 
+from dev.bench.trainer.record import TRAINING
+from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.presets import KEYS, PRESETS, preset_named, require_key, with_overrides
+from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.training.optimizers import learning_rate
-
-
-@pytest.mark.parametrize(("name", "count"), [("small", 4_651_600), ("medium", 19_775_200), ("large", 66_022_000)])
-def test_published_parameter_counts_at_ten_thousand_words(name: str, count: int) -> None:
-    assert PRESETS[name].parameter_count(10_000) == count
 
 
 def test_tuned_is_no_larger_than_the_published_small_one() -> None:
     assert PRESETS["tuned"].parameter_count(10_000) <= PRESETS["small"].parameter_count(10_000)
 
 
+FIELDS = ("layers", "hidden_units", "steps", "epochs", "full_rate_epochs", "dropout", "initial_range", "clip_norm")
+
+
 @pytest.mark.parametrize(
-    ("name", "layers", "units", "steps", "batch", "epochs", "full", "decay", "keep", "init", "clip"),
+    ("name", "published", "decay", "count"),
     [
-        ("test", 1, 2, 2, 10, 1, 1, 0.5, 1.0, 0.1, 1),
-        ("small", 2, 200, 20, 20, 13, 4, 0.5, 1.0, 0.1, 5),
-        ("medium", 2, 650, 35, 20, 39, 6, 0.8, 0.5, 0.05, 5),
-        ("large", 2, 1500, 35, 20, 55, 14, 1 / 1.15, 0.35, 0.04, 10),
+        ("small", (2, 200, 20, 13, 4, 0.0, 0.1, 5), 0.5, 4_651_600),
+        ("medium", (2, 650, 35, 39, 6, 0.5, 0.05, 5), 0.8, 19_775_200),
+        ("large", (2, 1500, 35, 55, 14, 0.65, 0.04, 10), 1 / 1.15, 66_022_000),
     ],
 )
-def test_published_hyperparameters(
-    name: str,
-    layers: int,
-    units: int,
-    steps: int,
-    batch: int,
-    epochs: int,
-    full: int,
-    decay: float,
-    keep: float,
-    init: float,
-    clip: float,
-) -> None:
+def test_published_presets(name: str, published: tuple[float, ...], decay: float, count: int) -> None:
     preset = PRESETS[name]
-    assert (preset.layers, preset.hidden_units, preset.input_units) == (layers, units, units)
-    assert (preset.steps, preset.batch_size, preset.epochs, preset.full_rate_epochs) == (steps, batch, epochs, full)
+    assert tuple(getattr(preset, field) for field in FIELDS) == pytest.approx(published)
     assert preset.learning_rate_decay == pytest.approx(decay)
-    assert 1 - preset.dropout == pytest.approx(keep)
-    assert (preset.initial_range, preset.clip_norm) == (init, clip)
+    assert (preset.input_units, preset.batch_size) == (preset.hidden_units, 20)
     assert (preset.learning_rate, preset.optimizer, preset.tied_embeddings) == (1.0, "sgd", False)
+    assert preset.parameter_count(10_000) == count
 
 
 def test_published_schedule_halves_after_the_full_rate_epochs() -> None:
@@ -96,15 +85,10 @@ def test_an_invalid_setting_is_refused_with_a_valid_one(key: str, value: str, pa
     assert part in caught.value.line()
 
 
-def test_an_unknown_setting_is_answered_with_all_that_exist() -> None:
-    with pytest.raises(BadInputError) as caught:
-        require_key("colour")
-    assert all(key in caught.value.hint for key in KEYS)
-
-
-def test_a_mistyped_setting_is_answered_with_the_nearest() -> None:
+def test_an_unknown_setting_is_answered_with_all_that_exist_and_the_nearest() -> None:
     with pytest.raises(BadInputError) as caught:
         require_key("hiddenUnits")
+    assert all(key in caught.value.hint for key in KEYS)
     assert "did you mean 'hidden_units'? " in caught.value.hint
 
 
@@ -123,3 +107,10 @@ def test_a_mistyped_preset_is_answered_with_the_nearest() -> None:
     with pytest.raises(BadInputError, match="smal") as caught:
         preset_named("smal")
     assert "'small'" in caught.value.hint
+
+
+def test_a_record_is_trained_with_the_settings_of_its_figure() -> None:
+    words = ["train", "--data", "corpus", "--out", "model", *TRAINING.split()]
+    settings = {"vocabulary_size": 30_000, "softmax_cutoff": 2000, "letter_ngrams": 6000, "trigrams": True}
+    expected = replace(PRESETS["tuned"], **settings, subword_discount=1.5)
+    assert options_from(parser().parse_args(words), {}).preset == expected

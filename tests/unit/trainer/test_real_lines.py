@@ -30,7 +30,7 @@ The tide is early today, Mr. Bell.
 WORDS = spelling(("the", "tide", "<eos>"))
 
 
-def test_lines_are_short_speeches_and_sentences_of_long_ones_each_once_with_its_source(tmp_path: Path) -> None:
+def test_lines_are_short_speeches_and_sentences_of_long_ones_each_once(tmp_path: Path) -> None:
     (tmp_path / "12_The-Pier_12.md").write_text(PLAY * 4)
     found = real_lines(read_speeches(find_sources([tmp_path], lambda _: None), None, print))
     assert [(line.text, line.speaker, line.speech) for line in found] == [
@@ -53,9 +53,7 @@ def test_lines_are_short_speeches_and_sentences_of_long_ones_each_once_with_its_
         ("Nobody was early.", "Nobody was early."),
     ],
 )
-def test_the_name_of_who_is_addressed_is_replaced_and_a_line_that_names_others_is_left_out(
-    text: str, fitted: str | None
-) -> None:
+def test_the_name_of_who_is_addressed_is_replaced_and_no_other_is_said(text: str, fitted: str | None) -> None:
     lines = [RealLine(text, name, 1, "The Pier", "") for name in ("ANNA", "OLD BEN", "MIRA")]
     assert Quotable(lines, WORDS).fitted(0, {"mira", "ben"}, "Vivie") == fitted
 

@@ -1,5 +1,7 @@
-"""A text is scored in rows side by side, with the figures of reading one token after the other."""
+"""A text is scored in rows side by side, with the figures of reading one token after the other, and per character."""
 
+import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.evaluation import perplexity
+from scriptmodel_trainer.evaluation.nats_per_character import validation_of
 from scriptmodel_trainer.evaluation.perplexity import score_of
+from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import PRESETS, with_overrides
 from scriptmodel_trainer.model.readers import Reader
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 WORDS = 40
 SMALL = {"hidden_units": "8"}
@@ -40,8 +45,8 @@ def stream_of(length: int) -> np.ndarray[Any, np.dtype[np.int32]]:
 def test_a_stream_of_any_length_scores_as_one_token_after_the_other(
     settings: dict[str, str], length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(perplexity, "_BLOCK", 256)
-    monkeypatch.setattr(perplexity, "_CHUNK", 100)
+    monkeypatch.setattr(perplexity, "BLOCK", 256)
+    monkeypatch.setattr(perplexity, "CHUNK", 100)
     network, stream = network_of(settings), stream_of(length)
     expected = stepwise_negative_log_likelihoods(Reader(network), stream, 3)
     counts: list[int] = []
@@ -98,3 +103,29 @@ def test_the_score_after_training_is_that_of_reading_the_test_split_alone(model:
     assert (found.tokens, set(found.by_class)) == (expected.tokens, set(expected.by_class))
     for name, each in expected.by_class.items():
         assert found.by_class[name].perplexity == pytest.approx(each.perplexity, rel=1e-4)
+
+
+def test_a_model_holds_what_others_are_compared_with_it_by(model: Path, corpus: Path) -> None:
+    trained = load_model(model)
+    read = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
+    tokens = [read.lexicon[number] for number in read.splits["valid"].tolist()]
+    losses = negative_log_likelihoods(
+        Network(trained.weights), trained.vocabulary.encode(tokens), trained.vocabulary.id_of("<eos>")
+    )
+    found = trained.metrics.validation
+    assert found is not None
+    assert found.digest == hashlib.sha256("".join(f"{token}\0" for token in tokens).encode()).hexdigest()
+    expected = losses.sum() / len(detokenize(tokens))
+    assert found.nats_per_character == pytest.approx(expected, rel=0.01)
+
+
+def test_the_digest_of_a_validation_text_does_not_depend_on_vocabulary_or_figure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("scriptmodel_trainer.evaluation.nats_per_character.CHUNK", 1000)  # the text is more
+    known, tokens = Vocabulary(("<eos>", "the", "lamp")), ["the", "lamp", "burns"] * 500
+    first = validation_of(20.0, len(tokens), tokens, known)
+    other = validation_of(30.0, len(tokens), tokens, Vocabulary(("<eos>", "burns")))
+    assert first.digest == other.digest != validation_of(20.0, len(tokens), tokens[:-1], known).digest
+    assert (first.nats_per_character or 9) < (other.nats_per_character or 0)
+    assert validation_of(math.inf, len(tokens), tokens, known).nats_per_character is None

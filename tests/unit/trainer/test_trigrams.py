@@ -15,8 +15,7 @@ import pytest
 from forged import arrays_file, rewrite, stored_arrays
 from hypothesis import given
 from hypothesis import strategies as st
-from model_files import read_safetensors
-from running import run_trainer, train
+from running import train
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
@@ -24,22 +23,13 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model.readers import LastTokens, Reader
-from scriptmodel_trainer.model.trigrams import count, fitted_share, trigrams_from
+from scriptmodel_trainer.model.trigrams import count, fitted_share
 from scriptmodel_trainer.storage.files import arrays_bytes
 from scriptmodel_trainer.training.fine_tuning import load_base, preset_after
 
 VOCABULARY = 12
-SMALL = [
-    "--preset",
-    "demo",
-    "--epochs",
-    "2",
-    "--set",
-    "batch_size=16",
-    "hidden_units=16",
-    "embedding_units=12",
-    "steps=5",
-]
+SMALL = ["--preset", "demo", "--epochs", "2", "--set"]
+SMALL += ["batch_size=16", "hidden_units=16", "embedding_units=12", "steps=5"]
 Stream = np.ndarray[Any, np.dtype[np.int32]]
 streams = st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=60).map(lambda ids: np.array(ids, np.int32))
 
@@ -182,16 +172,6 @@ def test_the_figures_of_the_metrics_are_those_of_the_mixture(mixed: Path, corpus
         ids = model.vocabulary.translated(read.splits[split], read.lexicon, read.starts[split])
         losses = negative_log_likelihoods(model.network(), ids, model.vocabulary.first)
         assert math.exp(losses.mean()) == pytest.approx(expected, rel=1e-3), split
-
-
-def test_an_export_holds_the_trigrams(mixed: Path, tmp_path: Path) -> None:
-    assert run_trainer(["export", mixed, "--out", tmp_path / "model.safetensors"]).returncode == 0
-    _, arrays = read_safetensors(tmp_path / "model.safetensors")
-    model = load_model(mixed)
-    assert model.trigrams is not None
-    stored = {name.removeprefix("trigrams/"): array for name, array in arrays.items() if name.startswith("trigrams/")}
-    found = trigrams_from({name: np.array(array) for name, array in stored.items()}, len(model.vocabulary))
-    assert (found.share, found.size) == (model.trigrams.share, model.trigrams.size)
 
 
 def test_a_training_from_a_model_has_trigrams_as_that_has_unless_it_is_set(mixed: Path) -> None:

@@ -28,7 +28,6 @@ from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.spelling import spelled_out, without_unseen
 from scriptmodel_trainer.model.subwords import LETTERS, continues, words_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary, build_vocabulary
-from scriptmodel_trainer.training.fine_tuning import weights_after
 
 SMALL = ["hidden_units=24", "embedding_units=16", "batch_size=16", "steps=5"]
 SMALL += ["vocabulary_size=60"]
@@ -209,20 +208,6 @@ def test_what_the_network_writes_is_whole_words_of_the_corpus(model: TrainedMode
     writer = Writer(Network(weights), model.vocabulary)
     for seed in range(5):
         assert set(writer.write(60, Sampling(2.0), (seed,), Opening()).tokens) <= set(corpus.lexicon)
-
-
-def test_training_from_a_model_adds_the_words_that_it_spelled(model_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "play.md").write_text(play(60, 5) + RARE.replace("ZERUBBABEL", "QUIRINUS") * 3, "utf-8")
-    more = ["--set", "vocabulary_size=300"]
-    assert train(tmp_path, tmp_path / "model", "--from", str(model_folder), *more) == 0
-    base, warm = load_model(model_folder), load_model(tmp_path / "model")
-    assert warm.vocabulary.words[: len(base.vocabulary)] == base.vocabulary.words
-    assert warm.vocabulary.is_word("QUIRINUS")
-    start, spelled = weights_after(base, warm.vocabulary), base.vocabulary.encode(["QUIRINUS"])
-    number = warm.vocabulary.id_of("QUIRINUS")
-    assert start["embedding"][number] == pytest.approx(base.weights["embedding"][spelled].mean(axis=0))
-    assert start["output/bias"][number] == base.weights["output/bias"][spelled].min()
-    assert start.keys() == base.weights.keys()
 
 
 SPELLING = Vocabulary(("<eos>", "<boname>", ",", "often", "twice", "once", "never", *LETTERS, "of", "##ten"))

@@ -9,7 +9,7 @@ from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.records import Validation
 
-_CHUNK = 1 << 16  # tokens that are encoded at once
+CHUNK = 1 << 16  # tokens that are encoded at once
 
 
 def per_character(perplexity: float, count: int, tokens: Sequence[str], vocabulary: Vocabulary) -> float | None:
@@ -28,7 +28,7 @@ def per_character(perplexity: float, count: int, tokens: Sequence[str], vocabula
 def validation_of(perplexity: float, count: int, tokens: Sequence[str], vocabulary: Vocabulary) -> Validation:
     """Return the digest of a validation text and its nats per character, given what `per_character` takes."""
     text = hashlib.sha256()
-    for start in range(0, len(tokens), _CHUNK):
-        piece = "\0".join((*tokens[start : start + _CHUNK], ""))
+    for start in range(0, len(tokens), CHUNK):
+        piece = "\0".join((*tokens[start : start + CHUNK], ""))
         text.update(piece.encode("utf-8", errors="surrogatepass"))
     return Validation(text.hexdigest(), per_character(perplexity, count, tokens, vocabulary))

@@ -24,12 +24,12 @@ from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats, Ids
 from scriptmodel_trainer.storage.records import ClassScore, Score, perplexity_of
 
-_BLOCK = 32_768  # tokens that are read at once: whole rows
+BLOCK = 32_768  # tokens that are read at once: whole rows
 _ROWS = 16
 _READINGS = 3  # of all rows at most; the third one mostly ends where it begins
 _PART = 64  # tokens of each row that are read at once
 _SAME = 1e-4  # of each number of a state, of a large cell as a share: a trained network has some of twenty and more
-_CHUNK = 512  # tokens whose logits are held at once
+CHUNK = 512  # tokens whose logits are held at once
 
 CLASSES = ("word", "name", "punctuation", "ender", "marker")
 
@@ -88,12 +88,12 @@ def scored(
 
 
 def _read(network: Network, tokens: Ids) -> Iterator[tuple[int, Floats]]:
-    """Yield the features of up to _CHUNK tokens after each other, (T, D), and the place of the first."""
+    """Yield the features of up to CHUNK tokens after each other, (T, D), and the place of the first."""
     state = network.initial_state()
-    for block in range(0, len(tokens), _BLOCK):
-        features, state = _read_in_rows(network, state, tokens[block : block + _BLOCK])
-        for start in range(0, len(features), _CHUNK):
-            yield block + start, features[start : start + _CHUNK]
+    for block in range(0, len(tokens), BLOCK):
+        features, state = _read_in_rows(network, state, tokens[block : block + BLOCK])
+        for start in range(0, len(features), CHUNK):
+            yield block + start, features[start : start + CHUNK]
 
 
 def _read_in_rows(network: Network, state: State, tokens: Ids, at_most: int = _ROWS) -> tuple[Floats, State]:

@@ -19,8 +19,8 @@ from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import progress_for
 from scriptmodel_trainer.training.stopping import StopSignals
 
-_GRACE_SECONDS = 45.0  # of the 60 that a pod has to end
-_MOST_LOG = 4 << 20  # bytes
+GRACE_SECONDS = 45.0  # of the 60 that a pod has to end
+MOST_LOG = 4 << 20  # bytes
 _FAILED = 1
 
 
@@ -37,7 +37,7 @@ class CapturedOutput:
     def content(self) -> bytes:
         """Return the newest whole lines."""
         with self._keeping:
-            content, cut = bytes(self._kept[-_MOST_LOG:]), self._cut or len(self._kept) > _MOST_LOG
+            content, cut = bytes(self._kept[-MOST_LOG:]), self._cut or len(self._kept) > MOST_LOG
         return content[content.find(b"\n") + 1 :] if cut else content
 
     def __enter__(self) -> Self:
@@ -64,8 +64,8 @@ class CapturedOutput:
             while chunk := os.read(reader, 1 << 16):
                 with self._keeping:
                     self._kept += chunk
-                    if len(self._kept) > 2 * _MOST_LOG:
-                        del self._kept[:-_MOST_LOG]
+                    if len(self._kept) > 2 * MOST_LOG:
+                        del self._kept[:-MOST_LOG]
                         self._cut = True
                 while chunk:
                     chunk = chunk[os.write(self._shown, chunk) :]
@@ -122,7 +122,7 @@ class JobAttempt:
             leave_message(one_line(f"{type(error).__name__}: {error}"))
             code = _FAILED
         if code:
-            self._transfers.deadline = time.monotonic() + _GRACE_SECONDS
+            self._transfers.deadline = time.monotonic() + GRACE_SECONDS
             states.store()
         return code
 

@@ -19,7 +19,7 @@ from scriptmodel_trainer.job.transfers import CHUNK, AbandonedError, RefusedErro
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 
-_POLL_SECONDS = 1.0
+POLL_SECONDS = 1.0
 _MISSING = 404
 _END = bytes(2 * tarfile.BLOCKSIZE)
 
@@ -96,7 +96,7 @@ class StoredStates:
 
     def _follow(self) -> None:
         with suppress(AbandonedError):
-            while not self._ended.wait(_POLL_SECONDS):
+            while not self._ended.wait(POLL_SECONDS):
                 self.store()
 
     def _newest(self) -> tuple[int, Path] | None:

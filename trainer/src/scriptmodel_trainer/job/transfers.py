@@ -21,7 +21,7 @@ from scriptmodel_trainer.progress.listeners import Progress
 CHUNK = 1 << 18
 """Bytes that are in memory at once."""
 _TIMEOUT = 60.0  # seconds without an answer
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0  # seconds between two tries
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two tries
 _OUTAGE = 2  # tries in a row that fail: a single one is not worth a warning
 _RETRIED = (403, 408, 409, 425, 429)  # 403 is an expired URL, which the operator renews
 _PASSING = (b"ExpiredToken", b"RequestTimeout", b"TokenRefreshRequired", b"XAdminUserNotFound")
@@ -189,7 +189,7 @@ class Transfers:
             self._away_since = time.monotonic()
             text = f"{what}: {reason}; it is tried again until the bucket answers"
             self._progress.report(Warned("bucket-away", text))
-        seconds = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(self._failures - 1, 10))
+        seconds = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(self._failures - 1, 10))
         if time.monotonic() + seconds > self.deadline:
             raise RefusedError(f"{what}: {reason}", "it was not stored before the pod had to end")
         if self.interrupted.wait(seconds):

@@ -22,7 +22,7 @@ MOST = 1 << 20
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _MIXER = np.uint64(0xD6E8FEB86659FD93)
-_CHUNK = 1 << 20  # words whose n-grams are held at once
+CHUNK = 1 << 20  # words whose n-grams are held at once
 
 
 def word_hash(word: str) -> int:
@@ -94,8 +94,8 @@ def known_ngrams(words: Hashes) -> KnownNgrams:
 
 def _smallest(words: Hashes, size: int) -> Stored:
     kept = np.zeros(0, np.uint32)
-    for start in range(0, max(1, len(words)), _CHUNK):
-        part = words[start : start + _CHUNK + size - 1]
+    for start in range(0, max(1, len(words)), CHUNK):
+        part = words[start : start + CHUNK + size - 1]
         kept = np.unique(np.concatenate([kept, shortened(ngrams(part, size))]))[:MOST]
     return kept
 

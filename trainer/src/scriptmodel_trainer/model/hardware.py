@@ -19,7 +19,7 @@ from scriptmodel_trainer.storage.records import Device
 _FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)
 
 # The limit in a container: microseconds, or `max` for none, and their period.
-_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 _CPU_NAME = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
 
@@ -103,7 +103,7 @@ def _gpu_memory() -> int | None:
 def _cpu_limit() -> int | None:
     """Return how many processors a container may use, rounded up; None without a limit. TensorFlow counts all."""
     with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
-        quota, period = _CPU_LIMIT.read_text().split()
+        quota, period = CPU_LIMIT.read_text().split()
         return -(-int(quota) // int(period))
     return None
 

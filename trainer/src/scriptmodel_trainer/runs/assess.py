@@ -37,7 +37,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
 
     def scored_split(split: str) -> Scored:
         stream = run.splits[split]
-        report = _while_testing(progress, result.history[-1], len(stream), REPORT_SECONDS)
+        report = while_testing(progress, result.history[-1], len(stream), REPORT_SECONDS)
         return scored(network, stream, task.first, report=report)
 
     best = result.history[result.best_epoch - 1]
@@ -114,7 +114,7 @@ def _reference(run: Run, progress: Progress) -> Reference | None:
     return reference
 
 
-def _while_testing(progress: Progress, last: EpochRecord, total: int, interval: float) -> Callable[[int], None]:
+def while_testing(progress: Progress, last: EpochRecord, total: int, interval: float) -> Callable[[int], None]:
     """Return a function that reports every `interval` seconds, given how many of `total` tokens are scored."""
     started = reported_at = time.monotonic()
 

@@ -19,7 +19,7 @@ from scriptmodel_trainer.storage.arrays import Ids
 
 WARM_UP = 64  # tokens that a validation row reads, unscored, before its own
 _VALIDATION_ROWS = 32
-_VALIDATION_STEPS = 50
+VALIDATION_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def cut_for_validation(stream: Ids, first: int, remembered: int = 0) -> Validati
     own = -(-len(stream) // rows)
     warm = warm if rows > 1 else 0
     width = own + warm
-    steps = min(_VALIDATION_STEPS, width)
+    steps = min(VALIDATION_STEPS, width)
     padded = -(-width // steps) * steps
     at = np.maximum(np.arange(rows) * own - warm, 0)[:, None] + np.arange(padded)[None, :]
     begin = np.arange(rows)[:, None] * own

@@ -8,7 +8,7 @@ from scriptmodel_trainer.training.state import Variables
 from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingTask
 
-_SAVE_RATIO = 20  # at most this share (1/20) of the time goes into saving
+SAVE_RATIO = 20  # at most this share (1/20) of the time goes into saving
 
 
 class Checkpointer:
@@ -23,7 +23,7 @@ class Checkpointer:
 
     def save_if_due(self, windows: int) -> None:
         """Save if the interval is over; save and raise StoppedError if a signal came. An epoch has `windows`."""
-        interval = max(self._task.checkpoint_seconds, _SAVE_RATIO * self._save_seconds)
+        interval = max(self._task.checkpoint_seconds, SAVE_RATIO * self._save_seconds)
         stopping = self._signals.requested
         if time.monotonic() - self._saved_at < interval and not stopping:
             return

@@ -32,7 +32,7 @@ def _for_each(first: Any, end: Any, compute: Callable[[Any], None]) -> None:
 class Pace:
     """Chooses how many windows a call of the graph computes, so that it takes half a second and signals are handled."""
 
-    _SECONDS = 0.5
+    SECONDS = 0.5
 
     def __init__(self) -> None:
         self.count = 1
@@ -44,7 +44,7 @@ class Pace:
         started = time.monotonic()
         yield
         self.took = time.monotonic() - started
-        target = int(count * self._SECONDS / max(self.took, 1e-6))
+        target = int(count * self.SECONDS / max(self.took, 1e-6))
         self.count = max(1, min(target, self.count * 4, 2000))
 
 
