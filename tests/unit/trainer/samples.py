@@ -2,6 +2,11 @@
 
 import random
 from collections.abc import Callable
+from pathlib import Path
+
+from scriptmodel_trainer.corpus.reading import find_sources
+from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
+from scriptmodel_trainer.storage.records import SCENES
 
 _NAMES = ("ANNA", "OLD_BEN", "THE CLERK", "Mira")
 _SUBJECTS = ("The lamp", "My brother", "A stranger", "The river", "Your letter", "The door")
@@ -49,3 +54,8 @@ def play(speeches: int, seed: int = 1) -> str:
             lines.append(f"{sentence}{draw.choice(_ENDS)}  ")
         lines.append("")
     return "\n".join(lines)
+
+
+def read_stream(path: Path, split: str = SCENES) -> TokenStream:
+    """Read a file or a folder as a corpus, in splits."""
+    return read_corpus(find_sources([path], lambda _: None), None, lambda _: None, split)

@@ -10,12 +10,10 @@ import pytest
 from forged import arrays_file, without_reference
 from model_files import described
 from running import prepared, train
-from samples import play
+from samples import play, read_stream
 
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model, save_model
 from scriptmodel_trainer.cli import main
-from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
 from scriptmodel_trainer.generation.writer import Script, Writer
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams
 from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_reference
@@ -173,12 +171,8 @@ def judged(folder: Path) -> Reference:
     return found
 
 
-def read(corpus: Path) -> TokenStream:
-    return read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
-
-
 def training_text(corpus: Path) -> list[str]:
-    corpus_stream = read(corpus)
+    corpus_stream = read_stream(corpus)
     return [corpus_stream.lexicon[number] for number in corpus_stream.splits["train"].tolist()]
 
 
@@ -205,7 +199,7 @@ def test_text_copied_from_the_corpus_of_any_base_is_a_copy(chain: tuple[Path, Pa
 
 def test_words_pairs_and_the_figures_of_held_out_text_are_those_of_the_corpus_alone(chain: tuple[Path, Path]) -> None:
     _, last = chain
-    with_base, without = judged(last), reference_of(read(last.parent / "third"))
+    with_base, without = judged(last), reference_of(read_stream(last.parent / "third"))
     assert without is not None
     assert with_base.held_out == without.held_out
     for size in SIZES[:-1]:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from running import run_trainer, train
-from samples import play
+from samples import play, read_stream
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 from tensors import tf
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole
+from scriptmodel_trainer.corpus.stream import read_whole
 from scriptmodel_trainer.corpus.tokens import DOCUMENT
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
 from scriptmodel_trainer.model.network_numpy import Network
@@ -154,13 +154,9 @@ def test_on_a_gpu_keras_layers_read_the_windows_without_a_start(monkeypatch: pyt
         assert same[name] == pytest.approx(expected, abs=1e-4), name
 
 
-def read(folder: Path, split: str = SCENES) -> TokenStream:
-    return read_corpus(find_sources([folder], lambda _: None), None, lambda _: None, split)
-
-
 @pytest.mark.parametrize("split", [SCENES, FILES])
 def test_a_split_starts_anew_where_another_file_starts(split: str, plays: Path) -> None:
-    corpus = read(plays, split)
+    corpus = read_stream(plays, split)
     vocabulary = with_documents(build_vocabulary(corpus.splits["train"], corpus.lexicon, 300))
     assert vocabulary.first == vocabulary.document == len(vocabulary) - 1
     for name, ids in corpus.splits.items():
@@ -176,7 +172,7 @@ def test_a_split_starts_anew_where_another_file_starts(split: str, plays: Path) 
 def test_named_splits_and_whole_corpora_know_their_files(tmp_path: Path) -> None:
     for name in ("a.train", "b.train", "c.valid", "d.valid", "e.test"):
         (tmp_path / f"{name}.txt").write_text(f"only {name} words <eos>\n" * 3)
-    corpus = read(tmp_path)
+    corpus = read_stream(tmp_path)
     assert {name: starts.tolist() for name, starts in corpus.starts.items()} == {
         "train": [12],
         "valid": [12],
@@ -187,7 +183,7 @@ def test_named_splits_and_whole_corpora_know_their_files(tmp_path: Path) -> None
 
 
 def test_a_vocabulary_without_the_token_reads_files_as_one(plays: Path) -> None:
-    corpus = read(plays)
+    corpus = read_stream(plays)
     without = build_vocabulary(corpus.splits["train"], corpus.lexicon, 10_000)
     assert without.document is None
     ids = corpus.splits["train"]
@@ -197,7 +193,7 @@ def test_a_vocabulary_without_the_token_reads_files_as_one(plays: Path) -> None:
 def test_a_model_starts_each_script_with_the_token_and_never_writes_it(model_folder: Path, plays: Path) -> None:
     model = load_model(model_folder)
     assert model.vocabulary.words[-1] == DOCUMENT
-    corpus = read(plays)
+    corpus = read_stream(plays)
     tokens = {name: len(ids) + len(corpus.starts[name]) for name, ids in corpus.splits.items()}
     assert {**model.metrics.tokens, "train": 0} == {**tokens, "train": 0}
     assert model.metrics.tokens["train"] >= tokens["train"], "training reads some words spelled"

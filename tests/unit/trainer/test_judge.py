@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from forged import without_reference
 from running import run_trainer
-from samples import play
+from samples import play, read_stream
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.given import rendered_tokens
-from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
+from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.corpus.tokens import is_word
 from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.openings import Opening
@@ -35,10 +34,6 @@ GREEDY = Sampling(0.0)
 SCALE = {"fair", "good", "like the corpus"}
 
 
-def stream_of(path: Path) -> TokenStream:
-    return read_corpus(find_sources([path], lambda _: None), None, lambda _: None)
-
-
 @pytest.fixture(scope="session")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A corpus that is large enough to hold out some pages, and a model of it."""
@@ -53,7 +48,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="session")
 def corpus_stream(learned: tuple[Path, Path]) -> TokenStream:
-    return stream_of(learned[0])
+    return read_stream(learned[0])
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +96,7 @@ def test_held_out_and_sampled_text_rank_above_all_that_is_bad(
         "a loop": writer.write(400, GREEDY, (0, 0), Opening()).tokens,
         "noise": shuffled(held_out),
         "a copy": training_text(corpus_stream, len(held_out)),
-        "foreign": training_text(stream_of(tmp_path), 800),
+        "foreign": training_text(read_stream(tmp_path), 800),
     }
     scores = [reference.verdict(tokens).form_score for tokens in sampled]
     assert reference.verdict(held_out).form_score == 1
@@ -198,8 +193,8 @@ def test_a_corpus_too_small_to_hold_text_out_is_answered_in_one_line(tmp_path: P
     done = run_trainer(["judge", tmp_path / "play.txt", "--data", tmp_path])
     assert done.returncode == 2
     assert "too small to hold out text" in done.stderr
-    assert stream_of(tmp_path).splits["train"] is not None
-    assert reference_of(stream_of(tmp_path)) is None
+    assert read_stream(tmp_path).splits["train"] is not None
+    assert reference_of(read_stream(tmp_path)) is None
 
 
 def test_training_stores_what_the_judge_needs(learned: tuple[Path, Path], reference: Reference) -> None:

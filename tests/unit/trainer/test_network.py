@@ -16,12 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from running import run_trainer
+from samples import read_stream
 from stepwise import negative_log_likelihoods
 from tensors import tf
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
-from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.model import network_tensorflow as model_module
 from scriptmodel_trainer.model.dropout import Dropout
 from scriptmodel_trainer.model.hardware import bfloat16_is_faster
@@ -128,7 +127,7 @@ def test_evaluate_repeats_the_test_perplexity_of_the_training_run(corpus: Path, 
     done = run_trainer(["evaluate", model, "--data", corpus, "--json"])
     result = json.loads(done.stdout)
     assert {"perplexity", "tokens", "by_class"} <= result.keys()
-    read = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
+    read = read_stream(corpus)
     whole = {name: len(trained.vocabulary.translated(ids, read.lexicon)) for name, ids in read.splits.items()}
     assert result["tokens"] == sum(whole.values())
     assert {**whole, "train": 0} == {**trained.metrics.tokens, "train": 0}
@@ -139,7 +138,7 @@ def test_evaluate_repeats_the_test_perplexity_of_the_training_run(corpus: Path, 
 
 
 def test_training_learns_more_than_frequencies(corpus: Path, model: Path) -> None:
-    tokens = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None).splits["train"]
+    tokens = read_stream(corpus).splits["train"]
     shares = np.unique(tokens, return_counts=True)[1] / len(tokens)
     guessing = np.exp(-(shares * np.log(shares)).sum())  # perplexity of knowing how frequent each token is
     metrics = load_model(model).metrics

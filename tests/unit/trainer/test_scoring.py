@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from samples import read_stream
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
-from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.evaluation import perplexity
 from scriptmodel_trainer.evaluation.nats_per_character import validation_of
 from scriptmodel_trainer.evaluation.perplexity import score_of
@@ -93,7 +92,7 @@ def test_rows_are_read_again_only_as_far_as_the_row_before_matters(monkeypatch: 
 
 def test_the_score_after_training_is_that_of_reading_the_test_split_alone(model: Path, corpus: Path) -> None:
     trained = load_model(model)
-    read = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
+    read = read_stream(corpus)
     stream = trained.vocabulary.translated(read.splits["test"], read.lexicon)
     losses = stepwise_negative_log_likelihoods(Reader(trained.network()), stream, trained.vocabulary.first)
     expected = score_of(trained.vocabulary, stream, losses)
@@ -107,7 +106,7 @@ def test_the_score_after_training_is_that_of_reading_the_test_split_alone(model:
 
 def test_a_model_holds_what_others_are_compared_with_it_by(model: Path, corpus: Path) -> None:
     trained = load_model(model)
-    read = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
+    read = read_stream(corpus)
     tokens = [read.lexicon[number] for number in read.splits["valid"].tolist()]
     losses = negative_log_likelihoods(
         Network(trained.weights), trained.vocabulary.encode(tokens), trained.vocabulary.id_of("<eos>")

@@ -16,11 +16,12 @@ from forged import arrays_file, rewrite, stored_arrays
 from hypothesis import given
 from hypothesis import strategies as st
 from running import train
+from samples import read_stream
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
+from scriptmodel_trainer.corpus.stream import read_whole
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model.readers import LastTokens, Reader
 from scriptmodel_trainer.model.trigrams import count, fitted_share
@@ -167,7 +168,7 @@ def test_evaluation_and_generation_follow_the_mixture(mixed: Path, corpus: Path)
 
 
 def test_the_figures_of_the_metrics_are_those_of_the_mixture(mixed: Path, corpus: Path) -> None:
-    model, read = load_model(mixed), read_corpus(find_sources([corpus], print), None, print)
+    model, read = load_model(mixed), read_stream(corpus)
     for split, expected in (("valid", model.metrics.perplexity.valid), ("test", model.metrics.perplexity.test)):
         ids = model.vocabulary.translated(read.splits[split], read.lexicon, read.starts[split])
         losses = negative_log_likelihoods(model.network(), ids, model.vocabulary.first)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import BEGINNING, CAST, TALK
+from samples import BEGINNING, CAST, TALK, read_stream
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.given import given_events
 from scriptmodel_trainer.corpus.plays import line_starts
 from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.stream import events_of, read_corpus
+from scriptmodel_trainer.corpus.stream import events_of
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.generation.detokenizing import detokenize
@@ -67,7 +67,7 @@ def test_lines_are_found_again_by_their_capitals(tmp_path: Path) -> None:
     prose = "ANNA. Wait and see: the pier, as we were told before, was all there was.\n\n"
     verse = f"BEN. {SONG}\n\n"
     (tmp_path / "play.txt").write_text(BEGINNING + (prose + verse) * 9, "utf-8")
-    corpus = read_corpus(find_sources([tmp_path], lambda _: None), None, lambda _: None)
+    corpus = read_stream(tmp_path)
     (play,) = corpus.plays
     assert (play.title, play.verse) == ("", True)
     lines = lines_of(corpus.splits["train"], corpus.lines, corpus.lexicon, frozenset(corpus.lexicon))
@@ -95,7 +95,7 @@ def test_plays_of_a_file_are_bounded_by_their_title_pages(tmp_path: Path) -> Non
     printed = "\nCURTAIN\n\n\nTHE GULL\n\nA PLAY\n\nCopyright, 1920, by A. Heron.\n\nSCENE: A rock.\n"
     second, third = (TALK.replace("ANNA", one).replace("BEN", two) * 9 for one, two in (("MIRA", "TOM"), ("EVA", "JO")))
     (tmp_path / "plays.txt").write_text(first + listed + second + printed + third, "utf-8")
-    corpus = read_corpus(find_sources([tmp_path], lambda _: None), None, lambda _: None)
+    corpus = read_stream(tmp_path)
     plays, lexicon = corpus.plays, corpus.lexicon
     assert [play.proper for play in plays_of(plays, lexicon, lexicon, {"ANNA", "MIRA", "TOM", "JO"})] == [
         ("ANNA",),

@@ -11,13 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from random_models import weights_of
 from running import run_trainer, train
-from samples import play
+from samples import play, read_stream
 from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole
+from scriptmodel_trainer.corpus.stream import TokenStream, read_whole
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation.perplexity import CLASSES, token_classes
 from scriptmodel_trainer.generation.detokenizing import count_pieces, detokenize
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def corpus(folder: Path) -> TokenStream:
-    return read_corpus(find_sources([folder], lambda _: None), None, lambda _: None)
+    return read_stream(folder)
 
 
 @pytest.fixture(scope="module")
