@@ -1,7 +1,6 @@
 """The time of every pattern grows at most linearly with the text, for any text."""
 
 import ast
-import io
 import resource
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 from patterns import METHODS, Pattern, modules, patterns, slow
 
 from scriptmodel_trainer.corpus import layouts, reading
-from scriptmodel_trainer.corpus.normalizing import _write_one
+from scriptmodel_trainer.corpus.stream import events_of
 
 BUDGET = 300.0  # times what a simple expression takes a character
 WINDOW = 2048  # characters
@@ -58,11 +57,12 @@ HANGING = {
 def test_texts_that_hung_are_read_in_any_layout(text: str, tmp_path: Path) -> None:
     (tmp_path / "play.txt").write_text(text, "utf-8")
     code = (
-        "import io, sys, pathlib; from scriptmodel_trainer.corpus import layouts, reading;"
-        "from scriptmodel_trainer.corpus.normalizing import _write_one;"
+        "import sys, pathlib; from scriptmodel_trainer.corpus import layouts, reading;"
+        "from scriptmodel_trainer.corpus.stream import events_of;"
+        "from scriptmodel_trainer.corpus.tokens import event_tokens;"
         "(source,) = reading.find_sources([pathlib.Path(sys.argv[1])], print);"
-        "[_write_one(source, layout, io.BytesIO()) for layout in (None, *layouts.LAYOUTS.values())"
-        " if layout is None or layout.name not in layouts.IN_XML]"
+        "[event_tokens(event) for layout in (None, *layouts.LAYOUTS.values())"
+        " if layout is None or layout.name not in layouts.IN_XML for event in events_of(source, layout)[2]]"
     )
     limit = lambda: resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # noqa: E731 - it hung for minutes and hours
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "play.txt")], preexec_fn=limit, check=False)
@@ -72,6 +72,6 @@ def test_texts_that_hung_are_read_in_any_layout(text: str, tmp_path: Path) -> No
 def test_a_long_line_is_cut_and_loses_no_word(tmp_path: Path) -> None:
     path = tmp_path / "play.txt"
     path.write_text("ANNA. Hi.\n\nBEN. Hi.\n\n" * 8 + "ANNA. " + "so long " * 3000 + "\n")
-    out = io.BytesIO()
-    _write_one(reading.find_sources([path], print)[0], layouts.layout_named("caps-period"), out)
-    assert out.getvalue().count(b" so long") == 3000
+    (source,) = reading.find_sources([path], print)
+    events = events_of(source, layouts.layout_named("caps-period"))[2]
+    assert sum(event.text.count("so long") for event in events) == 3000
