@@ -63,10 +63,6 @@ def lease(control_plane: ControlPlane) -> dict[str, str]:
     return spec
 
 
-def moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
 def test_a_leader_that_ends_releases_the_lease_and_the_other_continues_immediately(
     cluster: Cluster, replicas: Replicas
 ) -> None:
@@ -111,6 +107,8 @@ def test_a_paused_leader_is_replaced_and_writes_nothing_once_it_wakes(
             assert "no longer leads" in first.tail() or "leads instead of" in first.tail()
             assert replicas.writes("first", since) == []
             assert replicas.writes("first")[-1].moment < taken["acquireTime"]
-            assert (moment(taken["acquireTime"]) - moment(left["renewTime"])).total_seconds() > 10
+            assert (
+                datetime.fromisoformat(taken["acquireTime"]) - datetime.fromisoformat(left["renewTime"])
+            ).total_seconds() > 10
             found = cluster.wait_for("contested", lambda each: condition(each)["status"] == "True", 400)
             assert pachyderm.versions(found) == {"train": 1, "generate": 1}
