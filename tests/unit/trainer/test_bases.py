@@ -301,7 +301,7 @@ def test_write_starts_from_a_base_of_the_language_and_says_so(packed: Path, tmp_
     assert "of what was learned beyond the base" in first.stderr
     base = load_model(tmp_path / "out" / "model").origin.base
     assert base is not None
-    assert (base.name, base.digest) == ("en", load_base(bases.found_as("en")).digest)
+    assert (base.name, base.digest) == ("en", load_base(bases.found_as("en")).model.digest)
     assert run_trainer([*words, "--base", "en", "--minutes", "1"]).stderr == ""
     shorter = run_trainer([*words, "--minutes", "0.001"])
     assert (shorter.returncode, "holds a model that --minutes did not choose" in shorter.stderr) == (2, True)

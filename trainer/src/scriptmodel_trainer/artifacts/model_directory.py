@@ -68,7 +68,7 @@ class TrainedModel:
 
     `ngrams` are the arrays of its training text, without which its scripts cannot be judged; `trigrams` those that the
     network is mixed with, if it is. `plays` are those that casts are taken from, `lines` those of the corpus. A base
-    has a `card`, and its weights are stored in bfloat16.
+    has a `card`, and its weights are stored in bfloat16. `digest` is that of the weights and words of a stored model.
     """
 
     origin: Origin
@@ -80,6 +80,7 @@ class TrainedModel:
     plays: tuple[Play, ...] = ()
     lines: Lines = field(default_factory=Lines)
     card: Card | None = None
+    digest: str = ""
 
     @property
     def size(self) -> int:
@@ -211,6 +212,7 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         raise BadInputError(
             f"{folder} cannot be read: {error.strerror or error}", "check disk and permissions"
         ) from error
+    arrays = {kind: digest for kind, digest in described.files.items() if kind != NGRAMS}
     origin = Origin(described.preset, preset, described.seed, described.corpus, described.versions, described.base)
     return TrainedModel(
         origin,
@@ -222,6 +224,7 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         described.plays,
         described.lines,
         described.card,
+        _digest(json_bytes([arrays, described.words])),
     )
 
 
@@ -229,13 +232,6 @@ def name_of(folder: Path) -> str:
     """Return the name of a model: that of its folder, or of the one above for a folder called `model`."""
     path = folder.resolve()
     return (path.parent.name if path.name == "model" else path.name) or "model"
-
-
-def content_digest(folder: Path) -> str:
-    """Return a digest of a model's weights and words, by which a model that starts from it names it."""
-    described = _description(folder)
-    files = {kind: digest for kind, digest in described.files.items() if kind != NGRAMS}
-    return _digest(json_bytes([files, described.words]))
 
 
 def _description(folder: Path) -> Description:

@@ -5,8 +5,7 @@ import webbrowser
 from contextlib import closing
 from pathlib import Path
 
-from scriptmodel_trainer.artifacts import model_directory
-from scriptmodel_trainer.artifacts.model_directory import name_of
+from scriptmodel_trainer.artifacts.model_directory import load_model, name_of
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.serving.completions import Completions
 from scriptmodel_trainer.serving.model_folders import Folder
@@ -18,13 +17,13 @@ from scriptmodel_trainer.web.entrance import Entrance
 def serve(address: Address, model: Path) -> None:
     """Serve completions of a model until the command is stopped."""
     token = address.token()
-    loaded, digest = model_directory.load_model(model), model_directory.content_digest(model)
+    loaded = load_model(model)
 
     def ready(url: str) -> None:
         print(url, flush=True)
         _note(f"base_url of OpenAI's clients is {url}v1; end with Ctrl-C")
 
-    run(address, Completions(name_of(model), digest, loaded).routes(address.base_path), token, ready)
+    run(address, Completions(name_of(model), loaded).routes(address.base_path), token, ready)
 
 
 def ui(model: Path, port: int, name: str, no_browser: bool, until_eof: bool) -> None:

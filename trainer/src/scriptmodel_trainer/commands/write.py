@@ -113,11 +113,11 @@ def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> st
         request = dataclasses.replace(options.request, seed=options.seed or 1)
         again = f"Next: {shlex.join([program_name(), *options.others])} --seed {request.seed + 1}    # others"
         return printable("\n".join([*next_lines(request, options.lines, _quoted(options), progress), "", again]))
-    number, out = _next_script(options.folder)
+    number, out = next_script(options.folder)
     request = dataclasses.replace(options.request, out=out, seed=number if options.seed is None else options.seed)
     try:
         quoted = _quoted(options)
-        sheets = cento(request, quoted) if quoted else generate(request, _Quiet(progress))
+        sheets = cento(request, quoted) if quoted else generate(request, Quiet(progress))
     finally:
         if not out.stat().st_size:  # nothing was written
             out.unlink()
@@ -129,7 +129,7 @@ def _quoted(options: WriteOptions) -> Sequence[RealLine] | None:
     return quoted_of(options.folder, options.plays) if options.cento else None
 
 
-def _next_script(folder: Path) -> tuple[int, Path]:
+def next_script(folder: Path) -> tuple[int, Path]:
     """Make the file of the next script and return it with its number, which no other command takes meanwhile."""
     written = (_SCRIPT.fullmatch(path.name) for path in folder.iterdir())
     number = 1 + max((int(name[1]) for name in written if name), default=0)
@@ -141,7 +141,7 @@ def _next_script(folder: Path) -> tuple[int, Path]:
         number += 1
 
 
-class _Quiet(Progress):
+class Quiet(Progress):
     """Leaves out files that are written, which the end names, and what only who chose the settings understands.
 
     Says once how long a training takes, which is known when a part of it is done, and whether more of the minutes that
@@ -208,7 +208,7 @@ def _has_wanted_base(options: WriteOptions, model: TrainedModel) -> bool:
     base, wanted = model.origin.base, options.training.base
     if options.base is None:
         return True
-    return base is None if options.base == bases.NONE else bool(base and wanted and base.digest == wanted.digest)
+    return base is None if options.base == bases.NONE else bool(base and wanted and base.digest == wanted.model.digest)
 
 
 def _train(options: WriteOptions, folder: Path, progress: Progress, signals: StopSignals) -> None:
@@ -228,7 +228,7 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
         quiet.announces, quiet.choice = True, run.options.auto
         return run
 
-    quiet, unfinished = _Quiet(progress), paths_in(folder)
+    quiet, unfinished = Quiet(progress), paths_in(folder)
     begun = newest_in(folder)
     pace = begun.auto.pace if begun and begun.auto else None  # the same command continues the same training
     request = Request(options.request.words, options.request.opening)

@@ -77,7 +77,7 @@ def prepare(
     splits = {
         name: vocabulary.translated(ids, corpus.lexicon, corpus.starts[name]) for name, ids in corpus.splits.items()
     }
-    preset, seed, base = options.preset, options.seed, options.base.digest if options.base else None
+    preset, seed, base = options.preset, options.seed, options.base.model.digest if options.base else None
     splits["train"] = spelled_out(splits["train"], vocabulary, preset.subword_discount, seed, options.known_words)
     fingerprint = run_fingerprint(preset, seed, corpus.digest, vocabulary, splits, base)
     return Run(options, corpus, vocabulary, splits, fingerprint, started)

@@ -79,10 +79,10 @@ class CompletionRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Completions:
-    """Handlers of the API of one model, called `name`; `digest` identifies its weights."""
+    """Handlers of the API of one model, called `name`."""
 
-    def __init__(self, name: str, digest: str, model: TrainedModel) -> None:
-        self._name, self._digest = name, digest
+    def __init__(self, name: str, model: TrainedModel) -> None:
+        self._name, self._digest = name, model.digest
         self._writer = writer_of(model)
         self._network = model.network(COPIED)
         self._batch = Batch()

@@ -72,5 +72,4 @@ class Folder:
 
     def _load(self) -> Loaded:
         model = model_directory.load_model(self.folder)
-        completions = Completions(self.name, model_directory.content_digest(self.folder), model)
-        return Loaded(model, completions, NextLines(model, self._beside))
+        return Loaded(model, Completions(self.name, model), NextLines(model, self._beside))

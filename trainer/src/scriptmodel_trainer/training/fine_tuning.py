@@ -31,11 +31,10 @@ _MOST_EPOCHS, _READ = 8, 400_000  # at most so many epochs, and tokens in each m
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """A model to start from; `digest` identifies its weights and words, `reference` judges its scripts."""
+    """A model to start from; `reference` judges its scripts."""
 
     folder: Path
     model: TrainedModel
-    digest: str
     reference: Reference | None
 
     def record(self, vocabulary: Vocabulary) -> Base:
@@ -43,13 +42,13 @@ class BaseModel:
         known = len(self.model.vocabulary)
         corpus = self.model.origin.corpus.digest
         name = self.model.card.name if self.model.card else ""
-        return Base(self.digest, self.model.metrics.fingerprint, corpus, known, len(vocabulary) - known, name)
+        return Base(self.model.digest, self.model.metrics.fingerprint, corpus, known, len(vocabulary) - known, name)
 
 
 def load_base(folder: Path) -> BaseModel:
     """Read a model directory to start from; BadInputError if it is missing, damaged or no model."""
     model = model_directory.load_model(folder, judged=True)
-    return BaseModel(folder, model, model_directory.content_digest(folder), stored_reference(model, folder))
+    return BaseModel(folder, model, stored_reference(model, folder))
 
 
 def preset_after(
