@@ -162,10 +162,20 @@ def test_only_those_with_the_token_may_ask(server: Server) -> None:
     assert server.json("/a/healthz", token="") == (200, {"status": "ok"})
 
 
-def test_a_large_request_and_an_unknown_address_are_refused(server: Server) -> None:
-    for path, body, status in (("completions", b" " * 300_000, 413), ("x", None, 404)):
-        found, answer = server.json(f"/a/v1/{path}", body)
-        assert (found, answer["error"]["type"]) == (status, "invalid_request_error")
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "problem"),
+    [
+        (b" " * 300_000, {}, 413, "the request is too large"),
+        (b"{}", {"Content-Encoding": "gzip"}, 400, "the request is not valid"),
+        (json.dumps({"scene": "A lamp. " * 25_000}).encode(), {}, 400, "does not fit; ask for more max_tokens"),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_refused(
+    body: bytes, headers: dict[str, str], status: int, problem: str, server: Server
+) -> None:
+    found, answer = server.json("/a/v1/completions", body, headers=headers)
+    assert (found, answer["error"]["type"]) == (status, "invalid_request_error")
+    assert problem in answer["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -179,20 +189,10 @@ def test_a_large_request_and_an_unknown_address_are_refused(server: Server) -> N
 def test_an_address_that_does_not_answer_names_those_that_do(
     path: str, body: bytes | None, problem: str, server: Server
 ) -> None:
-    _, answer = server.json(f"/a/v1/{path}", body)
+    status, answer = server.json(f"/a/v1/{path}", body)
+    assert (status in (404, 405), answer["error"]["type"]) == (True, "invalid_request_error")
     there = "POST v1/completions continues the scene that is its `prompt`, GET v1/models names the model"
     assert answer["error"]["message"] == f"{problem}: {there}"
-
-
-def test_a_body_that_is_not_what_its_headers_say_is_refused(server: Server) -> None:
-    found, answer = server.json("/a/v1/completions", b"{}", headers={"Content-Encoding": "gzip"})
-    assert (found, answer["error"]["type"]) == (400, "invalid_request_error")
-
-
-def test_a_scene_that_does_not_fit_is_refused_as_a_prompt_is(server: Server) -> None:
-    found, answer = server.json("/a/v1/completions", json.dumps({"scene": "A lamp. " * 25_000}).encode())
-    assert (found, answer["error"]["type"]) == (400, "invalid_request_error")
-    assert "does not fit; ask for more max_tokens" in answer["error"]["message"]
 
 
 def test_a_client_that_leaves_makes_room_for_others(server: Server) -> None:

@@ -11,7 +11,6 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +20,7 @@ import msgspec
 import pytest
 from aiohttp.web import HTTPFound
 from jinja2 import DictLoader, Environment
+from markup import Page
 from serving import Server, started
 
 from scriptmodel_trainer.artifacts.model_directory import MODEL
@@ -33,25 +33,6 @@ from scriptmodel_trainer.web.site import Site
 
 HOSTILE = "<script>alert(1)</script>"
 SCRIPT = f"[ ANNA ]: {HOSTILE} [aside] The lamp.\n{{{{ {HOSTILE} }}}}\n[ OLD BEN ]: It waits.\n"
-
-
-class Page(HTMLParser):
-    """The tags of a page with their attributes, and its text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from running import run_trainer
 from samples import play
 
 from scriptmodel_trainer.artifacts.model_directory import load_model, save_model
-from scriptmodel_trainer.commands.write import _next_script, _Quiet
+from scriptmodel_trainer.commands.write import Quiet, next_script
 from scriptmodel_trainer.corpus.speeches import SPEECHES
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.progress.events import Progressed, ProgressEvent
@@ -92,7 +92,7 @@ def test_another_run_writes_another_script_with_the_same_model(
     assert "seed 2" in (folder / "script-2.fountain").read_text("utf-8")
 
 
-def test_next_lines_are_numbered_and_set_as_the_scene_is_and_real_ones_have_their_source(
+def test_next_lines_are_numbered_and_real_ones_have_their_source(
     first: subprocess.CompletedProcess[str], plays: Path, tmp_path: Path
 ) -> None:
     del first
@@ -142,7 +142,7 @@ def test_two_commands_at_once_take_two_numbers(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "script-7.fdx").touch()
     listed = [*tmp_path.iterdir()]
     monkeypatch.setattr(Path, "iterdir", lambda _: iter(listed))  # by both before either has its number
-    assert [_next_script(tmp_path) for _ in range(2)] == [(n, tmp_path / f"script-{n}.txt") for n in (8, 9)]
+    assert [next_script(tmp_path) for _ in range(2)] == [(n, tmp_path / f"script-{n}.txt") for n in (8, 9)]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_training_is_announced_once_when_its_speed_is_known(minutes: float | N
     rows = (auto._Row(4.0, "tuned", {}), auto._Row(2.0, "small", {}), auto._Row(0.0, "demo", {}))
     progress = Mock()
     with patch.object(auto, "_ROWS", rows):
-        quiet = _Quiet(progress)
+        quiet = Quiet(progress)
         quiet.announces, quiet.choice = True, minutes and auto.choose(100_000, minutes)
         for seconds in (240.0, 900.0):
             quiet.report(Progressed(1, 3, 0.1, 90.0, 1000.0, seconds))
@@ -224,7 +224,7 @@ def test_the_same_command_continues_a_training_that_was_stopped_on_a_slower_mach
             os.kill(os.getpid(), signal.SIGTERM)
 
     command = ["write", plays, "--out", tmp_path, "--minutes", "10", "--words", "60"]
-    with patch.object(_Quiet, "report", stop), patch(PACE, lambda _: 1e6):
+    with patch.object(Quiet, "report", stop), patch(PACE, lambda _: 1e6):
         stopped = run_trainer(command)
     assert stopped.returncode == ExitCode.TERMINATED
     assert f"state saved in {tmp_path / 'model'}: repeat the command to continue\n" in stopped.stderr
