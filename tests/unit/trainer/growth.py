@@ -6,12 +6,12 @@ from types import FrameType
 
 
 def calls(run: Callable[[], object]) -> int:
-    """Return how many functions in Python `run` calls."""
+    """Return how many functions `run` calls."""
     number = 0
 
     def count(_frame: FrameType, event: str, _argument: object) -> None:
         nonlocal number
-        number += event == "call"
+        number += event in ("call", "c_call")
 
     before = sys.getprofile()
     sys.setprofile(count)

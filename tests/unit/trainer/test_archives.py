@@ -343,11 +343,11 @@ def test_styles_that_are_based_on_each_other_in_a_circle_end_as_action() -> None
     """Each style is resolved once, however many paragraphs have it: a small file costs little."""
 
     circle = "".join(
-        f'<w:style w:styleId="{number}"><w:name w:val="n{number}"/><w:basedOn w:val="{(number + 1) % 50}"/></w:style>'
-        for number in range(50)
+        f'<w:style w:styleId="{number}"><w:name w:val="n{number}"/><w:basedOn w:val="{(number + 1) % 200}"/></w:style>'
+        for number in range(200)
     )
-    paragraphs = "".join(paragraph("x", str(number % 50)) for number in range(500))
-    assert text_of("a.docx", docx(paragraphs, circle)) == "x\n" * 500
+    paragraphs = "".join(paragraph("x", str(number % 200)) for number in range(800))
+    assert text_of("a.docx", docx(paragraphs, circle)) == "x\n" * 800
     usual = calls(lambda: text_of("a.docx", docx(paragraphs)))
     assert calls(lambda: text_of("a.docx", docx(paragraphs, circle))) < 2 * usual
 

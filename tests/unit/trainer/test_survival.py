@@ -282,12 +282,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.endswith(".part")}
 
 
-def test_a_read_only_folder_ends_with_code_3(corpus: Path) -> None:
-    done = run_trainer(["train", "--data", corpus, "--out", "/proc/model", "--preset", "test"])
-    assert done.returncode == 3
-    assert "cannot write /proc/model" in done.stderr
-
-
 TINY = {
     "one word": "word",
     "one line": "All the world's a stage.",

@@ -1,7 +1,9 @@
-"""Tests of scripts of which each sentence is written several times: which take is kept, and what does not change it."""
+"""Takes of a sentence, of which the best is kept, the ledger of the stage, and scripts that are written at once."""
 
 import dataclasses
+import hashlib
 import itertools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,9 @@ import pytest
 from random_models import SCRIPT, WORDS, faults, network, spelling
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
+from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus import tokens
+from scriptmodel_trainer.corpus.tokens import CLOSE_EXPOSITION, CLOSE_NAME, EOS, OPEN_EXPOSITION, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.grammar import Grammar, kind_of
@@ -121,3 +125,113 @@ def test_pairs_that_the_corpus_never_has_are_not_written() -> None:
     assert not len(net.trigrams.never_after(WORDS.index("'tis"))), "it is too rare to know"
     written = {*itertools.pairwise(Writer(net, SCRIPT).write(400, Sampling(2.0), (1,), Opening()).tokens)}
     assert {pair for pair in written if pair[0] == "the"}.isdisjoint({("the", "waits"), ("the", END), ("the", "the")})
+
+
+PEOPLE = {"anna": "ANNA", "ben": "BEN", "mira": "MIRA"}
+
+
+def tokens_in(line: str) -> list[str]:
+    """Return the tokens of `NAME: words`, or of `{words}`, a direction."""
+    line = line.replace(" .", f" {EOS}").replace(" !", f" {EOS}")
+    if line.startswith("{"):
+        return [OPEN_EXPOSITION, *line.strip("{}").split(), CLOSE_EXPOSITION]
+    name, words = line.split(": ")
+    return [OPEN_NAME, name, CLOSE_NAME, *words.split()]
+
+
+@pytest.mark.parametrize(
+    ("scene", "faults"),
+    [
+        (["ANNA: Come , Anna !"], 1),
+        (["ANNA: Come , Ben !"], 0),
+        (["ANNA: Come , Mrs. Anna ."], 1),
+        (["ANNA: This is Anna ."], 0),
+        (["{Exit BEN .}", "BEN: I am here ."], 1),
+        (["BEN: I go . <open-brack> goes out <close-brack>", "ANNA: He goes .", "BEN: I am here ."], 1),
+        (["{Exit BEN .}", "{Enter BEN .}", "BEN: I am here ."], 0),
+        (["{Exit BEN .}", "ANNA: Ben , come back ."], 1),
+        (["{Exit BEN .}", "ANNA: I love Ben ."], 0),
+        (["{Exeunt .}", "ANNA: I am here ."], 1),
+        (["{Exeunt .}", "{SCENE II .}", "ANNA: I am here .", "BEN: It rains , Anna ."], 0),
+        (["{Exeunt .}", "{Enter two lords .}", "ANNA: I am here ."], 0),
+        (["{EXEUNT .}", "ANNA: I am here ."], 1),
+        (["{Exeunt ANNA and BEN .}", "MIRA: I am here ."], 0),
+        (["{Enter BEN .}", "ANNA: It rains .", "MIRA: It does ."], 1),
+        (["{Enter BEN .}", "ANNA: It rains on Ben .", "MIRA: It does ."], 0),
+        (["{Enter BEN .}", "BEN: It rains .", "MIRA: It does ."], 0),
+        (["{Enter SCENE .}"], 1),
+        (["{Enter 2 .}"], 1),
+        (["{Enter MRS. ANNA .}", "ANNA: Good morning ."], 0),
+        (["{Enter OLD BEN .}", "BEN: Good morning ."], 0),
+        (["{ENTER A LADY .}"], 0),
+        (["ANNA: It rains .", "BEN: It rains ."], 1),
+        (["{He sits .}", "{He sits .}"], 1),
+        (["{He sits}", "{He sits}"], 1),
+        (["{ACT I .}", "{SCENE II .}"], 1),
+        (["{ACT I .}", "{A room .}", "{SCENE II .}"], 0),
+        (["{ACT I .}", "ANNA: It rains .", "{ACT II .}"], 0),
+    ],
+)
+def test_what_does_not_fit_the_stage_is_counted(scene: list[str], faults: int) -> None:
+    stage = Stage([*PEOPLE.values(), "OLD_BEN"], PEOPLE, {"mrs."})
+    assert stage.play(token for line in scene for token in tokens_in(line)) == faults
+
+
+def test_a_direction_that_comes_again_is_found_at_the_end_of_its_sentence() -> None:
+    stage = Stage(PEOPLE.values(), PEOPLE, set())
+    stage.play(tokens_in("{ACT I .}"))
+    assert stage.play(tokens_in("{ACT I .}")[:-1]) == 2
+
+
+def test_a_sentence_may_come_again_after_a_while() -> None:
+    stage = Stage(PEOPLE.values(), PEOPLE, set())
+    stage.play(tokens_in("ANNA: It rains ."))
+    assert stage.play(token for number in range(60) for token in tokens_in(f"BEN: Number {number} .")) == 0
+    assert stage.play(tokens_in("ANNA: It rains .")) == 0
+
+
+def test_a_copy_moves_on_by_itself() -> None:
+    stage = Stage(PEOPLE.values(), PEOPLE, set())
+    assert stage.copy().play(tokens_in("ANNA: It rains .")) == 0
+    assert stage.play(tokens_in("ANNA: It rains .")) == 0
+
+
+ROWS = 16
+
+
+def test_rows_of_the_network_are_what_it_predicts_alone() -> None:
+    net = network(SCRIPT, 3, 0.5)
+    tokens = np.random.default_rng(1).integers(0, len(SCRIPT), (30, ROWS)).astype(np.int32)
+    state = net.initial_state(ROWS)
+    rows = [net.logits_of_rows(net.step(state, step)) for step in tokens]
+    for row in range(ROWS):
+        own = net.initial_state()
+        for step, logits in zip(tokens, rows, strict=True):
+            assert logits[row] == pytest.approx(net.logits(net.step(own, int(step[row]))), abs=1e-4)
+
+
+def test_the_scripts_of_fixed_weights_and_seeds_do_not_change() -> None:
+    """Frozen: the scripts of fixed weights, as they are now."""
+    written = "".join(
+        detokenize(
+            Writer(network(SCRIPT, seed, 1.0), SCRIPT)
+            .write(60, Sampling(), (seed, 0), Opening("BEN", "the lamp"))
+            .tokens
+        )
+        for seed in range(20)
+    )
+    assert (
+        hashlib.sha256(written.encode()).hexdigest()
+        == "bbf0a2e6b1aacaff1069d82e372bd88468935b27991eaa6a8e9eae2f90058622"
+    )
+
+
+@pytest.mark.parametrize("command", [["evaluate", "model", "--data", "missing"], ["generate", "model"]])
+def test_products_of_one_script_use_one_thread(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    assert main(command) != 0
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == "1"
