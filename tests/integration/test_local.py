@@ -132,13 +132,13 @@ def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(
     before = kept(state)
     assert (state / "script" / "new_script.txt").read_text() == first.stdout
     assert (state / "model" / "report.html").exists()
-    exported = subprocess.run(
-        [TRAINER_ENV / "bin/scriptmodel-trainer", "export", state / "model", "--out", tmp_path / "m.safetensors"],
+    reported = subprocess.run(
+        [TRAINER_ENV / "bin/scriptmodel-trainer", "report", state / "model", "--out", tmp_path / "page.html"],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert exported.returncode == 0, exported.stderr
+    assert reported.returncode == 0, reported.stderr
     # The same again: the corpus is equal, so nothing is put and nothing is computed.
     same = local("-f", write(tmp_path), "--corpus", corpus, "--keep", state, trainer)
     assert same.stdout == first.stdout

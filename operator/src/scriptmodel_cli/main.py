@@ -30,7 +30,7 @@ SECTIONS = {
         "write": (f"{LOCAL}.write:write", "Train on a folder of plays and write a script."),
         "voice": (f"{LOCAL}.write:voice", "Say whose speech each speech of a draft sounds like."),
         "judge": (f"{LOCAL}.write:judge", "Judge a script beside plays."),
-        "export": (f"{LOCAL}.write:export", "Export a model for other programs."),
+        "export": (f"{LOCAL}.write:export", "Export a model as a page that writes."),
         "base": (f"{LOCAL}.write:base", "List, add or remove bases, from which write starts."),
         "init": (f"{COMMANDS}.offline:init", "Print a commented ScriptModel manifest."),
         "local": ("scriptmodel_cli.local.command:local", "Train and write on this machine by a ScriptModel."),

@@ -258,13 +258,12 @@ draft DRAFT  the scenes to look at, in any layout
     ),
     Command(
         "export",
-        "write a model as one file: a page that writes in any browser, or its weights for other programs",
-        "Write a model as one file: a page with a text box that writes in any browser, without a network (html), or "
-        "weights, settings and words for other programs (safetensors).",
+        "write a model as one file: a page that writes in any browser",
+        "Write a model as one file: a page with a text box that writes in any browser, without a network. Other "
+        "programs read the model directory: safetensors and JSON.",
         f"""
 folder {_MODEL}
---out FILE  write to this file
---format safetensors|html  what to write [default: as the suffix of the file says]
+--out FILE  write to this file, in .html
 --title TEXT  title of the page [default: Write with, and the model's name]
 --author NAME  author of the page
 --continue FILE|-  scene that the page opens with
