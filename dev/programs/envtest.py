@@ -58,9 +58,12 @@ def programs(wanted: tuple[str, ...]) -> Path | None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder, tarfile.open(fileobj=io.BytesIO(content)) as packed:
         made = Path(folder, "programs")
+        made.mkdir()
         for member in packed:
-            if member.name.rpartition("/")[2] in wanted:
-                packed.extract(member.replace(name=member.name.rpartition("/")[2], mode=0o755), made, filter="data")
+            path = made / member.name.rpartition("/")[2]
+            if path.name in wanted and (program := packed.extractfile(member)):
+                path.write_bytes(program.read())
+                path.chmod(0o755)
         if not target.exists():  # another clone may have been faster
             made.rename(target)
     return target
