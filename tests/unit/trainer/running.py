@@ -16,8 +16,9 @@ import numpy as np
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.progress.listeners import TextProgress
-from scriptmodel_trainer.runs.options import options_from
-from scriptmodel_trainer.runs.prepare import Run, prepare
+from scriptmodel_trainer.runs.prepare import prepare
+from scriptmodel_trainer.training.options import options_from
+from scriptmodel_trainer.training.run import Run
 
 COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
 Arguments = Sequence[str | Path]

@@ -14,8 +14,8 @@ from running import run_trainer
 
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.records import EpochRecord
+from scriptmodel_trainer.training.run import Run, TrainingResult
 from scriptmodel_trainer.training.stopping import StopSignals
-from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 
 WORDS = ("Stow", "stow", "And", "and", "A", "a", "an", "oar", "lamp", "don't", "'tis", "Mrs.", "zeppelin", "(aside)")
 NAMES = ("ANNA", "Old Ben", "STOW")
@@ -50,9 +50,9 @@ class Corpus:
 def untrained() -> Iterator[None]:
     """Let the network of a run be what training would start with."""
 
-    def fit(task: TrainingTask, _: Progress, __: StopSignals) -> TrainingResult:
-        draw, shapes = np.random.default_rng(task.seed), task.preset.shapes(task.vocabulary)
-        weights = task.start or {name: draw.normal(0, 0.3, shape).astype("f") for name, shape in shapes.items()}
+    def fit(run: Run, _: Progress, __: StopSignals) -> TrainingResult:
+        draw, shapes = np.random.default_rng(run.options.seed), run.options.preset.shapes(len(run.vocabulary))
+        weights = run.starts_from or {name: draw.normal(0, 0.3, shape).astype("f") for name, shape in shapes.items()}
         assert {name: array.shape for name, array in weights.items()} == shapes
         return TrainingResult(dict(weights), (EpochRecord(1, 2.0, 2.0, 1.0, 1.0, 1.0),), 1, 1.0, "epochs")
 

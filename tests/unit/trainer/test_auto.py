@@ -13,9 +13,9 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model.presets import PRESETS
-from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.storage.records import FILES, SCENES, Choice
 from scriptmodel_trainer.training.auto import choose, is_choice_for, minutes_from, minutes_of, preset_of
+from scriptmodel_trainer.training.options import options_from
 
 pytestmark = pytest.mark.slow
 

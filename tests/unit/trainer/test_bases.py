@@ -21,12 +21,12 @@ from scriptmodel_trainer.artifacts.model_directory import LOG, load_model, save_
 from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import TextProgress
-from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.runs.prepare import prepare
 from scriptmodel_trainer.storage.arrays import Floats, as_bfloat16, from_bfloat16
 from scriptmodel_trainer.storage.records import Card
 from scriptmodel_trainer.training.blending import blended
 from scriptmodel_trainer.training.fine_tuning import load_base, preset_after
+from scriptmodel_trainer.training.options import options_from
 
 CARD = Card("en", "en", "CC0-1.0", ("A Play by A. Author (1901)",), "legal advice", {"test": 1.5})
 

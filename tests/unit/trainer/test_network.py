@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from compiled import run_of
 from running import run_trainer
 from samples import read_stream
 from stepwise import negative_log_likelihoods
@@ -30,12 +31,11 @@ from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.training import loop
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.training.checkpoints import Checkpoints
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph
 from scriptmodel_trainer.training.optimizers import Optimizer
+from scriptmodel_trainer.training.run import Run as FittedRun
 from scriptmodel_trainer.training.state import RunState
 from scriptmodel_trainer.training.stopping import StopSignals
-from scriptmodel_trainer.training.task import TrainingTask
 
 RANDOM = np.random.default_rng(5)
 STREAM = RANDOM.integers(0, 50, 1500).astype(np.int32)
@@ -214,11 +214,8 @@ def test_bfloat16_is_faster_by_vendor_and_flags_of_the_cpu(
     assert bfloat16_is_faster() is faster
 
 
-def task_in(folder: Path, **settings: str) -> TrainingTask:
-    return TrainingTask(
-        *("test", preset("test", **settings), 50, STREAM, STREAM, {}, 0, 1),
-        *("", Checkpoints(folder, TextProgress(sys.stdout)), 30.0, lambda _: ""),
-    )
+def run_in(folder: Path, document: int | None = None, **settings: str) -> FittedRun:
+    return run_of(folder, TextProgress(sys.stdout), preset("test", **settings), STREAM, document)
 
 
 def test_a_network_too_large_for_the_memory_raises_memory_error(
@@ -229,19 +226,21 @@ def test_a_network_too_large_for_the_memory_raises_memory_error(
 
     monkeypatch.setattr(loop, "LanguageModel", too_large)
     with pytest.raises(MemoryError):
-        loop.fit(task_in(tmp_path), TextProgress(sys.stdout), StopSignals())
+        loop.fit(run_in(tmp_path), TextProgress(sys.stdout), StopSignals())
 
 
 def test_a_run_validates_as_its_model_scores_where_documents_start(tmp_path: Path) -> None:
-    task = dataclasses.replace(task_in(tmp_path, epochs="2", cache_window="50", initial_range="3"), document=7)
-    result = loop.fit(task, TextProgress(sys.stdout), StopSignals())
-    expected = negative_log_likelihoods(Network(result.weights, 7), STREAM, 0)
+    run = run_in(tmp_path, 7, epochs="2", cache_window="50", initial_range="3")
+    result = loop.fit(run, TextProgress(sys.stdout), StopSignals())
+    expected = negative_log_likelihoods(Network(result.weights, 7), STREAM, 7)
     found = result.history[result.best_epoch - 1].valid_perplexity
     assert math.log(found) == pytest.approx(expected.mean(), rel=1e-5)
 
 
 def test_a_run_whose_budget_is_used_up_before_anything_was_saved_trains_a_little(tmp_path: Path) -> None:
-    spent = dataclasses.replace(task_in(tmp_path), budget=3.0, state=RunState(seconds=24))
+    run = run_in(tmp_path)
+    options = dataclasses.replace(run.options, budget=3.0)
+    spent = dataclasses.replace(run, options=options, state=RunState(seconds=24))
     result = loop.fit(spent, TextProgress(sys.stdout), StopSignals())
     assert (len(result.history), result.stopped_by) == (1, "budget")
 

@@ -9,8 +9,8 @@ from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.presets import KEYS, PRESETS, preset_named, require_key, with_overrides
-from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.training.optimizers import learning_rate
+from scriptmodel_trainer.training.options import options_from
 
 
 def test_tuned_is_no_larger_than_the_published_small_one() -> None:

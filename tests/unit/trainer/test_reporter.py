@@ -1,10 +1,11 @@
 """Progress reports of a training: their speed, and the time that is left."""
 
 import dataclasses
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
+from compiled import run_of
 
 from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.progress.events import Progressed, ProgressEvent
@@ -12,7 +13,6 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.training.batches import cut_for_training
 from scriptmodel_trainer.training.reporter import Reporter
 from scriptmodel_trainer.training.state import RunState
-from scriptmodel_trainer.training.task import TrainingTask
 
 ROWS = cut_for_training(np.zeros(10_001, np.int32), 10, 10, 0)
 WORDS = 100  # in each of the hundred windows of an epoch
@@ -39,11 +39,9 @@ def recording() -> Recording:
 def reporter(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> Reporter:
     """A reporter of two epochs for which a report is always due."""
     monkeypatch.setattr("scriptmodel_trainer.training.reporter.REPORT_SECONDS", 0.0)
-    nothing: Any = None
     preset = dataclasses.replace(PRESETS["small"], epochs=2)
     stream = np.zeros(10_001, np.int32)
-    task = TrainingTask(*("small", preset, 50, stream, stream, {}, 0, 1, "run", "", "", nothing, 60.0, lambda _: ""))
-    return Reporter(recording, task, ROWS)
+    return Reporter(recording, run_of(Path("state"), recording, preset, stream), ROWS)
 
 
 def test_the_time_that_is_left_leaves_the_compilation_of_the_graph_out(

@@ -12,11 +12,13 @@ import shutil
 import signal
 import string
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
+from compiled import run_of
 from killed import train_until_killed
 from running import prepared, run_trainer
 from samples import play
@@ -32,13 +34,13 @@ from scriptmodel_trainer.model.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.model.presets import PRESETS, with_overrides
 from scriptmodel_trainer.progress.events import Progressed, ProgressEvent, Resumed, Warned
 from scriptmodel_trainer.progress.listeners import JsonProgress, Progress, TextProgress
-from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.storage import files
 from scriptmodel_trainer.storage.files import locked_file
 from scriptmodel_trainer.training.checkpoints import LOCK, Checkpoint, Checkpoints, load_checkpoint, newest_in, paths_in
+from scriptmodel_trainer.training.options import options_from
+from scriptmodel_trainer.training.run import TrainingResult
 from scriptmodel_trainer.training.state import RunState
 from scriptmodel_trainer.training.stopping import StopSignals
-from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 from tests.seed import run_seed
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_once")]
@@ -357,15 +359,10 @@ def test_a_stopped_run_resumes_to_the_weights_of_one_that_nothing_stopped(
     preset = with_overrides(PRESETS[name], TINY | settings)
 
     def fit(file: str, progress: TextProgress, signals: StopSignals, *, resume: bool = False) -> TrainingResult:
-        store = Checkpoints(tmp_path / file, progress)
-        task = TrainingTask(
-            *(name, preset, 50, STREAM, STREAM, {}, 0, 1, "run", store, 3600.0, lambda _: ""),
-            saved=store.newest() if resume else None,
-            **parts,
-        )
+        own = run_of(tmp_path / file, progress, preset, STREAM, **parts)
         from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
-        return loop.fit(task, progress, signals)
+        return loop.fit(replace(own, saved=own.store.newest() if resume else None), progress, signals)
 
     signals, quiet = StopSignals(), TextProgress(io.StringIO())
     with pytest.raises(StoppedError, match="stopped in epoch 2"):

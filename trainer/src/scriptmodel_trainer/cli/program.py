@@ -120,7 +120,7 @@ def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals
         case "write":
             _run_write(options, words, progress, signals)
         case "train":
-            module.train(import_module("scriptmodel_trainer.runs.options").options_from(options), progress, signals)
+            module.train(import_module("scriptmodel_trainer.training.options").options_from(options), progress, signals)
         case "trial":
             return ExitCode(module.trial(options, words, signals))
         case "serve":

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from scriptmodel_trainer.artifacts import model_directory
@@ -15,11 +16,12 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
 from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.runs.assess import assess
-from scriptmodel_trainer.runs.fit import Attempt, fit
-from scriptmodel_trainer.runs.options import TrainOptions
-from scriptmodel_trainer.runs.prepare import Run, prepare
+from scriptmodel_trainer.runs.fit import fit
+from scriptmodel_trainer.runs.prepare import prepare
 from scriptmodel_trainer.storage.files import locked, locked_file, prepare_folder
-from scriptmodel_trainer.training.checkpoints import LOCK, Checkpoint, Checkpoints, paths_in
+from scriptmodel_trainer.training.checkpoints import LOCK, Checkpoint, paths_in
+from scriptmodel_trainer.training.options import TrainOptions
+from scriptmodel_trainer.training.run import Run
 from scriptmodel_trainer.training.stopping import StopSignals
 
 
@@ -27,19 +29,20 @@ def train(
     options: TrainOptions,
     progress: Progress,
     signals: StopSignals,
-    before: Callable[[Run], Run] | None = None,
+    before: Callable[[Run], None] | None = None,
     require: Callable[[TokenStream], None] | None = None,
     keep: Keep | None = None,
 ) -> TrainedModel | None:
     """Train on a corpus, and store and return the model; None if the very same model is there.
 
-    `require` may refuse the corpus before anything is said of it; `before` may change or refuse the run.
+    `require` may refuse the corpus before anything is said of it; `before` may refuse the run.
     `keep` is given the events of each file.
     """
     log = BoundedLog()
     logged = LoggedProgress(progress, log)
     run = prepare(options, logged, require, keep)
-    run = before(run) if before else run
+    if before:
+        before(run)
     with locked(options.out):
         prepare_folder(options.out, (*model_directory.FILES, LOG))
         try:
@@ -55,14 +58,14 @@ def train(
 def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) -> TrainedModel | None:
     """Train in a locked folder, assess the network and store the model."""
     out = run.options.out
-    with _attempt(run, progress, signals) as attempt:
-        if attempt is None:
+    with _continued(run, progress, signals) as continued:
+        if continued is None:
             return None
         log.open(out / LOG)
-        fitted = fit(attempt, progress, signals)
+        fitted, result = fit(continued, progress, signals)
         try:
-            model = assess(fitted, progress)
-            _store(model, attempt, signals)
+            model = assess(fitted, result, progress)
+            _store(model, fitted, signals)
         except Exception as error:  # whatever it is, the trained network is not lost: the traceback says so
             error.add_note(signals.hint)
             raise
@@ -71,18 +74,21 @@ def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) 
         return model
 
 
-def _store(model: TrainedModel, attempt: Attempt, signals: StopSignals) -> None:
+def _store(model: TrainedModel, run: Run, signals: StopSignals) -> None:
     """Store a model with its report and delete the state of its training, unless a raised budget may continue that."""
-    options, page = attempt.run.options, render_report(model)
+    options, page = run.options, render_report(model)
     signals.deferred = True  # a model is stored whole
     model_directory.save_model(options.out, model, page)
     if options.state is None or model.metrics.stopped_by != "budget":
-        attempt.store.remove()
+        run.store.remove()
 
 
 @contextlib.contextmanager
-def _attempt(run: Run, progress: Progress, signals: StopSignals) -> Iterator[Attempt | None]:
-    """Keep other trainings out of the run's state folder, if it has one; None if the very same run is already done."""
+def _continued(run: Run, progress: Progress, signals: StopSignals) -> Iterator[Run | None]:
+    """Keep other trainings out of the run's state folder, if it has one; yields the run with what it continues from.
+
+    It is None if the very same run is already done.
+    """
     state = run.options.state
 
     def wait() -> None:
@@ -90,24 +96,23 @@ def _attempt(run: Run, progress: Progress, signals: StopSignals) -> Iterator[Att
 
     with locked_file(state / LOCK, wait) if state else nullcontext():
         folder = state or run.options.out
-        store = Checkpoints(folder, progress, run.options.out / LOG if state else None)
-        store.prepare()
+        run.store.prepare()
         if paths_in(folder):
-            signals.hint = store.hint
-        yield None if _is_done(run, folder, progress) else Attempt(run, store, _saved(run, folder, store, progress))
+            signals.hint = run.store.hint
+        yield None if _is_done(run, folder, progress) else replace(run, saved=_saved(run, folder, progress))
 
 
-def _saved(run: Run, folder: Path, store: Checkpoints, progress: Progress) -> Checkpoint | None:
+def _saved(run: Run, folder: Path, progress: Progress) -> Checkpoint | None:
     """Return the checkpoint to continue from, which counts a restart; that of another run is removed."""
-    found = store.newest()
+    found = run.store.newest()
     if found and found.fingerprint == run.fingerprint:
-        store.restore_log()
+        run.store.restore_log()
         found.state.restarts += 1
-        store.save(found)  # so that an attempt which ends before its first checkpoint counts, too
+        run.store.save(found)  # so that an attempt which ends before its first checkpoint counts, too
         return found
     if found:
         progress.note(f"{folder} holds the state of another run, which is replaced")
-        store.remove()
+        run.store.remove()
     return None
 
 

@@ -27,10 +27,11 @@ from scriptmodel_trainer.errors import BadInputError, DivergedError, ExitCode, W
 from scriptmodel_trainer.progress.events import EpochEnded, ProgressEvent, TrialEnded
 from scriptmodel_trainer.progress.listeners import Progress, progress_for
 from scriptmodel_trainer.runs.assess import validation_value
-from scriptmodel_trainer.runs.options import TrainOptions, options_from
-from scriptmodel_trainer.runs.prepare import Run, prepare
+from scriptmodel_trainer.runs.prepare import prepare
 from scriptmodel_trainer.runs.watch import OUT_OF_MEMORY, watch
 from scriptmodel_trainer.training.checkpoints import Checkpoints
+from scriptmodel_trainer.training.options import TrainOptions, options_from
+from scriptmodel_trainer.training.run import Run
 from scriptmodel_trainer.training.stopping import StopSignals
 
 _WORKER = "SCRIPTMODEL_TRIAL_WORKER"  # tells the process that trains who watches it
@@ -108,10 +109,9 @@ class _Worker(Progress):
         state = options.state and options.state / self._source.name
         return dataclasses.replace(options, state=state)
 
-    def _begin(self, run: Run) -> Run:
+    def _begin(self, run: Run) -> None:
         """Keep what is trained, once the corpus is read."""
         self._run = run
-        return run
 
     def _remove_states(self) -> None:
         """Remove the states of a run that has ended: what continues one that paused is in its output."""

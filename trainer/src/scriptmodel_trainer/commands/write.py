@@ -23,13 +23,14 @@ from scriptmodel_trainer.progress import events
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.formats import parts_of
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES
-from scriptmodel_trainer.runs.options import TrainOptions
-from scriptmodel_trainer.runs.prepare import CHOSEN, Run
+from scriptmodel_trainer.runs.prepare import CHOSEN
 from scriptmodel_trainer.storage.files import as_write_error, read_bounded, write_file
 from scriptmodel_trainer.storage.records import Choice
 from scriptmodel_trainer.training import auto
 from scriptmodel_trainer.training.checkpoints import newest_in, paths_in
 from scriptmodel_trainer.training.fine_tuning import epochs_in, load_base
+from scriptmodel_trainer.training.options import TrainOptions
+from scriptmodel_trainer.training.run import Run
 from scriptmodel_trainer.training.stopping import StopSignals
 
 MODEL = "model"
@@ -219,14 +220,13 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
             hint = "`scriptmodel-trainer normalize FOLDER` shows how each file is read"
             raise BadInputError(f"no scripts in {options.plays[0]}: {corpus.doubt}", hint)
 
-    def before(run: Run) -> Run:
+    def before(run: Run) -> None:
         """Find out before an hour of training what is wrong with the folder, and say how long that takes."""
         if unfinished and not (begun and begun.fingerprint == run.fingerprint) and not options.force:
             message = f"{folder} has an unfinished training of other files, or for other --minutes or another base"
             raise BadInputError(message, "repeat that command, name another folder, or add --force to start anew")
         _note_base(run, options.base, progress)
         quiet.announces, quiet.choice = True, run.options.auto
-        return run
 
     quiet, unfinished = Quiet(progress), paths_in(folder)
     begun = newest_in(folder)

@@ -24,8 +24,8 @@ CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 _CPU_NAME = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
 
 
-def load_tensorflow(seed: int) -> str:
-    """Import TensorFlow, make its operations repeatable from `seed`, and return its version.
+def load_tensorflow(seed: int) -> None:
+    """Import TensorFlow and make its operations repeatable from `seed`.
 
     Raises BadInputError if it is not installed.
     """
@@ -46,6 +46,11 @@ def load_tensorflow(seed: int) -> str:
             tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus():
         tf.config.experimental.enable_op_determinism()
+
+
+def tensorflow_version() -> str:
+    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
+
     version: str = tf.__version__
     return version
 

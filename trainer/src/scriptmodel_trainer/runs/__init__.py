@@ -1,1 +1,1 @@
-"""One run of a training: its options, its preparation, the fit and the assessment."""
+"""One run of a training: its preparation, the fit and the assessment."""

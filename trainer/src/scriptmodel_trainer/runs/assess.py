@@ -10,14 +10,13 @@ from scriptmodel_trainer.evaluation.nats_per_character import per_character, val
 from scriptmodel_trainer.evaluation.perplexity import Scored, score_of, scored
 from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.judging.reference import Reference, arrays_of, reference_of, stored_figures
+from scriptmodel_trainer.model import hardware
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.trigrams import count as count_trigrams
 from scriptmodel_trainer.model.verse import lines_of
 from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.corpus_summary import summarize
-from scriptmodel_trainer.runs.fit import Fitted
-from scriptmodel_trainer.runs.prepare import Run
 from scriptmodel_trainer.storage.records import (
     CorpusFacts,
     EpochRecord,
@@ -26,40 +25,41 @@ from scriptmodel_trainer.storage.records import (
     perplexity_of,
 )
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
+from scriptmodel_trainer.training.run import Run, TrainingResult
 
 
-def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
+def assess(run: Run, result: TrainingResult, progress: Progress) -> TrainedModel:
     """Score the best weights on the splits that are held out and return the model with its metrics."""
-    run, task, result = fitted.run, fitted.task, fitted.result
-    options, corpus, vocabulary = run.options, run.corpus, run.vocabulary
+    options, corpus, vocabulary, preset = run.options, run.corpus, run.vocabulary, run.options.preset
+    first, tokens = vocabulary.first, {name: len(ids) for name, ids in run.splits.items()}
 
-    network = Network(result.weights, vocabulary.document, cutoff=task.preset.softmax_cutoff)
+    network = Network(result.weights, vocabulary.document, cutoff=preset.softmax_cutoff)
 
     def scored_split(split: str) -> Scored:
         stream = run.splits[split]
         report = while_testing(progress, result.history[-1], len(stream), REPORT_SECONDS)
-        return scored(network, stream, task.first, report=report)
+        return scored(network, stream, first, report=report)
 
     best = result.history[result.best_epoch - 1]
     trigrams, valid_perplexity = None, best.valid_perplexity
     if corpus.holds_out:
         valid = scored_split("valid")
         valid_perplexity = without = perplexity_of(float(valid.losses(None).mean()))
-        if task.preset.trigrams:
-            trigrams = valid.fitted(count_trigrams(task.train, len(vocabulary), task.first))
+        if preset.trigrams:
+            trigrams = valid.fitted(count_trigrams(run.splits["train"], len(vocabulary), first))
             valid_perplexity = perplexity_of(float(valid.losses(trigrams).mean()))
             progress.report(TrigramsMixed(trigrams.share, valid_perplexity, without))
     test = score_of(vocabulary, run.splits["test"], scored_split("test").losses(trigrams), _words(corpus, "test"))
     validation = None
     if corpus.holds_out:
-        validation = validation_of(valid_perplexity, task.tokens["valid"], _words(corpus, "valid"), vocabulary)
+        validation = validation_of(valid_perplexity, tokens["valid"], _words(corpus, "valid"), vocabulary)
     base = options.base.record(vocabulary) if options.base else None
     reference = None if vocabulary.plain else _reference(run, progress)  # the judge looks for speeches
     metrics = Metrics(
-        fingerprint=task.fingerprint,
+        fingerprint=run.fingerprint,
         epochs=result.history,
         perplexity=SplitPerplexity(best.train_perplexity, valid_perplexity, test.perplexity),
-        tokens=task.tokens,
+        tokens=tokens,
         understood=round(corpus.understood, 5),
         best_epoch=result.best_epoch,
         seconds=result.seconds,
@@ -67,8 +67,8 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         test=test,
         restarts=run.state.restarts,
         stopped_by=result.stopped_by,
-        device=task.device,
-        precision=task.preset.precision,
+        device=run.device,
+        precision=preset.precision,
         base=base,
         auto=options.auto,
         held_out=None if reference is None else stored_figures(reference),
@@ -82,8 +82,8 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         summary=summarize(corpus.splits["train"], corpus.lexicon),
         split=corpus.split,
     )
-    versions = model_directory.versions(tensorflow=fitted.tensorflow)
-    origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
+    versions = model_directory.versions(tensorflow=hardware.tensorflow_version())
+    origin = Origin(options.preset_name, preset, options.seed, facts, versions, base)
     train, lexicon = corpus.splits["train"], corpus.lexicon
     known = frozenset(lexicon)
     lines = lines_of(train, corpus.lines, lexicon, known)

@@ -3,10 +3,9 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from scriptmodel_trainer.artifacts import bases
-from scriptmodel_trainer.artifacts.model_directory import TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import LOG, TrainedModel
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.requests import check_request
@@ -16,31 +15,14 @@ from scriptmodel_trainer.model.vocabulary import Vocabulary, build_vocabulary, w
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.runs.fingerprint import run_fingerprint
-from scriptmodel_trainer.runs.options import TrainOptions
-from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.storage.records import Choice
+from scriptmodel_trainer.training.checkpoints import Checkpoints
 from scriptmodel_trainer.training.fine_tuning import vocabulary_after
-from scriptmodel_trainer.training.state import RunState
+from scriptmodel_trainer.training.options import TrainOptions
+from scriptmodel_trainer.training.run import Run
 
 CHOSEN = "auto: "
 """What the note begins with that names the settings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What is trained: `splits` are those of the corpus in numbers of the vocabulary.
-
-    `options` have what `auto` chose; the command started at `started`.
-    """
-
-    options: TrainOptions
-    corpus: stream.TokenStream
-    vocabulary: Vocabulary
-    splits: dict[str, Ids]
-    fingerprint: str
-    started: float
-    state: RunState = field(default_factory=RunState)
-    """How far it is, while it trains and afterwards."""
 
 
 def prepare(
@@ -80,7 +62,9 @@ def prepare(
     preset, seed, base = options.preset, options.seed, options.base.model.digest if options.base else None
     splits["train"] = spelled_out(splits["train"], vocabulary, preset.subword_discount, seed, options.known_words)
     fingerprint = run_fingerprint(preset, seed, corpus.digest, vocabulary, splits, base)
-    return Run(options, corpus, vocabulary, splits, fingerprint, started)
+    log = options.out / LOG if options.state else None  # else it is in the same folder
+    store = Checkpoints(options.state or options.out, progress, log)
+    return Run(options, corpus, vocabulary, splits, fingerprint, store, started)
 
 
 def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary:

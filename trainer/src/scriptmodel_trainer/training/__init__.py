@@ -1,1 +1,1 @@
-"""Trains the network with TensorFlow: the loop, the model, its arithmetic, saved state, and the hardware."""
+"""Trains the network with TensorFlow: the options of a run, the loop, its arithmetic and saved state."""

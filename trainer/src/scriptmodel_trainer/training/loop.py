@@ -15,21 +15,21 @@ from scriptmodel_trainer.training.checkpointer import Checkpointer
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
 from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.training.reporter import Reporter
+from scriptmodel_trainer.training.run import Run, TrainingResult
 from scriptmodel_trainer.training.state import Variables
 from scriptmodel_trainer.training.stopping import StopSignals
-from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 
 _DIVERGED = 40.0  # nats a token: far worse than a uniform guess among all words, so the weights have exploded
 
 
-def fit(task: TrainingTask, progress: Progress, signals: StopSignals) -> TrainingResult:
+def fit(run: Run, progress: Progress, signals: StopSignals) -> TrainingResult:
     """Train to the end, from the saved state if there is one; returns the best weights.
 
     Raises StoppedError with the state saved, DivergedError with nothing overwritten, and MemoryError if the network
     does not fit into the memory of the CPU or the GPU.
     """
     try:
-        loop = _Loop(task, progress, signals)
+        loop = _Loop(run, progress, signals)
         resumed_from = loop.resume()
         signals.deferred = True
         result = loop.run(resumed_from)
@@ -43,7 +43,7 @@ def fit(task: TrainingTask, progress: Progress, signals: StopSignals) -> Trainin
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What a task trains and validates with: graphs, compiled when they first run, and the variables they change."""
+    """What a run trains and validates with: graphs, compiled when they first run, and the variables they change."""
 
     rows: TrainingRows
     training: TrainingGraph
@@ -52,15 +52,16 @@ class Compiled:
     variables: Variables
 
     @classmethod
-    def of(cls, task: TrainingTask) -> Self:
-        preset = task.preset
-        model = LanguageModel(preset, task.vocabulary, task.seed, task.document, task.letter_ngrams)
-        if task.start is not None:
-            model.set_weights(task.start)
+    def of(cls, run: Run) -> Self:
+        options, vocabulary, first = run.options, run.vocabulary, run.vocabulary.first
+        preset = options.preset
+        model = LanguageModel(preset, len(vocabulary), options.seed, vocabulary.document, run.letter_ngrams)
+        if run.starts_from is not None:
+            model.set_weights(run.starts_from)
         optimizer = Optimizer(preset, model.variables)
-        rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.first)
-        valid = cut_for_validation(task.valid, task.first, preset.cache_window)
-        training = TrainingGraph(model, optimizer, rows, task.seed)
+        rows = cut_for_training(run.splits["train"], preset.batch_size, preset.steps, first)
+        valid = cut_for_validation(run.splits["valid"], first, preset.cache_window)
+        training = TrainingGraph(model, optimizer, rows, options.seed)
         variables = Variables(model.variables, optimizer.slots, training.state)
         return cls(rows, training, ValidationGraph(model, valid), model, variables)
 
@@ -69,23 +70,23 @@ compiled = Compiled.of  # tests of many equal trainings compile once
 
 
 class _Loop:
-    """A training run; its state is in the task's `state` and the variables that the graphs change."""
+    """A training run; its state is in `state` and the variables that the graphs change."""
 
-    def __init__(self, task: TrainingTask, progress: Progress, signals: StopSignals) -> None:
-        parts = compiled(task)
-        self._task = task
+    def __init__(self, run: Run, progress: Progress, signals: StopSignals) -> None:
+        parts = compiled(run)
+        self._run, self._preset = run, run.options.preset
         self._rows, self._model = parts.rows, parts.model
         self._training, self._validation = parts.training, parts.validation
-        self._state, self._best = task.state, parts.variables.best
-        self._checkpointer = Checkpointer(task, parts.variables, signals)
-        self._reporter = Reporter(progress, task, self._rows)
+        self._state, self._best = run.state, parts.variables.best
+        self._checkpointer = Checkpointer(run, parts.variables, signals)
+        self._reporter = Reporter(progress, run, self._rows)
         self._pace = Pace()
 
     def resume(self) -> int | None:
         """Restore the saved state; returns the epoch that the run continues, None if it starts."""
         if not self._checkpointer.restore():
             return None
-        return min(self._state.epoch, self._task.preset.epochs)
+        return min(self._state.epoch, self._preset.epochs)
 
     def run(self, resumed_from: int | None) -> TrainingResult:
         state = self._state
@@ -104,7 +105,7 @@ class _Loop:
 
     def _ending(self) -> str | None:
         """Return why the run ends here; None if it continues."""
-        preset, state = self._task.preset, self._state
+        preset, state = self._preset, self._state
         if state.epoch > preset.epochs:
             return "epochs"
         if preset.patience and len(state.history) - state.best_epoch >= preset.patience:
@@ -114,10 +115,10 @@ class _Loop:
     def _exhausted(self) -> bool:
         """Return whether the budget is used up; never before this run has trained anything, or it would have no end."""
         begun = bool(self._state.window or self._state.history)
-        return begun and not self._state.seconds_left(self._task.budget)
+        return begun and not self._state.seconds_left(self._run.options.budget)
 
     def _spend(self, seconds: float) -> None:
-        self._state.spend(seconds, on_gpu=self._task.device.kind == "gpu")
+        self._state.spend(seconds, on_gpu=self._run.device.kind == "gpu")
 
     def _train_epoch(self) -> None:
         """Train on the remaining windows of the epoch, or until the budget is exhausted."""
@@ -150,7 +151,7 @@ class _Loop:
             learning_rate=self._rate(state.window - 1),
             seconds=state.epoch_seconds,
             words_per_second=state.window * self._rows.words / max(state.epoch_seconds, 1e-9),
-            sample=self._task.sample(weights),
+            sample=self._run.sample(weights),
         )
         best = state.add(record)
         if best:
@@ -162,7 +163,7 @@ class _Loop:
         self._checkpointer.save_if_due(self._rows.windows)
 
     def _rate(self, window: int) -> float:
-        windows, preset = self._rows.windows, self._task.preset
+        windows, preset = self._rows.windows, self._preset
         done = ((self._state.epoch - 1) * windows + window) / (windows * preset.epochs)
         return learning_rate(preset, self._state.epoch, done)
 

@@ -7,8 +7,8 @@ from scriptmodel_trainer.progress.events import DeviceUsed, EpochEnded, EpochSta
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.training.batches import TrainingRows
+from scriptmodel_trainer.training.run import Run
 from scriptmodel_trainer.training.state import RunState
-from scriptmodel_trainer.training.task import TrainingTask
 
 REPORT_SECONDS = 5.0
 
@@ -20,9 +20,9 @@ class Reporter:
     that is left are those of the windows after them.
     """
 
-    def __init__(self, progress: Progress, task: TrainingTask, rows: TrainingRows) -> None:
+    def __init__(self, progress: Progress, run: Run, rows: TrainingRows) -> None:
         self._progress = progress
-        self._task = task
+        self._run = run
         self._rows = rows
         self._reported_at = time.monotonic()
         self._reported_window = 0
@@ -30,17 +30,17 @@ class Reporter:
 
     def started(self, resumed_from: int | None, state: RunState) -> None:
         """Report the start of the run; `resumed_from` is the epoch that a resumed run continues."""
-        task = self._task
-        parameters, epochs = task.preset.parameter_count(task.vocabulary), task.preset.epochs
+        options, device, words = self._run.options, self._run.device, len(self._run.vocabulary)
+        preset, tokens = options.preset, {name: len(ids) for name, ids in self._run.splits.items()}
+        parameters, outlives = preset.parameter_count(words), options.state is not None
         self._progress.report(
-            Started(task.preset_name, parameters, task.tokens, task.vocabulary, epochs, resumed_from, task.outlives)
+            Started(options.preset_name, parameters, tokens, words, preset.epochs, resumed_from, outlives)
         )
-        device = task.device
         self._progress.report(
-            DeviceUsed(device.kind, device.name, device.memory_bytes, task.preset.precision, task.gpu_requested)
+            DeviceUsed(device.kind, device.name, device.memory_bytes, preset.precision, options.gpu_requested)
         )
         if state.restarts:
-            epoch = min(state.epoch, task.preset.epochs)
+            epoch = min(state.epoch, preset.epochs)
             share = 1.0 if state.epoch > epoch else state.window / self._rows.windows
             self._progress.report(Resumed(epoch, share, state.restarts))
 
@@ -53,7 +53,7 @@ class Reporter:
         """Report the position if a report is due; a validation, which does not move it, has no report of its own."""
         if self._first is None:
             self._first = dataclasses.replace(state)
-        windows, epochs = self._rows.windows, self._task.preset.epochs
+        windows, epochs = self._rows.windows, self._run.options.preset.epochs
         tenth, reported_tenth = (window * 10 // windows for window in (state.window, self._reported_window))
         due = tenth != reported_tenth or time.monotonic() - self._reported_at >= REPORT_SECONDS
         if state.window == self._reported_window or not due:
@@ -77,5 +77,5 @@ class Reporter:
 
     def _seconds_left(self, state: RunState, epoch_seconds: float) -> float:
         """Return the expected seconds until all epochs are done or the budget ends the training."""
-        task, done = self._task, state.epoch - 1 + state.window / self._rows.windows
-        return min((task.preset.epochs - done) * epoch_seconds, state.seconds_left(task.budget))
+        options, done = self._run.options, state.epoch - 1 + state.window / self._rows.windows
+        return min((options.preset.epochs - done) * epoch_seconds, state.seconds_left(options.budget))
