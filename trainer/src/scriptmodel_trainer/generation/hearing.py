@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.model.cache import directions, mixed
-from scriptmodel_trainer.model.network_numpy import Network, State
+from scriptmodel_trainer.model.network_numpy import Network, State, log_softmax
 from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 _RECENT = 60  # tokens whose next words are the topic
@@ -33,12 +33,11 @@ class Heard:
 
     def next_after(self, ids: Ids) -> Floats:
         """Return the log probability of each token of the vocabulary after some more tokens, (V,)."""
-        found: Floats = _log_shares(self._network.logits(self._network.read(_copied(self._state), ids)[-1]))
-        return found
+        return log_softmax(self._network.logits(self._network.read(_copied(self._state), ids)[-1]))
 
     def topic(self) -> Floats:
         """Return the log probability of each token of the vocabulary among the next words of the last tokens, (V,)."""
-        shares = np.exp(_log_shares(self._network.logits(self._features[-_RECENT:]))).mean(axis=0)
+        shares = np.exp(log_softmax(self._network.logits(self._features[-_RECENT:]))).mean(axis=0)
         echo = np.bincount(self._tokens, minlength=len(shares)) / len(self._tokens)
         topic: Floats = np.log(np.maximum((1 - _ECHO) * shares + _ECHO * echo, 1e-9)).astype(np.float32)
         return topic
@@ -81,9 +80,3 @@ def repeated(state: State, rows: int) -> State:
 
 def _copied(state: State) -> State:
     return State(list(state.outputs), list(state.cells))  # reading replaces the arrays
-
-
-def _log_shares(logits: Floats) -> Floats:
-    logits -= logits.max(axis=-1, keepdims=True)
-    shares: Floats = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-    return shares

@@ -18,7 +18,7 @@ from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.storage.arrays import Floats, Ids
+from scriptmodel_trainer.storage.arrays import Ids
 
 _ANYWHERE = 0.4  # lambda
 _RANK = 10  # added to the rank of a word: the commonest ones are nearly alike
@@ -38,12 +38,6 @@ class Take:
     def copy(self) -> Take:
         """Return what another take of the next sentence continues."""
         return Take(self.page.copy(), self.reader.copy(), self.stage.copy())
-
-
-def log_probability(logits: Floats, number: int) -> float:
-    """Return the logarithm of the softmax of logits (V,) at one token."""
-    highest = logits.max()
-    return float(logits[number] - highest - np.log(np.exp(logits - highest).sum()))
 
 
 def ranks_of(network: Network) -> Ids:

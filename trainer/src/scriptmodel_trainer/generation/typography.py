@@ -19,7 +19,6 @@ _STRAIGHT = str.maketrans("‘’“”", "''\"\"")
 _OPENING = re.compile(r"(?<![^\s([—-])(['\"])(?=\S)")
 _BESIDE = re.compile(r"\s*[(\[][^()\[\]\n]*[)\]](?!:)")
 _SPEECH, _DIRECTION = re.compile(r"\[ (.*?) \]:(.*)"), re.compile(r"\{\{ (.*) \}\}")  # as a writer writes them
-_NAMED = re.compile(r"^\[ (.*?) \]:", re.MULTILINE)
 _BRACKETS = re.compile(r"[()\[\]]")
 _ASIDE = re.compile(r"\[([^\[\]]*)\]")
 

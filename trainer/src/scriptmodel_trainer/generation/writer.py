@@ -22,10 +22,10 @@ from scriptmodel_trainer.generation.page import Page
 from scriptmodel_trainer.generation.sampling import COPIED, Sampling, choose
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.streams import Stream, run
-from scriptmodel_trainer.generation.takes import Take, best_take, log_probability, ranks_of
+from scriptmodel_trainer.generation.takes import Take, best_take, ranks_of
 from scriptmodel_trainer.generation.typography import Typography, typography_of
 from scriptmodel_trainer.model.cache import COLD
-from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.network_numpy import Network, log_softmax
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.verse import Lines
 from scriptmodel_trainer.model.vocabulary import Vocabulary
@@ -136,7 +136,7 @@ class Writer:
             before = page.logits
             yield from self._next(page, sampling, random)
             take.new.append(page.last)
-            take.likely.append(log_probability(before / warmth, page.last))
+            take.likely.append(float(log_softmax(before / warmth)[page.last]))
 
     def _speech(self, page: Page, words: int, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
         """Write to the beginning of another speech or direction, or to the end of the script."""

@@ -126,11 +126,11 @@ class Network:
         logits = features @ self._output[:cutoff].T + self._output_bias[:cutoff]
         if self._tail:
             logits = np.column_stack([logits, features @ self._tail.kernel + np.float32(self._tail.bias)])
-        found: Floats = _log_shares(logits, np.minimum(targets, cutoff))
+        found: Floats = log_softmax(logits)[np.arange(len(targets)), np.minimum(targets, cutoff)]
         rare = targets >= cutoff
         if rare.any():
             logits = features[rare] @ self._output[cutoff:].T + self._output_bias[cutoff:]
-            found[rare] += _log_shares(logits, targets[rare] - cutoff)
+            found[rare] += log_softmax(logits)[np.arange(len(logits)), targets[rare] - cutoff]
         return found
 
     def _with_tail(self, logits: Floats, features: Floats) -> Floats:
@@ -144,11 +144,11 @@ class Network:
         return logits
 
 
-def _log_shares(logits: Floats, targets: Ids) -> Floats:
-    """Return the logarithm of the softmax of logits (T, N) at the targets (T,)."""
-    logits -= logits.max(axis=1, keepdims=True)
-    shares: Floats = logits[np.arange(len(logits)), targets] - np.log(np.exp(logits).sum(axis=1))
-    return shares
+def log_softmax(logits: Floats) -> Floats:
+    """Return the logarithms of the softmax of logits (..., N)."""
+    logits = logits - logits.max(axis=-1, keepdims=True)
+    logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    return logits
 
 
 def _product(sequence: Floats, matrix: Floats) -> Floats:
