@@ -25,7 +25,6 @@ from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
-from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
@@ -132,7 +131,7 @@ def _observed(ref: PipelineRef, view: ModelView) -> PipelineView | None:
 
 def _pipeline(change: PipelineChange, view: ModelView) -> Change:
     apply, why, observed = change.apply, change.why, _observed(change.ref, view)
-    fields = field_changes(submitted_spec(observed.info) if observed else None, apply.spec)
+    fields = field_changes(observed.info.submitted or observed.info.spec if observed else None, apply.spec)
     if observed is None:
         return Change("+", f"create step {apply.spec.ref}", why, fields=fields)
     again = "selects the best model" if observed is view.select else "writes a new script"

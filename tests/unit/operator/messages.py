@@ -7,14 +7,14 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
 
 
-def observed(applied: PipelineApply) -> PipelineInfo:
-    """Return the pipeline that the operator's own request makes."""
-    return made_by(messages.create_request(applied))
+def observed(applied: PipelineApply, submitted: str = "") -> PipelineInfo:
+    """Return the pipeline that the operator's own request makes, with the JSON that the server keeps."""
+    return made_by(messages.create_request(applied), submitted)
 
 
-def made_by(request: Any) -> PipelineInfo:
+def made_by(request: Any, submitted: str = "") -> PipelineInfo:
     """Through the wire's own bytes, so that floats are as wide as the protocol has them."""
-    answer = pps.PipelineInfo(pipeline=request.pipeline, version=1, state=2)
+    answer = pps.PipelineInfo(pipeline=request.pipeline, version=1, state=2, details_json=submitted)
     details = answer.details
     for field, value in request.ListFields():
         if field.name in type(details).DESCRIPTOR.fields_by_name:

@@ -28,8 +28,6 @@ from scriptmodel_operator.engine.values import (
     RepoInfo,
     RepoRef,
 )
-from scriptmodel_operator.pachyderm.messages import create_request
-from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from tests.unit.operator.pipeline_specs import changed
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -165,7 +163,7 @@ class PachydermState:
     def inherit(self, ref: PipelineRef, **changes: object) -> None:
         """The administrator changes defaults and has pipelines made anew: what was submitted stays (2.8 and later)."""
         info = self.pipelines[ref][-1]
-        submitted = info.submitted or request_json(create_request(PipelineApply(info.spec)))
+        submitted = info.submitted or info.spec
         self._write(PipelineApply(changed(info.spec, **changes), update=True))
         self._change(ref, submitted=submitted)
 

@@ -3,10 +3,10 @@
 import pytest
 
 from scriptmodel_operator.api.marks import parse_mark
-from scriptmodel_operator.engine.values import JobState, PipelineInfo, PipelineState
+from scriptmodel_operator.engine.values import JobState, PipelineApply, PipelineState
 from scriptmodel_operator.pachyderm import messages
-from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pfs, pps
+from tests.unit.operator.messages import observed
 from tests.unit.operator.pipeline_specs import PLAIN
 
 OWNER = '"owner":{"cluster":"c","namespace":"ml","name":"thrones","uid":"1"}'
@@ -29,11 +29,21 @@ def test_json_that_is_no_mark_is_nobodys_mark(text: str) -> None:
     assert parse_mark(text) is None
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:90])
-def test_json_that_is_no_pipeline_leaves_the_pipeline_as_the_server_has_it(text: str) -> None:
-    spec = PLAIN
-    info = PipelineInfo(spec.ref, 1, PipelineState.RUNNING, "", stopped=False, spec=spec, inputs=(), submitted=text)
-    assert submitted_spec(info) in (spec, messages.projection(spec.ref, pps.CreatePipelineRequest()))
+@pytest.mark.parametrize(
+    "text",
+    [
+        *HOSTILE,
+        '{"description": "\\ud800"}',
+        '{"datumTries": 1e400}',
+        '{"resourceLimits": {"cpu": 1e300}}',
+        '{"podPatch": "[1]", "tolerations": [{"operator": 99}]}',
+    ],
+    ids=lambda text: text[:90],
+)
+def test_json_that_is_no_pipeline_stops_no_list(text: str) -> None:
+    info = observed(PipelineApply(PLAIN), text)
+    assert info.spec == PLAIN
+    assert info.submitted is None or not info.submitted.image
 
 
 def test_a_state_of_a_newer_server_is_a_state() -> None:

@@ -49,7 +49,9 @@ def test_new_defaults_of_the_administrator_are_no_drift_and_kill_no_job() -> Non
     world.pachyderm.inherit(world.generate, limits=gpu)
     world.reconcile()
     assert world.written() == []
-    edited = world.pachyderm.pipelines[world.generate][-1].submitted.replace('"datumTries": "3"', '"datumTries": "9"')
+    submitted = world.pachyderm.pipelines[world.generate][-1].submitted
+    assert submitted
+    edited = changed(submitted, tries=9)
     world.pachyderm.inherit(world.generate)
     info = world.pachyderm.pipelines[world.generate][-1]
     world.pachyderm.pipelines[world.generate][-1] = replace(info, submitted=edited)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -17,7 +16,7 @@ from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, des
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.values import PipelineApply, PipelineSpec
 from scriptmodel_operator.pachyderm.messages import create_request
-from scriptmodel_operator.pachyderm.pipeline_json import request_json, submitted_spec
+from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from scriptmodel_operator.reconcile.wording import in_terms_of_the_object
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
@@ -151,9 +150,8 @@ def _differences(old: DesiredPipeline, new: DesiredPipeline) -> dict[str, bool]:
     }
 
 
-def _submitted(spec: PipelineSpec) -> PipelineSpec:
-    text = request_json(create_request(PipelineApply(spec)))
-    return submitted_spec(replace(observed(PipelineApply(spec)), submitted=text))
+def _submitted(spec: PipelineSpec) -> PipelineSpec | None:
+    return observed(PipelineApply(spec), request_json(create_request(PipelineApply(spec)))).submitted
 
 
 @pytest.mark.parametrize("path", EFFECTS)

@@ -18,7 +18,6 @@ from scriptmodel_operator.engine.errors import EngineError, RefusedError, Unavai
 from scriptmodel_operator.engine.values import (
     BranchRef,
     PipelineApply,
-    PipelineInfo,
     PipelineInput,
     PipelineRef,
     PipelineSpec,
@@ -33,7 +32,7 @@ from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request, submitted_spec
+from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request
 from scriptmodel_operator.pachyderm.protocol import pps
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 from tests.unit.operator.messages import observed
@@ -184,7 +183,8 @@ def merged(target: Any, patch: Any) -> Any:
 
 def submitted(spec: PipelineSpec, text: str) -> PipelineSpec:
     inherited = replace(spec, limits=ResourceAmounts(gpu_type="nvidia.com/gpu", gpu_count=8))
-    return submitted_spec(replace(observed(PipelineApply(inherited)), submitted=text))
+    info = observed(PipelineApply(inherited), text)
+    return info.submitted or info.spec
 
 
 @pytest.mark.parametrize("spec", [PLAIN, FULL], ids=["plain", "full"])
@@ -251,6 +251,5 @@ def test_snake_case_enums_by_number_and_fields_of_newer_servers_are_read() -> No
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", '{"tolerations": [{"operator": "NEWER"}]}', '{"datumTries": "x"}'])
-def test_without_a_readable_submission_the_pipeline_of_the_server_counts(text: str) -> None:
-    info: PipelineInfo = replace(observed(PipelineApply(PLAIN)), submitted=text)
-    assert submitted_spec(info) == info.spec
+def test_without_a_readable_submission_none_is_known(text: str) -> None:
+    assert observed(PipelineApply(PLAIN), text).submitted is None

@@ -232,8 +232,8 @@ class PipelineInfo:
     spec: PipelineSpec
     inputs: tuple[BranchRef, ...]
     created: datetime | None = None
-    submitted: str = ""
-    """The JSON that its author submitted, before defaults were merged into it; empty before Pachyderm 2.8."""
+    submitted: PipelineSpec | None = None
+    """What its author submitted, before defaults of the engine were merged into it; None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from google.protobuf import timestamp_pb2, wrappers_pb2
+from google.protobuf import json_format, timestamp_pb2, wrappers_pb2
 
 from scriptmodel_operator.engine.values import (
     BASE_INPUT,
@@ -158,8 +158,18 @@ def pipeline_info(message: Any) -> PipelineInfo:
         spec=projection(ref, details),
         inputs=tuple(_inputs(details.input, ref)),
         created=_version_created(details),
-        submitted=message.details_json,  # the field that 2.8 renamed user_spec_json; 2.7 leaves it empty
+        submitted=_submitted(ref, message.details_json),  # the field that 2.8 renamed user_spec_json
     )
+
+
+def _submitted(ref: PipelineRef, text: str) -> PipelineSpec | None:
+    """Return the fields that the operator sets; None if a server before 2.8 has no text, or it is no pipeline."""
+    request = pps.CreatePipelineRequest()
+    try:
+        json_format.Parse(text, request, ignore_unknown_fields=True)
+    except (json_format.ParseError, ValueError, TypeError, RecursionError):
+        return None
+    return projection(ref, request)
 
 
 def _version_created(details: Any) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Writes and reads a pipeline as the JSON that Pachyderm 2.8 and later take and keep. Pure.
+"""Writes a pipeline as the JSON that Pachyderm 2.8 and later take and keep. Pure.
 
 Those servers merge their administrator's defaults into what is left out: an absent field of the JSON, and a zero in the
 older CreatePipelineRequest. So each field is named here. A zero or an empty list stays as it is; null removes what the
@@ -13,30 +13,15 @@ from typing import Any
 
 from google.protobuf import json_format, wrappers_pb2
 
-from scriptmodel_operator.engine.values import PipelineApply, PipelineInfo, PipelineSpec
+from scriptmodel_operator.engine.values import PipelineApply
+from scriptmodel_operator.pachyderm.messages import create_request
 
 _NOT_OF_THE_PIPELINE = frozenset({"detailsJson", "dryRun", "update", "reprocess", "specCommit", "salt"})
 """Fields about the request, which the server ignores or fills in. The first is no longer known to 2.8."""
 
 
-def submitted_spec(info: PipelineInfo) -> PipelineSpec:
-    """Return the fields that the operator sets as submitted; as they are on the server if that is not known."""
-    # Pachyderm's messages take a quarter of a second to import, and `plan -h` needs none.
-    from scriptmodel_operator.pachyderm.messages import projection  # noqa: PLC0415 - see above
-    from scriptmodel_operator.pachyderm.protocol import pps  # noqa: PLC0415 - see above
-
-    request = pps.CreatePipelineRequest()
-    try:
-        json_format.Parse(info.submitted, request, ignore_unknown_fields=True)
-    except (json_format.ParseError, TypeError, RecursionError):
-        return info.spec  # empty, as before 2.8, or not the JSON of a pipeline
-    return projection(info.ref, request)
-
-
 def create_v2_request(pipeline: PipelineApply) -> bytes:
     """Return a CreatePipelineV2Request, which python-pachyderm lacks: 2.8 and later merge nothing into its JSON."""
-    from scriptmodel_operator.pachyderm.messages import create_request  # noqa: PLC0415 - as above
-
     content = wrappers_pb2.StringValue(value=request_json(create_request(pipeline)))  # the JSON is field 1, too
     return content.SerializeToString() + b"\x18\x01" * pipeline.update + b"\x20\x01" * pipeline.reprocess
 

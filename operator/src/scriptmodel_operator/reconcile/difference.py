@@ -12,7 +12,6 @@ from scriptmodel_operator.desired.environment import REQUEST
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.engine.values import BranchRef, JobState, PipelineApply, PipelineSpec, PipelineState, RepoRef
 from scriptmodel_operator.observe.view import ModelView, PipelineView
-from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.reconcile.training import BUDGET_RAISED, is_continued
 
 
@@ -127,7 +126,7 @@ def _drift(desired: DesiredPipeline, observed: PipelineView, mark: Mark) -> Pipe
     version may also come from the server's administrator, who changed defaults: what was submitted stays the same."""
     if observed.info.version == mark.version:
         return None
-    theirs, ours = submitted_spec(observed.info), desired.spec
+    theirs, ours = observed.info.submitted or observed.info.spec, desired.spec
     found = fingerprint(theirs)
     comparable = found.partition(":")[0] == mark.sent.partition(":")[0]  # those of another form cannot be compared
     if found == mark.sent or not comparable:
