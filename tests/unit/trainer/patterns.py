@@ -49,7 +49,7 @@ _CATEGORIES = {
     codes.CATEGORY_WORD: r"\w",
     codes.CATEGORY_NOT_WORD: r"\W",
 }
-_JOINING = ("drafts", "fountain")  # modules that join paragraphs, with the blank lines between them
+_JOINING = ("screenplays", "fountain")  # modules that join paragraphs, with the blank lines between them
 _WHOLE = ("trainer.formats",)  # modules that nothing keeps lines short for
 _BLANK = re.compile(r"\n{60,}")
 _FEW = 64  # characters; the call itself costs as much

@@ -1,12 +1,11 @@
 """Which layout a text has, and texts of many parts: tags between paragraphs, blank lines in lines of a screenplay."""
 
-import time
-
 import pytest
 from samples import ALONE, BEGINNING, Read
 
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.layouts import LAYOUTS, detect, screenplays
+from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 
 SAID = ["Is it early?", "The tide is, not the gull.", "Early or not, it is so.", "So it is.", "Not even the gull."]
 
@@ -23,19 +22,47 @@ def test_tags_between_paragraphs_are_no_paragraph(text: str, tags: str, read: Re
     assert read(text.replace("\n\n", f"\n\n{tags}\n\n")) == read(text)
 
 
+@pytest.mark.parametrize("frame", ["{}: {}", "{}--{}"])
+@pytest.mark.parametrize("names", [["MARY", "E"], ["A", "B"], ["Page", "Ford"]])
+def test_letters_and_words_of_the_stage_may_be_names(frame: str, names: list[str], read: Read) -> None:
+    assert read("ACT I\n\n" + "\n\n".join(frame.format(*said) for said in turns(names)))[1:] == turns(names)
+
+
 @pytest.mark.parametrize(
-    ("frame", "names"),
-    [("{}. {}", ["COT", "CUT", "BOLT"]), ("{}--{}", ["Robin", "Wait", "Tuck"]), ("{}. {}", ["Ford", "Page", "Evans"])],
+    "line", ["E. Smith waits for the tide.", "M. Dupont, who is early, waits.", "I. The tide is early."]
 )
-def test_words_of_the_stage_may_be_names(frame: str, names: list[str], read: Read) -> None:
-    spoken = turns(names)
-    assert read("ACT I\n\n" + "\n\n".join(frame.format(*said) for said in spoken))[1:] == spoken
+def test_initials_and_numbers_do_not_speak(line: str, read: Read) -> None:
+    play = "ACT I\n\n" + f"ANNA. Is it early?\n\n{line}\n\nBEN. So it is.\n\n" * 9
+    assert {name for name, _ in read(play)} == {"", "ANNA", "BEN"}
 
 
-def test_such_a_word_is_no_name_where_few_paragraphs_begin_with_it(read: Read) -> None:
-    spoken = [f"{name}--{said}" for name, said in turns(["Robin", "Tuck"])]
-    spoken[5:5] = spoken[9:9] = ["Wait--is it early?"]
-    assert {name for name, _ in read("ACT I\n\n" + "\n\n".join(spoken))} == {"", "Robin", "Tuck"}
+@pytest.mark.parametrize("mark", ["={}.= {}", "_{}._ {}"])
+def test_names_may_be_bold_or_in_italics(mark: str, read: Read) -> None:
+    spoken = turns(["Anna", "Mrs. Gull", "Ben"])
+    assert read("ACT I\n\n" + "\n\n".join(mark.format(*said) for said in spoken))[1:] == spoken
+
+
+def test_a_requested_layout_is_read_as_such() -> None:
+    asked = LAYOUTS["name-alone"]
+    assert detect(["ANNA. Is it early?", "", "BEN. It is."] * 9, asked) == (asked, 1.0)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["<Anna> the tide is early, is it?", "<Ben> so it is"],
+        ["10:01 Anna: is it early?", "10:02 Ben: so it is."],
+        ["A. The tide is early.", "", "B. The tide is late.", "", "C. Nobody knows.", ""],
+        ["12. Anna Gullson", "13. Ben Heron"],
+        ["[Verse]", "The tide is in, the tide is out,", "The gulls begin?", "", "[Chorus]", "It is, it is,", ""],
+        ["| Anna | tide? | Ben |", "| Ben | lamp? | Carl |"],
+        ["1:1 The tide is early for it waits again", "1:2 Nobody waits for the cold tide"],
+        ['"Yes," said Anna.', "", "The tide, it waits for nobody, " * 9, "", '"No," said Ben.', ""],
+    ],
+    ids=["chat", "chat by the clock", "answers", "names", "song", "table", "scripture", "novel"],
+)
+def test_lists_and_prose_are_no_plays(lines: list[str]) -> None:
+    assert detect(lines * 40)[0].name in ("plain", "normalized")
 
 
 def test_a_file_without_blank_lines_has_the_layout_of_most_lines() -> None:
@@ -58,16 +85,25 @@ def test_of_two_layouts_that_explain_all_of_a_text_the_one_with_more_names_is_re
 
 
 @pytest.mark.parametrize("apart", ["          COME IN\n\n", "she waits and\n\n12.\n\n"], ids=["words", "action"])
-def test_text_split_by_many_blank_lines_is_read_in_linear_time(
+def test_text_split_by_many_blank_lines_is_joined_in_linear_steps(
     apart: str, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(screenplays, "_LONGEST", 1000)
     anna = f"{' ' * 25}ANNA\n          Is it early, or has nobody told\n          the lamp that it is night"
     talk = f"{anna}?\n\n{' ' * 25}BEN\n          It is early, and cold.\n\n" * 3
+    visited = 0
+    count = screenplays.joined_with
 
-    def seconds(times: int) -> float:
-        begin = time.process_time()
+    def counted(above: Paragraph, below: Paragraph) -> Paragraph:
+        nonlocal visited
+        visited += len(above.text) + len(below.text)
+        return count(above, below)
+
+    def characters(times: int) -> int:
+        nonlocal visited
+        visited = 0
         read(f"          EXT. A PIER - DAY\n\n{talk}{anna} and\n\n{apart * times}")
-        return time.process_time() - begin
+        return visited
 
-    assert seconds(1600) < 9 * seconds(400)
+    monkeypatch.setattr(screenplays, "joined_with", counted)
+    assert characters(1600) < 6 * characters(400) + 10_000

@@ -1,12 +1,12 @@
 """The raw layouts of scripts, one module each, and the choice among them."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts import fdx, fountain, frames, markdown, markup, stage_plays, tei, verbatim
+from scriptmodel_trainer.corpus.layouts import fdx, fountain, markdown, markup, stage_plays, tei, verbatim
 from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
 from scriptmodel_trainer.corpus.layouts.rules import Explain, Parse, silent
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
@@ -17,7 +17,6 @@ AUTO = "auto"
 PLAIN = "plain"
 _SURE = 0.5
 _UNSURE = 0.12  # a script's layout that explains less of a file is not accepted
-_DOUBTFUL = 0.3  # if no layout explains more, the file may set names in a frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +73,12 @@ def layout_named(name: str) -> Layout | None:
 
 
 def detect(sample: Sequence[str], requested: Layout | None = None) -> tuple[Layout, float]:
-    """The layout that fits best and its score from 0 to 1, `plain` when none is recognised; or the `requested` one, 1.
-
-    A layout of printed plays that explains little is read in a frame of the file's own, if its names have one.
-    """
-    if requested is None and (name := reading.xml_layout(sample)):
-        return LAYOUTS[name], 1.0
-    if requested is not None and not requested.is_printed:
+    """The `requested` layout and 1; else the one that fits best, `plain` if none does, and its score from 0 to 1."""
+    if requested is not None:
         return requested, 1.0
-    layout, score = _best(sample) if requested is None else (requested, requested.score(sample))
-    if score < _DOUBTFUL:
-        sample = list(short_lines(sample))
-        for frame in frames.infer(sample):
-            framed, better = _best([frame.bare(line)[0] for line in sample])
-            if better > max(score, _UNSURE):
-                chosen = requested or framed
-                layout, score = replace(chosen, parse=frames.without(frame.bare, chosen.parse)), better
-                break
-    if layout.is_printed and (step := frames.steps_of_numbers(sample)):
-        layout = replace(layout, parse=frames.without(partial(frames.without_number, step=step), layout.parse))
-    return layout, score if requested is None else 1.0
+    if name := reading.xml_layout(sample):
+        return LAYOUTS[name], 1.0
+    return _best(sample)
 
 
 def _best(sample: Sequence[str]) -> tuple[Layout, float]:

@@ -11,7 +11,6 @@ from scriptmodel_trainer.corpus.layouts.names import (
     LOWER,
     TITLE_NAME,
     could_be_name,
-    is_common,
     is_letter,
 )
 
@@ -171,11 +170,6 @@ def _kind(match: re.Match[str]) -> CueKind:
     return kind
 
 
-def _stopped(match: re.Match[str], kind: CueKind) -> bool:
-    """Return whether more than a gap is after the name."""
-    return kind in _MARKED or (kind is CueKind.ALONE and match.group().rstrip()[-1:] in ".:")
-
-
 def _continues_in_italics(match: re.Match[str]) -> bool:
     """Return whether the italics that begin with the name continue with words."""
     return (
@@ -202,8 +196,7 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
         kind = CueKind.ABOVE
     sounds = kind is CueKind.COLON and caps and name.upper() in EFFECTS
     within = match.lastgroup == "comma" and (not caps or match.start() > 0)
-    common = is_common(name) and kind in _MARKED - {CueKind.COLON}
-    named = could_be_name(name) or common or (is_letter(name) and _stopped(match, kind))
+    named = could_be_name(name) or (is_letter(name) and kind in (CueKind.COLON, CueKind.DASH))  # `E. Gull` is one
     if sounds or within or not named or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
         return None
     if kind is CueKind.ASIDE and not direction:

@@ -82,7 +82,7 @@ class _Pages:
         if titled or (not self._begun and self._slugs and not self._keyed and _is_title(paragraph, self.draft)):
             return "title-page"
         self._begun = True
-        return "page-head" if self.draft.is_head(text) and not is_slug(text) else ""
+        return ""
 
 
 @functools.lru_cache(maxsize=1)
@@ -148,7 +148,7 @@ def score(sample: Sequence[str]) -> float:
     draft = _draft(tuple(sample))
     found = [paragraph.text for paragraph in draft.recut(_paragraphs(sample))]
     spoken = sum(1 for text in found if dialogue(text) is not None or is_slug(text))
-    sure = titled or ((draft.centred or draft.lined) and slugs >= _SCENES)
+    sure = titled or (draft.centred and slugs >= _SCENES)
     return min(0.99, (0.6 if sure else 0.3) + spoken / len(found)) if spoken >= 2 else 0.0
 
 

@@ -48,7 +48,7 @@ Yes No Oh Ah Well Why What Who Where When How Good Come Go And But The It He She
 Here So If In On At For My Your His Her Our Indeed Never Nothing Exactly Really Perhaps Certainly Quite Please Thanks
 Nonsense Enter Exit Exeunt Act Scene Time Place Note Curtain Always Today Tomorrow Yesterday Splendid Listen Look Wait
 Stop Hush Silence Pause Music Adieu Farewell Goodbye Title Author Characters Setting Chapter Contents Language Release
-Date Produced Copyright Page Persons Aside Within Sings Reads Kneels Dies Flourish Alarum Er Um Hm Ha Hallo Hullo
+Date Produced Copyright Persons Aside Within Sings Reads Kneels Dies Flourish Alarum Er Um Hm Ha Hallo Hullo
 """
 _NEVER = frozenset(_STAGE_WORDS.split())
 _MOVES = frozenset(
@@ -56,9 +56,6 @@ _MOVES = frozenset(
 )  # in small letters, too
 _NEVER_ALONE = frozenset((*_SHORT_WORDS.split(), *_SENTENCE_WORDS.split()))
 
-
-# Words of the stage and of a sentence that people are called by, too: Cutaway, the Wait.
-_COMMON = frozenset(("CUT", "FADE", "BOOK", "Wait", "Page"))
 EFFECTS = frozenset(("MUSIC", "SOUND", "SOUNDS", "LIGHT", "LIGHTS", "EFFECT", "EFFECTS"))
 """Words before a colon that are not speakers."""
 _NUMERAL = re.compile("X{0,2}(?:IX|IV|VI{0,3}|I{1,3})|X{1,3}")
@@ -67,22 +64,17 @@ _ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}]|[A-LN
 
 def is_doubtful(name: str) -> bool:
     """Return True for what is a name, like C.-C., only if it begins many speeches."""
-    return is_letter(name) or is_common(name) or _ABBREVIATED.fullmatch(name) is not None
+    return is_letter(name) or _ABBREVIATED.fullmatch(name) is not None
 
 
 def times_required(name: str) -> int:
     """Return how many paragraphs a name must begin."""
-    return 3 if is_common(name) else 4 if is_doubtful(name) else 2
+    return 4 if is_doubtful(name) else 2
 
 
 def is_letter(name: str) -> bool:
     """Return True for a single letter that is no number."""
     return len(name) == 1 and name.isupper() and name not in "IVX"
-
-
-def is_common(name: str) -> bool:
-    """Return True for words that mean something else at the beginning of a paragraph, unless somebody is called so."""
-    return name in _COMMON
 
 
 def could_be_name(name: str) -> bool:

@@ -17,6 +17,7 @@ _SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
 _NOTE_BEGINS = re.compile(r"[\[{<(]\d")
 _ITALIC_TAG = re.compile(r"</?(?:i|em)>", re.IGNORECASE)
 _TAG = re.compile(r"</?(?:b|strong|u|i|em|center|p|br) ?/?>", re.IGNORECASE)
+_BOLD_NAME = re.compile(r"=([^=\n]{1,60}\.)=(?= )")  # in e-texts of Project Gutenberg
 _BROKEN_WORD = re.compile(r"(?<=[^\W\d_])-\n\s*(?=[^\W\d_])")
 
 
@@ -70,6 +71,8 @@ def paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:
     begin = 1
     for number, raw in enumerate(lines, 1):
         line = (_TAG.sub("", _ITALIC_TAG.sub("_", raw)) if "<" in raw else raw).rstrip()
+        if bold := _BOLD_NAME.match(line):
+            line = f"_{bold[1]}_{line[bold.end() :]}"
         if not line.isprintable():
             line = line.replace("\f", "").replace("\v", "")
             body = line.lstrip()

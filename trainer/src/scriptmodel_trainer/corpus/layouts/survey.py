@@ -3,12 +3,11 @@
 import functools
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scriptmodel_trainer.corpus.layouts.cues import SCENE, Cue, CueKind, candidates, is_scene
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_verse, narrates
-from scriptmodel_trainer.corpus.layouts.initials import Letters
 from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_furniture, is_heading, is_preface
 from scriptmodel_trainer.corpus.layouts.paragraphs import paragraphs
 
@@ -87,14 +86,6 @@ class Survey:
         elif is_preface(text):
             self.prefaces.append(Preface(text, len(self.cues)))
 
-    def forget(self, names: Set[str]) -> None:
-        """Remove words that are not names."""
-        for counts in (self.first, self.inside, self.detached):
-            for counted in counts.values():
-                for name in names:
-                    del counted[name]
-        self.cues = [[cue for cue in cues if cue.name not in names] for cues in self.cues]
-
     def join_detached(self) -> None:
         """Count names alone in their paragraphs as cues, unless names stand right above the words: then as titles."""
         caps = sum(counted.get((True, CueKind.ALONE), Counter()).total() for counted in (self.first, self.detached))
@@ -139,7 +130,6 @@ def survey(sample: tuple[str, ...]) -> Survey:
     lengths = sorted(len(line) for line in sample if line.strip())
     result.width = lengths[len(lengths) * 95 // 100] if lengths else 0
     headed = named = False  # by the paragraph before
-    letters = Letters()
     for paragraph in paragraphs(_without_licence(sample)):
         text = paragraph.text
         result.count_directions(text)
@@ -154,7 +144,6 @@ def survey(sample: tuple[str, ...]) -> Survey:
         detached = alone and cues[0].kind is CueKind.ALONE
         softly = alone and cues[0].italic and not cues[0].caps
         result.cues.append(cues)
-        letters.read(text, cues)
         for cue in cues:
             if softly and headed:
                 continue  # a place
@@ -173,6 +162,5 @@ def survey(sample: tuple[str, ...]) -> Survey:
         headed, named = False, detached and cues[0].caps
         bracketed = is_bracketed(text) or text.lstrip(" _")[:1] in ("[", "(")
         result.narrations.append(None if bracketed or is_verse(text) else narrates(text))
-    result.forget(letters.no_names(result.lower) - result.italic.keys())
     result.join_detached()
     return result
