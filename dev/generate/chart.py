@@ -24,9 +24,7 @@ MANIFESTS = ROOT / "manifests"
 NAMESPACE = "scriptmodel-system"
 RELEASE = "scriptmodel-operator"
 VALUES = ("--set=pachd.address=pachd.default.svc:30650", "--set=watchNamespaces={default}")
-"""Plain manifests are for a Pachyderm, since what runs without one needs names of its own for each release, and for the
-samples, which are applied in the namespace `default`.
-"""
+"""Plain manifests are for a Pachyderm, and for the samples, which are applied in the namespace `default`."""
 TEMPLATES = {
     "rbac.yaml": ("serviceaccount", "rbac", "rbac-people"),
     "deployment.yaml": ("deployment",),

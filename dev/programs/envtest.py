@@ -57,8 +57,7 @@ def programs(wanted: tuple[str, ...]) -> Path | None:
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder, tarfile.open(fileobj=io.BytesIO(content)) as packed:
-        made = Path(folder, "programs")
-        made.mkdir()
+        (made := Path(folder, "programs")).mkdir()
         for member in packed:
             path = made / member.name.rpartition("/")[2]
             if path.name in wanted and (program := packed.extractfile(member)):
