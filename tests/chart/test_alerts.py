@@ -136,7 +136,7 @@ FIRED: list[tuple[str, int, int, str, tuple[str, ...]]] = [
         (HEALTHY, calls("kubernetes", "OK", 600), calls("bucket", "UNAVAILABLE", 3)),
     ),
     ("ScriptModelReconcilesFail", 14, 40, "40% ", (HEALTHY, reconciles("done", 6), reconciles("failed", 4))),
-    ("ScriptModelQueueGrows", 9, 30, "", ("scriptmodel_queue_depth 30x60",)),
+    ("ScriptModelQueueGrows", 4, 30, "", ("scriptmodel_queue_depth 30x60",)),
 ]
 
 
