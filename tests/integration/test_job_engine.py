@@ -202,6 +202,8 @@ def test_a_namespace_that_is_deleted_ends_and_stops_no_other(
         gone.reason("thrones", "NotAllowed")
         control_plane.kubectl("delete", "namespace", gone.namespace, "--wait=false")
         gone.delete("thrones")
+        ended = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone.namespace}})
+        control_plane.kubectl("replace", f"--raw=/api/v1/namespaces/{gone.namespace}/finalize", "-f", "-", stdin=ended)
 
         trained(other, "thrones")
         request = f"{NAME_PREFIX}12345678"
