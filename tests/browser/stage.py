@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -48,6 +49,17 @@ class Stage:
     def address(self) -> str:
         """Return the address that lets the next browser in."""
         return re.findall(r"has entered; the address for another one: (\S+)", (self.folder / "ui.log").read_text())[-1]
+
+    def writer(self, namespace: str, name: str) -> str:
+        """Start the trainer's page of a model, and return the address that lets a browser in."""
+        command = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "ui", "--no-browser", f"--model={name}"]
+        command += [f"--namespace={namespace}"]
+        env = {**os.environ, "KUBECONFIG": str(self.control_plane.kubeconfig)}
+        env |= {"SCRIPTMODEL_PACHD": self.localpach.address, "SCRIPTMODEL_TRAINER": str(TRAINER_ENV)}
+        writing = self.stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, env=env, text=True))
+        self.stack.callback(writing.send_signal, signal.SIGINT)
+        assert writing.stdout
+        return next(line for line in writing.stdout if line.startswith("http://")).strip()
 
     def create(self, *objects: dict[str, Any]) -> None:
         """Create objects with their statuses."""

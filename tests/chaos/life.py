@@ -66,8 +66,7 @@ class Life:
         It is looked at again for a while where it is not as `wanted`, or, where nothing is, until it is at rest.
         """
         names = pachyderm_names(self.namespace, NAME, "default")
-        parts = ["train", "select", "generate"] if self.searches else ["train", "generate"]
-        self.pipelines = [names[part] for part in parts]
+        self.pipelines = [names[part] for part in ("train", "generate")]
         self.names = [*self.pipelines, names["corpus"], *([names["trials"]] if self.searches else [])]
         async with grpc.aio.insecure_channel(self.address) as channel:
             self._pps = pps_pb2_grpc.APIStub(channel)
@@ -186,13 +185,12 @@ class Life:
             jobs = self._pps.ListJob(
                 pps_pb2.ListJobRequest(pipeline=_pipeline(name), history=-1), timeout=_CALL_SECONDS
             )
-            states = sorted([self._state(name, job, info.version) async for job in jobs])
+            states = [f"v{job.pipeline_version} {pps_pb2.JobState.Name(job.state)}" async for job in jobs]
             pipelines[name] = {
                 "version": info.version,
                 "state": pps_pb2.PipelineState.Name(info.state).removeprefix("PIPELINE_"),
-                # The digest of a search's results differs from life to life.
-                "command": [re.sub(r"\b[0-9a-f]{64}\b", "<results>", word) for word in info.details.transform.cmd],
-                "jobs": states,
+                "command": list(info.details.transform.cmd),
+                "jobs": sorted(states),
             }
         commits = {}
         for name in self.names:
@@ -214,18 +212,6 @@ class Life:
             if info.parent_commit.id and info.parent_commit.id not in found:
                 waiting.append(info.parent_commit.id)
         return len(found)
-
-    def _state(self, pipeline: str, job: pps_pb2.JobInfo, version: int) -> str:
-        """Return version and state of a job; `version` is the pipeline's.
-
-        It depends on speed whether a job of `select` ends or is killed by the update that names the best run, and then
-        whether `generate` can run on what it would have written, which is nothing.
-        """
-        state, names = job.state, self.pipelines
-        superseded = state == pps_pb2.JOB_KILLED and pipeline == names[1] and job.pipeline_version < version
-        if self.searches and (superseded or (state == pps_pb2.JOB_UNRUNNABLE and pipeline == names[2])):
-            state = pps_pb2.JOB_SUCCESS
-        return f"v{job.pipeline_version} {pps_pb2.JobState.Name(state)}"
 
     async def _left(self) -> list[str]:
         """Return what should have been deleted. An open transaction of a killed operator has no effect, and stays."""

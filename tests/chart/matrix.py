@@ -126,7 +126,7 @@ CHANGES: dict[str, Any] = {
     "dashboard.enabled": True,
     "dashboard.labels": ({"grafana_dashboard": "2"}, SHOWN),
     "dashboard.annotations": ({"grafana_folder": "ML"}, SHOWN),
-    "uninstall.policy": "orphan",
+    "uninstall.policy": "off",
     "uninstall.timeoutSeconds": 60,
 }
 """A pair is the value and what else must be set."""
@@ -159,7 +159,7 @@ COMBINATIONS: dict[str, Object] = {
     "no pachd": {**OWN_BUCKET, **POLICY},
     "everything": ALL_AT_ONCE,
     "one replica without a lease": {"replicas": 1, "leaderElection": {"enabled": False}},
-    "some namespaces": {"watchNamespaces": ["team-a", "team-b"], "uninstall": {"policy": "orphan"}},
+    "some namespaces": {"watchNamespaces": ["team-a", "team-b"]},
     "no rights made, theirs used": {"rbac": {"create": False}, "serviceAccount": {"create": False, "name": "theirs"}},
     "no hooks, no service, no CRD": {
         "crds": {"install": False},

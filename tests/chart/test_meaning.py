@@ -280,7 +280,7 @@ def test_a_service_has_a_valid_name_whatever_the_release_is_called(release: str,
     "release", ["a-very-long-release-name-that-just-about-fits-helm-53", "a" * 34 + ".b", "a" * 44 + ".b"]
 )
 def test_names_fit_and_do_not_end_in_a_dot_however_long_the_release_is(release: str) -> None:
-    values = {"watchNamespaces": ["team-a"], "uninstall": {"policy": "orphan"}, "nameOverride": "b" * 62 + ".b"}
+    values = {"watchNamespaces": ["team-a"], "nameOverride": "b" * 62 + ".b"}
     for each in objects(values, release):
         name = each["metadata"]["name"]
         assert len(name) <= 63

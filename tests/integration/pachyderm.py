@@ -18,7 +18,7 @@ DEADLINE = 120
 def place(commit: str) -> tuple[str, str]:
     """Repo and id of a commit of the default project as the status names it."""
     repo, _, found = commit.removeprefix("default/").partition("@")
-    return repo, found
+    return repo, found.partition(":")[0]
 
 
 class Pachyderm:

@@ -100,6 +100,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "scene": "EXT. WALL - NIGHT",
             "continue": {"configMap": {"name": "wall", "key": "scene.txt"}, "onlyNew": True},
             "samples": 2,
+            "copies": "avoid",
         },
         "pachyderm": {"project": "team"},
         "deletionPolicy": "Retain",

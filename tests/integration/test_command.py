@@ -5,15 +5,12 @@ import os
 import subprocess
 from pathlib import Path
 from typing import get_args
-from unittest.mock import patch
 
 import pytest
-from click.shell_completion import ShellComplete
 from pydantic.alias_generators import to_snake
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from dev.programs.debian import need
-from scriptmodel_cli.main import main
 from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.network import Overrides, Preset
 from tests.integration import command
@@ -82,11 +79,9 @@ def test_suspend_resume_and_retrain_change_the_object(cluster: Cluster, shared_o
 
 def test_list_status_and_why_read_well(cluster: Cluster, shared_operator_paused: None) -> None:
     with_status(cluster, "shown")
-    for words in ((), ("-o", "wide")):
-        head, row = scriptmodel(cluster, "list", *words).stdout.splitlines()
-        assert head.split() == cluster.kubectl("get", "sm", *words).splitlines()[0].split()
-        assert row.split()[0] == "shown"
-    assert json.loads(scriptmodel(cluster, "status", "shown", "-o", "json").stdout)["metadata"]["name"] == "shown"
+    head, row = scriptmodel(cluster, "list").stdout.splitlines()
+    assert head.split() == cluster.kubectl("get", "sm").splitlines()[0].split()
+    assert row.split()[0] == "shown"
     assert f"{cluster.namespace}/shown" in scriptmodel(cluster, "status", "shown").stdout
     assert scriptmodel(cluster, "why", "shown").returncode == 0
 
@@ -119,25 +114,6 @@ def test_operator_and_trainer_know_the_same_presets_layouts_and_hyperparameters(
     assert {to_snake(name) for name in Overrides.model_fields} <= set(keys)
 
 
-def completed(cluster: Cluster, *words: str) -> list[str]:
-    """Return the completions of `scriptmodel WORDS`, of which the last one is partial; `file` for those of a file."""
-    with patch.dict(os.environ, {"KUBECONFIG": str(cluster.control_plane.kubeconfig)}):
-        found = ShellComplete(main, {}, "scriptmodel", "_VARIABLE").get_completions([*words[:-1]], words[-1])
-    return [each.value if each.type == "plain" else each.type for each in found]
-
-
-def test_names_commands_and_forms_are_completed(cluster: Cluster, shared_operator_paused: None) -> None:
-    cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
-    cluster.apply("macbeth", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
-    where = ("-n", cluster.namespace)
-    assert completed(cluster, *where, "status", "") == ["hamlet", "macbeth"]
-    assert completed(cluster, "why", *where, "mac") == ["macbeth"]
-    assert completed(cluster, *where, "re") == ["report", "retrain", "resume"]
-    assert completed(cluster, "list", "-n", cluster.namespace[:-1]) == [cluster.namespace]
-    assert completed(cluster, "list", "-o", "w") == ["wide"]
-    assert completed(cluster, "--kubeconfig", "") == ["file"]
-
-
 def test_kubectl_finds_the_plugin(cluster: Cluster, shared_operator_paused: None) -> None:
     cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
     path = f"{OPERATOR_ENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
@@ -147,8 +123,7 @@ def test_kubectl_finds_the_plugin(cluster: Cluster, shared_operator_paused: None
         program = str(cluster.control_plane.kubectl_program)
         return subprocess.run([program, *words], env=env, capture_output=True, text=True, check=True).stdout
 
-    listed = kubectl("scriptmodel", "list", "-n", cluster.namespace, "-o", "name")
-    assert listed == "scriptmodel.scriptmodel.dev/hamlet\n"
+    assert "hamlet" in kubectl("scriptmodel", "list", "-n", cluster.namespace)
     assert "Usage: kubectl scriptmodel status" in kubectl("scriptmodel", "status", "-h")
 
 
@@ -158,16 +133,9 @@ def test_the_connection_may_follow_the_command_and_overrides_the_environment(
     cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
     where = ["-n", cluster.namespace, "--kubeconfig", str(cluster.control_plane.kubeconfig)]
     env = {"SCRIPTMODEL_KUBECONFIG": str(tmp_path / "none"), "KUBECONFIG": ""}
-    for words in (["list", "-o", "name", *where], [*where, "list", "-o", "name"]):
+    for words in (["list", *where], [*where, "list"]):
         done = command.scriptmodel(env, *words)
-        assert done.stdout == "scriptmodel.scriptmodel.dev/hamlet\n", done.stderr
-
-
-def test_a_list_in_json_is_what_kubectl_prints(cluster: Cluster, shared_operator_paused: None) -> None:
-    cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
-    ours = json.loads(scriptmodel(cluster, "list", "-o", "json").stdout)
-    theirs = json.loads(cluster.kubectl("get", "scriptmodels", "-o", "json"))
-    assert (ours["kind"], ours["apiVersion"], ours["items"]) == (theirs["kind"], theirs["apiVersion"], theirs["items"])
+        assert "\nhamlet " in done.stdout, done.stderr
 
 
 PRESSED = {

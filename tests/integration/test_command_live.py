@@ -66,13 +66,13 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
     with command.start("status", "hamlet", "-w") as watching:
         lines = read(watching, until=" sample: ")
         with command.start("logs", "hamlet", "-f") as following:
-            log = read(following, until="epoch 2 done: ")
+            log = read(following, until="Epoch: 2 Valid Perplexity: ")
             hold.unlink()
             log += read(following)
         lines += read(watching)
-    assert "preset test: " in log
-    assert f"epoch {EPOCHS} done: train " in log
-    assert log.splitlines()[-1].startswith("done in ")
+    assert "Preset test: " in log
+    assert f"Epoch: {EPOCHS} Valid Perplexity: " in log
+    assert log.splitlines()[-1].startswith("Test Perplexity: ")
     assert lines.splitlines()[-1].split()[1] == "Generated"
     training = [line for line in lines.splitlines() if line.split()[1] == "Training" and " sample: " in line]
     assert "perplexity best" in training[-1]
@@ -126,7 +126,7 @@ def check_log_without_pods(cluster: Cluster, command: Command) -> None:
     assert command("suspend", "hamlet").returncode == 0
     cluster.reason("hamlet", "Suspended", 60)
     log = command("logs", "hamlet")
-    assert f"epoch {EPOCHS} done: train " in log.stdout, log.stderr
+    assert f"Epoch: {EPOCHS} Valid Perplexity: " in log.stdout, log.stderr
     events = [json.loads(line) for line in command("logs", "hamlet", "--raw").stdout.splitlines()]
     assert [event["event"] for event in events].count("epoch") == EPOCHS
     gone = command("logs", "hamlet", "--generate")

@@ -229,7 +229,7 @@ def test_a_lost_pod_costs_one_trial_of_a_search(
     end_job(cluster, job_name(unfinished(cluster)[0]), "Pod x has condition DisruptionTarget")
     trained(cluster, "thrones", within=240)
     assert sorted(attempts(cluster, "train").values()) == [1, 1, 1, 2]
-    assert (attempts(cluster, "select").total(), attempts(cluster, "generate").total()) == (1, 1)
+    assert attempts(cluster, "generate").total() == 1
     assert cluster.get("thrones")["status"]["search"]["trials"]["complete"] == 4
     assert jobs_operator.running
     watched.check()

@@ -31,7 +31,7 @@ LINE = "HAMLET: To be or not to be."
 SCRIPT = f"{LINE}\n".encode() * 400
 """Longer than the excerpt in the status, so that it is read from the bucket."""
 REPORT = b"<!doctype html><title>Report</title>"
-LOG = b'{"event": "done", "seconds": 61, "perplexity": 12.5}\n'
+LOG = b'{"event": "done", "seconds": 61, "perplexity": 12.5, "text": "Test Perplexity: 12.500"}\n'
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,9 @@ def test_the_script_is_read(team: Team, tmp_path: Path) -> None:
     ("words", "shown"),
     [
         (("report", "thrones"), REPORT.decode()),
-        (("logs", "thrones"), "done in 1m1s: perplexity 12.5 on the test split"),
-        (("logs", "thrones", "-f"), "done in 1m1s: perplexity 12.5 on the test split"),
-        (("logs", "thrones", "--generate"), "done in 1m1s: perplexity 12.5 on the test split"),
+        (("logs", "thrones"), "Test Perplexity: 12.500"),
+        (("logs", "thrones", "-f"), "Test Perplexity: 12.500"),
+        (("logs", "thrones", "--generate"), "Test Perplexity: 12.500"),
         (("why", "thrones"), "Ready: "),
         (("status", "thrones"), "Generated: the script is written"),
         (("plan", "thrones", "--cluster-id", CLUSTER), "Nothing would change."),
@@ -172,7 +172,7 @@ async def test_the_pages_show_script_and_log(team: Team, control_plane: ControlP
     reads = Reads(session, session.where())
     model = f"/models/{team.alice.namespace}/thrones"
     async with entered(reads, Api([])) as browser:
-        await browser.page(model, "perplexity 12.5 on the test split", "Log of train", "Log of generate")
+        await browser.page(model, "Test Perplexity: 12.500", "Log of train", "Log of generate")
     await asyncio.to_thread(session.close)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from dev.stack import Localpach
 from scriptmodel_cli.corpus import CorpusFile
-from scriptmodel_cli.pushing import Progress, push
+from scriptmodel_cli.pushing import push
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
@@ -56,8 +56,7 @@ def test_a_folder_becomes_one_commit_and_binary_files_are_noted(
     skipped = [line for line in done.stderr.splitlines() if line.startswith("skipped ")]
     assert [line.rpartition(": it is ")[2] for line in skipped] == ["hidden", "empty", "binary, not text"]
     assert f"spec.corpus.repo: {{name: {repo}}}" in done.stderr
-    progress = [line for line in done.stderr.splitlines() if "% of " in line]
-    assert [line.partition("  ")[2] for line in progress] == ["100% of 0.6 kB"], "one line where it is no terminal"
+    assert done.stderr.splitlines().count("uploading") == 1, "one line where it is no terminal"
 
 
 def test_a_second_push_overwrites_and_with_replace_forgets_the_rest(
@@ -125,7 +124,7 @@ def test_a_file_that_changes_meanwhile_leaves_no_commit(
     gateway = PachydermGateway(PachdAddress(localpach.address), UNLIMITED)
     try:
         with pytest.raises(click.ClickException, match="changed while it was read: try again; nothing was committed"):
-            push(gateway, BranchRef(RepoRef("default", repo), "master"), Progress(files), replace=False)
+            push(gateway, BranchRef(RepoRef("default", repo), "master"), files, replace=False)
     finally:
         gateway.close()
     assert pachyderm.commits(repo) == []
@@ -147,7 +146,7 @@ def test_an_interrupt_leaves_no_commit(localpach: Localpach, pachyderm: Pachyder
     ):
         os.close(screen)
         text = b""
-        while b"% " not in text:
+        while b"1%" not in text:
             text += shown.read(4096)
         process.send_signal(signal.SIGINT)
         with suppress(OSError):  # which is how a terminal that nobody writes to ends

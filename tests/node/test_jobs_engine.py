@@ -261,7 +261,7 @@ def test_a_new_installation_computes_nothing_again(
     cluster: Running, team: Namespace, release: Release, current: Path
 ) -> None:
     before = stages(cluster, "castle")
-    release.deploy(current, **VALUES, uninstall={"policy": "orphan"})
+    release.deploy(current, **VALUES, uninstall={"policy": "off"})
     release.helm("uninstall", NAME, "--wait", "--timeout=3m")
     assert cluster.names("pvc", IN_RELEASE), "the volume is kept"
     release.deploy(current, **VALUES)

@@ -61,7 +61,7 @@ def test_a_person_gets_from_a_folder_of_plays_to_a_script(cluster: Running, shel
     shelf.ready("shakespeare", 300)
     assert "[ HAMLET ]: " in writer.scriptmodel("script", "shakespeare")
     assert "<title>Script model" in writer.scriptmodel("report", "shakespeare")
-    assert "perplexity" in writer.scriptmodel("logs", "shakespeare"), "also of a run that has ended"
+    assert "Test Perplexity: " in writer.scriptmodel("logs", "shakespeare"), "also of a run that has ended"
     assert "Generated" in writer.scriptmodel("status", "shakespeare")
     assert "Ready: " in writer.scriptmodel("why", "shakespeare")
 

@@ -14,8 +14,6 @@ from scriptmodel_cli.session import Session
 PREFIX = "SCRIPTMODEL"
 _META = "scriptmodel.connection"
 _SESSION = "scriptmodel.session"
-_SECONDS = 3.0
-"""Longest wait for the values of a completion."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,23 +37,6 @@ def _record(context: click.Context, option: click.Parameter, value: Any) -> None
         values[option.name] = value
 
 
-def completed(context: click.Context, incomplete: str, path: Callable[[Session], str]) -> list[str]:
-    """Complete the name of an object of a list; with nothing if the cluster does not answer in time."""
-    session = session_of(context)
-    try:
-        found = session.call(lambda client: client.within(_SECONDS).request("GET", path(session), "completing"))
-    except click.ClickException:
-        return []
-    finally:
-        session.close()
-    known = (str(each["metadata"]["name"]) for each in found.get("items", []))
-    return [name for name in known if name.startswith(incomplete)]
-
-
-def _namespaces(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    return completed(context, incomplete, lambda _session: "/api/v1/namespaces")
-
-
 def _option(*words: str, **settings: Any) -> click.Option:
     return click.Option(words, expose_value=False, callback=_record, show_envvar=True, **settings)
 
@@ -63,7 +44,7 @@ def _option(*words: str, **settings: Any) -> click.Option:
 @cache
 def connection_options() -> tuple[click.Option, ...]:
     file, address = click.Path(path_type=Path, dir_okay=False), "Address of pachd [default: published by the operator]."
-    space = {"type": ObjectName(), "metavar": "NS", "shell_complete": _namespaces}
+    space = {"type": ObjectName(), "metavar": "NS"}
     config, token, authorities = (f"{PREFIX}_{name}" for name in ("KUBECONFIG", "PACHD_TOKEN_FILE", "PACHD_CA_FILE"))
     return (
         _option("-n", "--namespace", help="Namespace [default: that of the kubeconfig].", **space),

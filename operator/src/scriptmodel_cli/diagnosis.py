@@ -7,7 +7,7 @@ from typing import Any
 from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, table
 from scriptmodel_operator.api.conditions import conditions_of, one_line
-from scriptmodel_operator.api.identity import GROUP, JOBS, LOCALPACH, engine_of
+from scriptmodel_operator.api.identity import GROUP, JOBS, engine_of
 from scriptmodel_operator.api.reasons import Reason
 
 Row = tuple[str, ...]
@@ -37,7 +37,6 @@ NEXT: Mapping[str, str] = {
         _WATCH,
     ),
     Reason.GENERATED: "scriptmodel script {name} -n {namespace}",
-    Reason.WAITING_FOR_WORKER: "check the pods: kubectl get pods -A -l suite=pachyderm,pipelineName={pipeline}",
     Reason.CORPUS_NOT_FOUND: _PUSH + " --create -n {namespace}",
     Reason.CORPUS_BRANCH_NOT_FOUND: _PUSH,
     Reason.CORPUS_EMPTY: _PUSH,
@@ -47,27 +46,9 @@ NEXT: Mapping[str, str] = {
     Reason.JOB_STOPPED: _RETRAIN,
     Reason.WORKER_UNAVAILABLE: _RETRAIN,
     Reason.DEADLINE_EXCEEDED: _RETRAIN,
-    Reason.WORKER_ERROR: "check the storage of Pachyderm (space, credentials): kubectl logs -A -l app=pachd",
-    Reason.ENGINE_UNAVAILABLE: "check that pachd is running: kubectl get pods -A -l app=pachd",
     Reason.SUSPENDED: "scriptmodel resume {name} -n {namespace}",
-    Reason.DELETING: "kubectl get sm {name} -n {namespace} -w",
 }
 """The next step by reason; for any other reason the message itself says what to do."""
-_PODS_OF_JOBS = "check its Job: kubectl describe jobs,pods -n {namespace} -l scriptmodel.dev/pipeline={pipeline}"
-_OF_ENGINE: Mapping[str, Mapping[str, str]] = {
-    "": {Reason.ENGINE_UNAVAILABLE: ""},  # no engine has answered yet: the message says what to check
-    LOCALPACH: {
-        Reason.WORKER_ERROR: "check the disk and the log of localpach",
-        Reason.ENGINE_UNAVAILABLE: "check that localpach is running",
-    },
-    JOBS: {
-        Reason.WAITING_FOR_WORKER: _PODS_OF_JOBS,
-        Reason.WAITING_FOR_QUOTA: _PODS_OF_JOBS,
-        Reason.WORKER_ERROR: "check the bucket (space, credentials): kubectl logs -A -l app.kubernetes.io/component=s3",
-        Reason.ENGINE_UNAVAILABLE: "check the bucket: kubectl get pods -A -l app.kubernetes.io/component=s3",
-    },
-}
-"""The same where the object's engine is another one than Pachyderm."""
 
 
 def diagnosis(found: Object, now: datetime, **seen: Any) -> list[str]:
@@ -145,21 +126,19 @@ def meaning_of(ready: Object) -> str:
 def next_step(found: Object, reason: str) -> str:
     """Return what to do next, usually a command; empty if the message says it all."""
     repo = (found["spec"].get("corpus") or {}).get("repo") or {}
-    pipelines = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
     namespace, project = found["metadata"]["namespace"], repo.get("project", "default")
-    engine, trained = engine_of(found).partition("/")[0], condition(found, "Trained").get("status") == "True"
-    text = _OF_ENGINE.get(engine, {}).get(reason, NEXT.get(reason, ""))
-    if text == _RETRAIN and trained:
+    text = NEXT.get(reason, "")
+    if text == _RETRAIN and condition(found, "Trained").get("status") == "True":
         text = _REGENERATE
     if "{repo}" in text and not repo:
         return ""
+    in_namespace = project == "default" and engine_of(found).startswith(f"{JOBS}/")
     return text.format(
         name=found["metadata"]["name"],
         namespace=namespace,
         repo=repo.get("name", ""),
-        project=namespace if engine == JOBS and project == "default" else project,
+        project=namespace if in_namespace else project,
         branch=repo.get("branch", "master"),
-        pipeline=next((name for name in pipelines if name.endswith("-generate" if trained else "-train")), ""),
     )
 
 

@@ -9,6 +9,7 @@ from scriptmodel_cli.program import Program
 
 COMMANDS = "scriptmodel_cli.commands"
 LOCAL = "scriptmodel_cli.local"
+TRAINER = f"{LOCAL}.write:command_of"
 SECTIONS = {
     "Inspect": {
         "list": (f"{COMMANDS}.objects:list_", "List ScriptModels."),
@@ -27,11 +28,11 @@ SECTIONS = {
         "resume": (f"{COMMANDS}.objects:resume", "Restart the steps of a suspended ScriptModel."),
     },
     "Without a cluster": {
-        "write": (f"{LOCAL}.write:write", "Train on a folder of plays and write a script."),
-        "voice": (f"{LOCAL}.write:voice", "Say whose speech each speech of a draft sounds like."),
-        "judge": (f"{LOCAL}.write:judge", "Judge a script beside plays."),
-        "export": (f"{LOCAL}.write:export", "Export a model as a page that writes."),
-        "base": (f"{LOCAL}.write:base", "List, add or remove bases, from which write starts."),
+        "write": (TRAINER, "Train on a folder of plays and write a script."),
+        "voice": (TRAINER, "Say whose speech each speech of a draft sounds like."),
+        "judge": (TRAINER, "Judge a script beside plays."),
+        "export": (TRAINER, "Export a model as a page that writes."),
+        "base": (TRAINER, "List, add or remove bases, from which write starts."),
         "init": (f"{COMMANDS}.offline:init", "Print a commented ScriptModel manifest."),
         "local": ("scriptmodel_cli.local.command:local", "Train and write on this machine by a ScriptModel."),
         "completion": (f"{COMMANDS}.offline:completion", "Print the completion script for bash, zsh or fish."),

@@ -7,11 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
-from scriptmodel_cli.connection import ObjectName, completed
+from scriptmodel_cli.connection import ObjectName
 from scriptmodel_cli.errors import SuspendedError
 from scriptmodel_cli.scripts import SUFFIXES
 from scriptmodel_cli.text import condition, suspended
-from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,19 +22,10 @@ format_option = click.option(
 )
 
 
-def names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    group = f"/apis/{GROUP}/{VERSION}/namespaces"
-    return completed(context, incomplete, lambda session: f"{group}/{session.where()}/{PLURAL}")
-
-
-def name_argument(function: F) -> F:
-    return click.argument("name", type=ObjectName(), shell_complete=names)(function)
-
-
-def output_option(*forms: str, names: bool = True) -> Callable[[F], F]:
-    """Add -o with the given formats, of which the first is the default, json, yaml and, with `names`, name."""
-    choice = click.Choice([*forms, "json", "yaml", *(["name"] if names else [])])
-    return click.option("-o", "--output", type=choice, default=forms[0], show_default=True, help="Output format.")
+name_argument = click.argument("name", type=ObjectName())
+output_option = click.option(
+    "-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True, help="Format."
+)
 
 
 def result_options(function: F) -> F:

@@ -17,7 +17,6 @@ import yaml
 from click.globals import resolve_color_default
 
 from scriptmodel_cli.errors import InputError
-from scriptmodel_operator.api.identity import GROUP, SINGULAR
 from scriptmodel_operator.api.safe_text import CONTROLS
 
 _BAD_PATH = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
@@ -58,12 +57,12 @@ def note(text: str) -> None:
     _write(escaped(text).replace("\n", "\\n"), err=True)
 
 
-def draw(lines: Sequence[str], *, over: int, err: bool) -> None:
-    """Overwrite the last `over` lines of a terminal."""
-    up, text = f"\x1b[{over}F" if over else "", escaped("\n".join(lines))
+def draw(line: str, *, err: bool) -> None:
+    """Overwrite the line of a terminal."""
+    text = escaped(line)
     if resolve_color_default() is False:
         text = click.unstyle(text)
-    click.echo(f"{up}\x1b[J" + _COLOUR.sub("\x1b[\\1", text), err=err, color=True)
+    click.echo("\r\x1b[K" + _COLOUR.sub("\x1b[\\1", text), err=err, color=True, nl=False)
 
 
 def emit(text: str) -> None:
@@ -76,17 +75,6 @@ def emit(text: str) -> None:
 
 def _is_terminal() -> bool:
     return sys.stdout.isatty()
-
-
-def say_structured(found: dict[str, Any] | list[dict[str, Any]], form: str) -> None:
-    """Write objects as kubectl prints them with -o json, yaml or name: a list is a List."""
-    objects = found if isinstance(found, list) else [found]
-    if form == "name":
-        say([f"{SINGULAR}.{GROUP}/{each['metadata']['name']}" for each in objects])
-        return
-    for each in objects:
-        each["metadata"].pop("managedFields", None)
-    say_value({"apiVersion": "v1", "kind": "List", "items": found} if isinstance(found, list) else found, form)
 
 
 def say_value(value: Any, form: str) -> None:

@@ -21,7 +21,8 @@ INTERRUPTED = 130
 _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors of a standard output that is full; click reports a closed pipe only."""
 Sections = Mapping[str, Mapping[str, tuple[str, str]]]
-"""Sections of the help: by title and command name, the command's `module:attribute` and description."""
+"""Sections of the help: by title and command name, the `module:attribute` of the command, or of what makes it of name
+and description, and the description."""
 
 
 class Command(click.Command):
@@ -30,17 +31,6 @@ class Command(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *own, helper = super().get_params(ctx)
         return [*own, *connection_options(), helper]
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the command's own options first, the connection options in a section of their own."""
-        connection = {option.name for option in connection_options()}
-        rows: dict[str, list[tuple[str, str]]] = {"Options": [], "Connection": []}
-        for parameter in self.get_params(ctx):
-            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
-                rows["Connection" if parameter.name in connection else "Options"].append(record)
-        for title, records in rows.items():
-            with formatter.section(title):
-                formatter.write_dl(records)
 
 
 class Program(Command, click.Group):
@@ -51,20 +41,22 @@ class Program(Command, click.Group):
     def __init__(self, *args: Any, sections: Sections, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._sections = sections
-        self._places = {name: place for section in sections.values() for name, (place, _doc) in section.items()}
+        self._entries = {name: entry for section in sections.values() for name, entry in section.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - fixed by click
-        return list(self._places)
+        return list(self._entries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - fixed by click
-        if cmd_name not in self._places:
+        if cmd_name not in self._entries:
             return None
-        module, _, attribute = self._places[cmd_name].partition(":")
+        place, summary = self._entries[cmd_name]
+        module, _, attribute = place.partition(":")
         gc.disable()  # it would find nothing, and takes a tenth of the start of a command that imports much
         try:
-            command: click.Command = getattr(import_module(module), attribute)
+            found = getattr(import_module(module), attribute)
         finally:
             gc.enable()
+        command: click.Command = found if isinstance(found, click.Command) else found(cmd_name, summary)
         return command
 
     def resolve_command(
@@ -72,18 +64,18 @@ class Program(Command, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Resolve a command; the error for an unknown one suggests the closest name."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            ctx.fail(f"unknown command {args[0]!r}{did_you_mean(args[0], self._places)}")
+            ctx.fail(f"unknown command {args[0]!r}{did_you_mean(args[0], self._entries)}")
         return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, section in self._sections.items():
             with formatter.section(title):
                 formatter.write_dl([(name, doc) for name, (_place, doc) in section.items()], col_max=12)
-        super().format_options(ctx, formatter)
+        click.Command.format_options(self, ctx, formatter)  # a group would load each command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        docs = {name: doc for section in self._sections.values() for name, (_place, doc) in section.items()}
-        names = [CompletionItem(name, help=doc) for name, doc in docs.items() if name.startswith(incomplete)]
+        entries = self._entries.items()
+        names = [CompletionItem(name, help=doc) for name, (_place, doc) in entries if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def main(self, *args: Any, **extra: Any) -> Any:

@@ -16,7 +16,6 @@ _DEFAULT_PORT = 443
 _ADDRESS = re.compile(r"(?P<scheme>grpcs?://)?(?P<host>[a-z0-9-]+(\.[a-z0-9-]+)*)(:(?P<port>[0-9]{1,5}))?")
 _LABELS_OF_A_SERVICE = 3
 """NAME.NAMESPACE.svc, which the domain of the cluster may follow."""
-_OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,6 @@ class PublicConfig:
     name: str
     """Name of the ConfigMap."""
     release_namespace: str
-    """Namespace of the release; empty if the ConfigMap has no valid one."""
     watched: tuple[str, ...]
     """Namespaces that the release watches; empty for all."""
     pachd: str
@@ -78,11 +76,11 @@ def parse(config_map: Mapping[str, Any]) -> PublicConfig | None:
         return None
     return PublicConfig(
         name=config_map["metadata"]["name"],
-        release_namespace=_object_name(data.get("releaseNamespace", "")),
+        release_namespace=data.get("releaseNamespace", ""),
         watched=tuple(str(data.get("watchNamespaces", "")).split()),
         pachd=data.get("pachd", ""),
         certificates=data.get("pachdCertificates", ""),
-        port_forward_role=_object_name(data.get("portForwardRole", "")),
+        port_forward_role=data.get("portForwardRole", ""),
         cluster_id=data.get("clusterId", ""),
         storage="" if data.get("publicUrl") else data.get("service", ""),
     )
@@ -107,7 +105,3 @@ def unwatched(published: Iterable[PublicConfig], namespace: str) -> str:
     watched = "; ".join(f"{each.name} watches {', '.join(each.watched)}" for each in published)
     ask = "ask an administrator to add it to watchNamespaces of the chart"
     return f"no release of the operator watches namespace {namespace} ({watched}): {ask}"
-
-
-def _object_name(value: str) -> str:
-    return value if _OBJECT_NAME.fullmatch(value) else ""

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 
 from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.live import Live
 from scriptmodel_cli.session import Engine
-from scriptmodel_cli.text import bar, did_you_mean
+from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.marks import naming, parse_mark
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import EVERYTHING, BranchRef, CommitInfo, PipelineRef, Upload
 
-_REDRAW_SECONDS = 0.1
 _UPLOAD_SECONDS = 6 * 3600.0
 _FINISH_SECONDS = 600.0
 _POLL_SECONDS = 0.2
-_BAR_WIDTH = 30
 
 
 def ensure_repo(gateway: Engine, branch: BranchRef, *, create_for: str) -> tuple[PipelineRef, ...]:
@@ -69,10 +66,10 @@ def newest(gateway: Gateway, branch: BranchRef) -> str:
     return head.id if head else ""
 
 
-def push(gateway: Gateway, branch: BranchRef, progress: Progress, *, replace: bool) -> CommitInfo:
+def push(gateway: Gateway, branch: BranchRef, files: Sequence[CorpusFile], *, replace: bool) -> CommitInfo:
     """Upload the files and return the finished commit. After any error nothing is committed."""
     try:
-        gateway.replace_files(branch, progress.uploads(), [EVERYTHING] if replace else [], _UPLOAD_SECONDS)
+        gateway.replace_files(branch, uploads(files), [EVERYTHING] if replace else [], _UPLOAD_SECONDS)
     except InputError as error:
         raise InputError(f"{error}; nothing was committed") from error
     commit = _finished(gateway, branch)
@@ -95,31 +92,17 @@ def _finished(gateway: Gateway, branch: BranchRef) -> CommitInfo:
     return head
 
 
-class Progress:
-    """The progress of an upload: a bar on a terminal, one line at the end elsewhere."""
+def uploads(files: Sequence[CorpusFile]) -> Iterator[Upload]:
+    """Yield the files to upload, with a bar on stderr of how much of them was read."""
+    with click.progressbar(length=sum(file.size for file in files), label="uploading", file=sys.stderr) as bar:
+        for file in files:
+            yield file.path, _counted(file, bar.update)
 
-    def __init__(self, files: Sequence[CorpusFile]) -> None:
-        self._files, self._total = files, sum(file.size for file in files)
-        self._live, self._drawn, self._done = Live(err=True), 0.0, 0
 
-    def uploads(self) -> Iterator[Upload]:
-        """Yield the files to upload, and show how much of them was read."""
-        for number, file in enumerate(self._files, start=1):
-            yield file.path, self._counted(file, f"file {number} of {len(self._files)}")
-
-    def _counted(self, file: CorpusFile, count: str) -> Iterator[bytes]:
-        for piece in file.pieces():
-            yield piece
-            self._show(len(piece), count, file.path)
-
-    def _show(self, size: int, count: str, path: str) -> None:
-        self._done += size
-        done, percent = self._done == self._total, 100 * self._done // self._total
-        if done or (self._live.redraws and time.monotonic() - self._drawn >= _REDRAW_SECONDS):
-            self._drawn = time.monotonic()
-            amount = f"{megabytes(self._done)} of {megabytes(self._total)}"
-            screen = f"{bar(percent, _BAR_WIDTH)} {percent:3}%  {amount}  {count}  {'' if done else path}"
-            self._live.show([screen], f"{percent}% of {megabytes(self._total)}", datetime.now(UTC))
+def _counted(file: CorpusFile, update: Callable[[int], None]) -> Iterator[bytes]:
+    for piece in file.pieces():
+        yield piece
+        update(len(piece))
 
 
 def megabytes(size: int) -> str:

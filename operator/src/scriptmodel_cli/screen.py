@@ -31,7 +31,6 @@ def screen_of(found: Object, now: datetime) -> list[str]:
     rows = [*_training(training), *facts(training, now), *_lineage(status.get("lineage") or {})]
     lines += ["", *table(rows)] if rows else []
     lines += _search(status.get("search") or {})
-    lines += _history(status.get("history") or [], now)
     lines += _script(status.get("script") or {})
     return lines
 
@@ -96,15 +95,9 @@ def facts(training: Object, now: datetime) -> Iterator[tuple[str, str]]:
     if training.get("stoppedBy"):
         yield "ended by", training["stoppedBy"]
     if training.get("restarts"):
-        yield "restarts", _restarts(training)
+        yield "restarts", str(training["restarts"])
     if training.get("sample"):
         yield "sample", one_line(training["sample"], _WIDEST_SAMPLE)
-
-
-def _restarts(training: Object) -> str:
-    at = training.get("resumedAt")
-    resumed = f", resumed at {float(at['share']):.0%} of epoch {at['epoch']}" if at else ""
-    return f"{training['restarts']}{resumed}"
 
 
 def _elapsed(training: Object, now: datetime) -> str:
@@ -134,18 +127,6 @@ def _search(search: Object) -> list[str]:
         return []
     top = search.get("top") or []
     return ["", f"search {progress_of(search)}", *(["", *table(rows_of(top))] if top else [])]
-
-
-def _history(history: Sequence[Object], now: datetime) -> list[str]:
-    if len(history) < 2:
-        return []
-    rows = [("MODEL", "PERPLEXITY", "FINISHED")]
-    for entry in history:
-        finished = entry.get("finished")
-        ago = f"{age(finished, now)} ago" if finished else ""
-        commit = short_id(str(entry.get("modelCommit")))
-        rows.append((commit, str(entry.get("perplexity", "")), ago))
-    return ["", *table(rows)]
 
 
 def _script(script: Object) -> list[str]:

@@ -10,7 +10,7 @@ from scriptmodel_cli.errors import InputError
 from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.engine.values import RepoRef, commit_of
+from scriptmodel_operator.engine.values import RepoRef, commit_of, folder_of
 
 TEXT = ".txt"
 SUFFIXES = {"text": TEXT, "fountain": ".fountain", "fdx": ".fdx", "html": ".html"}
@@ -54,11 +54,14 @@ def read_script(gateway: Gateway, repo: RepoRef, commit: str, path: str, suffix:
 def copy_results(gateway: Gateway, lineage: Mapping[str, str], folder: Path) -> None:
     """Make `folder/model` and `folder/script` equal to the commits; files of others in them stay."""
     for kind in ("model", "script"):
-        copy_commit(gateway, *commit_of(lineage[kind]), folder / kind)
+        copy_result(gateway, lineage[kind], folder / kind)
 
 
-def copy_commit(gateway: Gateway, repo: RepoRef, commit: str, folder: Path) -> None:
-    files = {Path(path).name: (path, stored) for path, stored in gateway.walk_files(repo, commit).items()}
+def copy_result(gateway: Gateway, where: str, folder: Path) -> None:
+    """Make a folder equal to a commit of status.lineage, of a search to the folder of its best run."""
+    (repo, commit), above = commit_of(where), folder_of(where)
+    stored_files = gateway.walk_files(repo, commit).items()
+    files = {Path(path).name: (path, stored) for path, stored in stored_files if path.startswith(f"{above}/")}
     folder.mkdir(parents=True, exist_ok=True)
     for name, (path, stored) in sorted(files.items(), key=lambda file: file[0] == "model.json"):  # it names the others
         target = folder / name

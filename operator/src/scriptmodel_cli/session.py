@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
+from scriptmodel_cli.access import LOG_IN, EngineAccess, grant
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import note
-from scriptmodel_cli.pachd import LOG_IN, PachdAccess, grant
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, JOBS, engine_of
 from scriptmodel_operator.api.names import DEFAULT_PROJECT
@@ -161,10 +161,13 @@ class Session:
         self.get(name)  # for its error message
         return self.call(lambda client: client.patch_scriptmodel(self.where(), name, patch, COMMAND_MANAGER))
 
+    def listed(self, what: str, path: str) -> list[dict[str, Any]]:
+        return list(self.call(lambda client: client.request("GET", path, f"listing {what}")).get("items", []))
+
     def items(self, what: str, path: str) -> list[dict[str, Any]]:
         """Return the objects of a list; none, with a note, if they may not be read."""
         try:
-            return list(self.call(lambda client: client.request("GET", path, f"listing {what}")).get("items", []))
+            return self.listed(what, path)
         except click.ClickException as error:
             note(f"{what}: {error.message}")
             return []
@@ -177,20 +180,18 @@ class Session:
         for all.
         """
         try:
-            with closing(self._jobs(namespaces) if self._pachd.uses_jobs else self._pachyderm(purpose)) as gateway:
+            with closing(self._jobs(namespaces) if self.access.uses_jobs else self._pachyderm(purpose)) as gateway:
                 yield gateway
-        except UnavailableError as error:
-            raise click.ClickException(
-                f"{error}{'' if self._pachd.uses_jobs else f': {self._pachd.hint()}'}"
-            ) from error
-        except AccessError as error:
-            where = _FORBIDDEN.search(error.detail)
-            advice = (
-                f"; ask an administrator {grant(where[1], 'clusterrole', self._pachd.people_role)}" if where else ""
-            )
-            raise click.ClickException(f"{error}{advice}") from error
         except EngineError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(f"{error}{self._advice(error)}") from error
+
+    def _advice(self, error: EngineError) -> str:
+        """Return what to do after an error of the engine, if the error itself does not say it."""
+        if isinstance(error, UnavailableError):
+            return "" if self.access.uses_jobs else f": {self.access.hint()}"
+        where = _FORBIDDEN.search(error.detail) if isinstance(error, AccessError) else None
+        role = f"{self.access.release.name}-people" if self.access.release else "edit"
+        return f"; ask an administrator {grant(where[1], 'clusterrole', role)}" if where else ""
 
     def _jobs(self, namespaces: Sequence[str] | None) -> Engine:
         from scriptmodel_cli.requested import PersonalGateway, RequestedBucket  # noqa: PLC0415 - not always needed
@@ -198,14 +199,14 @@ class Session:
         from scriptmodel_operator.kube.cluster import KubeCluster  # noqa: PLC0415 - likewise
 
         cluster = KubeCluster(self.client)
-        bucket = RequestedBucket(cluster, Transfer(self._pachd.s3_tunnel), self.where())
+        bucket = RequestedBucket(cluster, Transfer(self.access.s3_tunnel), self.where())
         return PersonalGateway(cluster, bucket, [self.where()] if namespaces is None else namespaces)
 
     def _pachyderm(self, purpose: str) -> Engine:
         from scriptmodel_operator.pachyderm.adapter import PachydermGateway  # noqa: PLC0415 - see above
 
         try:
-            address = self._pachd.address(purpose)
+            address = self.access.address(purpose)
             address.token()
             return PachydermGateway(address, UNLIMITED)
         except ValueError as error:
@@ -215,29 +216,18 @@ class Session:
 
     def project(self, name: str) -> str:
         """Return the project that a name means: where projects are namespaces, `default` is that of the command."""
-        return self.where() if name == DEFAULT_PROJECT and self._pachd.uses_jobs else name
-
-    def finds_engine(self) -> bool:
-        return self._pachd.is_known
-
-    def cluster_id(self) -> str:
-        """Return what the release publishes to identify the cluster; empty if that is nothing."""
-        return self._pachd.cluster_id
-
-    def unwatched(self) -> str:
-        """Return why no release of the operator watches the namespace; empty if one does, or that is unknown."""
-        return self._pachd.unwatched
+        return self.where() if name == DEFAULT_PROJECT and self.access.uses_jobs else name
 
     def forget_engine(self) -> None:
-        if found := self.__dict__.pop("_pachd", None):
+        if found := self.__dict__.pop("access", None):
             found.close()
 
     def close(self) -> None:
-        self._pachd.close()
+        self.forget_engine()
 
     @cached_property
-    def _pachd(self) -> PachdAccess:
-        return PachdAccess(self)
+    def access(self) -> EngineAccess:
+        return EngineAccess(self)
 
     @cached_property
     def client(self) -> KubeClient:

@@ -65,10 +65,10 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     return [line.rstrip() for line in padded]
 
 
-def list_of(found: Object, *, namespaces: bool, wide: bool = False) -> list[str]:
-    """Lay out a table of the API server as kubectl does; `wide` adds the columns of a lower priority."""
+def list_of(found: Object, *, namespaces: bool) -> list[str]:
+    """Lay out a table of the API server as kubectl does."""
     # Columns of a lower priority come last.
-    columns = [column["name"].upper() for column in found["columnDefinitions"] if wide or not column["priority"]]
+    columns = [column["name"].upper() for column in found["columnDefinitions"] if not column["priority"]]
     rows = [[*(("NAMESPACE",) if namespaces else ()), *columns]]
     for row in found["rows"]:
         cells = dict(zip(columns, (one_line(str(cell or ""), _WIDEST_MESSAGE) for cell in row["cells"]), strict=False))

@@ -31,31 +31,15 @@ def main() -> None:
 @kubeconfig_option
 @options_of(OperatorConfig)
 @options_of(Policy)
-@click.option(
-    "--log-format",
-    envvar=f"{PREFIX}_LOG_FORMAT",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-)
-@click.option(
-    "--log-level",
-    envvar=f"{PREFIX}_LOG_LEVEL",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-)
-def run(
-    pachd: PachdAddress | None, storage: StorageConfig | None, log_format: str, log_level: str, **options: Any
-) -> None:
+def run(pachd: PachdAddress | None, storage: StorageConfig | None, **options: Any) -> None:
     """Run the operator until SIGTERM or SIGINT."""
     limits = {each.name: options[each.name] for each in fields(Policy) if each.name in options}
     policy = Policy(**limits, namespaced=storage is not None)
     settings = {each.name: options[each.name] for each in fields(OperatorConfig) if each.name in options}
-    _run(OperatorConfig(pachd=pachd, storage=storage, policy=policy, **settings), log_format, log_level)
+    _run(OperatorConfig(pachd=pachd, storage=storage, policy=policy, **settings))
 
 
-def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
+def _run(config: OperatorConfig) -> None:
     gc.disable()
     # Only this command imports kopf, so that `--help` stays fast.
     from scriptmodel_operator import app  # noqa: PLC0415 - see above
@@ -71,7 +55,7 @@ def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
     gc.enable()
     gc.set_threshold(*gc.get_threshold()[:2], 50)
     sys.setswitchinterval(0.001)
-    set_up(log_format, log_level)
+    set_up(config.log_format, config.log_level)
     reported: list[Exception] = []
     try:
         asyncio.run(app.run(config))
@@ -111,31 +95,19 @@ def check(pachd: PachdAddress | None, storage: StorageConfig | None, namespace: 
     from scriptmodel_operator import installation  # noqa: PLC0415 - see above
 
     with _one_line_errors():
-        findings = [*installation.check_cluster(installation.client_of(kubeconfig), namespace)]
-    findings += installation.check_pachyderm(pachd) if pachd else ()
-    findings += installation.check_bucket(storage) if storage else ()
+        findings = [*installation.reported(installation.check_cluster(installation.client_of(kubeconfig), namespace))]
+    if pachd:
+        hint = "--pachd, --pachd-token-file, --pachd-ca-file"
+        findings += installation.reported(installation.check_pachyderm(pachd), hint)
+    if storage:
+        hint = "--storage, --storage-endpoint, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
+        findings += installation.reported(installation.check_bucket(storage), hint)
     click.echo("\n".join(findings))
     if any(each.startswith(installation.FAILED) for each in findings):
         raise click.exceptions.Exit(1)
 
 
-def _place(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, str]:
-    """Split NAMESPACE/NAME; both are empty if `text` is."""
-    place, _, name = text.partition("/")
-    if text and not (place and name):
-        raise click.BadParameter(f"{text!r} is not NAMESPACE/NAME")
-    return place, name
-
-
 @main.command()
-@click.option(
-    "--policy",
-    type=click.Choice(["refuse", "orphan"]),
-    default="refuse",
-    show_default=True,
-    help="refuse: fail while a ScriptModel exists. orphan: remove the operator's finalizer from each and touch "
-    "nothing else.",
-)
 @click.option(
     "--namespace",
     "namespaces",
@@ -143,42 +115,16 @@ def _place(_context: click.Context, _option: click.Parameter, text: str) -> tupl
     metavar="NS",
     help="Check this namespace only; may be repeated. [default: all]",
 )
-@click.option(
-    "--deployment",
-    metavar="NS/NAME",
-    default="",
-    callback=_place,
-    help="With orphan: stop the operator's Deployment first; a running operator would add finalizers again.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    default=120,
-    show_default=True,
-    metavar="SECONDS",
-    help="Longest time for the operator to end.",
-)
 @kubeconfig_option
-def before_uninstall(
-    policy: str, namespaces: tuple[str, ...], deployment: tuple[str, str], timeout: float, kubeconfig: Path | None
-) -> None:
+def before_uninstall(namespaces: tuple[str, ...], kubeconfig: Path | None) -> None:
     """Make sure that no ScriptModel waits for the operator after its removal: only the operator removes their
     finalizer. Exit with status 1 if one would."""
     from scriptmodel_operator import installation  # noqa: PLC0415 - see above
 
     with _one_line_errors():
-        client = installation.client_of(kubeconfig)
-        models = installation.list_models(client, namespaces)
-        if not models:
-            click.echo("no ScriptModel exists")
-            return
-        if policy == "refuse":
+        if models := installation.list_models(installation.client_of(kubeconfig), namespaces):
             raise click.ClickException(installation.refusal(models, namespaces))
-        if any(deployment):
-            installation.stop(client, *deployment, timeout)
-        for each in installation.list_models(client, namespaces):  # the operator may have changed them until it ended
-            if done := installation.let_go(client, each):
-                click.echo(done)
+    click.echo("no ScriptModel exists")
 
 
 @contextmanager
@@ -188,7 +134,7 @@ def _one_line_errors() -> Iterator[None]:
 
     try:
         yield
-    except (KubeError, LoginFailedError, TimeoutError) as error:
+    except (KubeError, LoginFailedError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -4,15 +4,16 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
-from click import FloatRange, IntRange
+from click import Choice, FloatRange, IntRange
 from pydantic.dataclasses import dataclass
 
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.jobs.storage import StorageConfig
-from scriptmodel_operator.options import DOCUMENTED, Json, Option
+from scriptmodel_operator.options import DOCUMENTED, Json, Option, Pair
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 _PERIOD = FloatRange(min=0.1)
+_QUANTITY = Pair(r"[0-9]+(\.[0-9]+)?(m|[kMGTP]|[KMGTP]i)?")
 
 
 @dataclass(frozen=True, slots=True, config=DOCUMENTED)
@@ -37,9 +38,9 @@ class OperatorConfig:
     """Number of objects that are reconciled at a time; most of them wait for a shared poll of the engine."""
     cluster_id: Annotated[str, Option("--cluster-id")] = ""
     """Distinguish clusters that share a pachd. [default: the uid of the namespace kube-system]"""
-    run_requests: Annotated[tuple[str, ...], Option("--run-request", "NAME=QUANTITY")] = ()
+    run_requests: Annotated[tuple[str, ...], Option("--run-request", "NAME=QUANTITY", _QUANTITY)] = ()
     """What the Job of a run requests where its ScriptModel sets none, such as cpu=500m; may be repeated."""
-    run_limits: Annotated[tuple[str, ...], Option("--run-limit", "NAME=QUANTITY")] = ()
+    run_limits: Annotated[tuple[str, ...], Option("--run-limit", "NAME=QUANTITY", _QUANTITY)] = ()
     """Limit of the Job of a run where its ScriptModel sets none, such as memory=4Gi, or its request if that is larger;
     may be repeated."""
     operator_image: Annotated[str, Option("--operator-image", "IMAGE")] = ""
@@ -49,7 +50,7 @@ class OperatorConfig:
     ] = "{}"
     """Object with the nodeSelector, the tolerations and the imagePullSecrets of the operator's own pod. Those that
     fetch corpora have them, too, unless their ScriptModel sets its own; pull secrets are added to its own."""
-    run_labels: Annotated[tuple[str, ...], Option("--run-label", "NAME=VALUE")] = ()
+    run_labels: Annotated[tuple[str, ...], Option("--run-label", "NAME=VALUE", Pair())] = ()
     """Label of the Jobs and pods of runs; may be repeated."""
     download_timeout: Annotated[
         float, Option("--download-timeout", "SECONDS", FloatRange(min=0, min_open=True, max=1200))
@@ -61,4 +62,8 @@ class OperatorConfig:
     """Namespace of that Lease. [default: the pod's own]"""
     health_listen: Annotated[str, Option("--health-listen", "[HOST]:PORT")] = ""
     """Serve /healthz, /readyz and /metrics on this address. [default: serve nothing]"""
+    log_format: Annotated[str, Option("--log-format", kind=Choice(["text", "json"]))] = "text"
+    """Form of a line of the log; in json it has the `object` that it is about."""
+    log_level: Annotated[str, Option("--log-level", kind=Choice(["debug", "info", "warning", "error"]))] = "info"
+    """Least level logged."""
     policy: Policy = field(default_factory=Policy)

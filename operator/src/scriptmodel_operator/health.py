@@ -11,7 +11,6 @@ from aiohttp import web
 from scriptmodel_operator.metrics import CONTENT_TYPE, Metrics
 
 SILENCE_SECONDS = 120.0
-LARGEST_PORT = 65_535
 
 
 class ListenError(Exception):
@@ -73,16 +72,11 @@ async def serving(health: Health, listen: str) -> AsyncIterator[None]:
         yield
         return
     host, _, port = listen.rpartition(":")
-    if not (port.isdecimal() and int(port) <= LARGEST_PORT):
+    if not (port.isdecimal() and int(port) in range(2**16)):
         raise ListenError(f"cannot listen on {listen!r}: it must be HOST:PORT, or :PORT for all addresses")
     application = web.Application()
-    application.add_routes(
-        [
-            web.get("/healthz", health.healthz),
-            web.get("/readyz", health.readyz),
-            web.get("/metrics", health.serve_metrics),
-        ]
-    )
+    for path, handler in (("healthz", health.healthz), ("readyz", health.readyz), ("metrics", health.serve_metrics)):
+        application.router.add_get(f"/{path}", handler)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:

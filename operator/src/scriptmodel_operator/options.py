@@ -1,14 +1,16 @@
 """Options of the operator's commands: those that several share, and those that are fields of a configuration."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import click
 from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as documented
 from pydantic.fields import FieldInfo
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -16,23 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 PREFIX = "SCRIPTMODEL"
 """Prefix of the environment variables of all options."""
 
-_PACHD = (
-    click.option(
-        "--pachd", envvar=f"{PREFIX}_PACHD", metavar="HOST:PORT", help="Address of pachd. [required without --storage]"
-    ),
-    click.option(
-        "--pachd-token-file",
-        envvar=f"{PREFIX}_PACHD_TOKEN_FILE",
-        type=click.Path(path_type=Path, dir_okay=False, exists=True),
-        help="Read the token for pachd from this file, again at each call.",
-    ),
-    click.option(
-        "--pachd-ca-file",
-        envvar=f"{PREFIX}_PACHD_CA_FILE",
-        type=click.Path(path_type=Path, dir_okay=False, exists=True),
-        help="Trust the certificates in this file, and use TLS. A changed file is read again.",
-    ),
-)
+_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 kubeconfig_option = click.option(
     "--kubeconfig",
     envvar=f"{PREFIX}_KUBECONFIG",
@@ -86,6 +72,20 @@ class Json(click.ParamType[str]):
         return str(value)
 
 
+class Pair(click.ParamType[str]):
+    """NAME=VALUE, as of a label; with `form` a pattern of the value."""
+
+    name = "pair"
+
+    def __init__(self, form: str = ".*") -> None:
+        self._form = re.compile(rf"[^=\s]+={form}")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not self._form.fullmatch(value):
+            self.fail(f"{value!r} is not {param.metavar if param else 'NAME=VALUE'}", param, ctx)
+        return str(value)
+
+
 def options_of(kind: Any) -> Callable[[Command], Command]:
     """Return a decorator that adds the options of a configuration, in the order of its fields."""
 
@@ -96,6 +96,16 @@ def options_of(kind: Any) -> Callable[[Command], Command]:
         return command
 
     return add
+
+
+@documented(frozen=True, slots=True, config=DOCUMENTED)
+class PachdOptions:
+    pachd: Annotated[str | None, Option("--pachd", "HOST:PORT")] = None
+    """Address of pachd. [required without --storage]"""
+    pachd_token_file: Annotated[Path | None, Option("--pachd-token-file", kind=_FILE)] = None
+    """Read the token for pachd from this file, again at each call."""
+    pachd_ca_file: Annotated[Path | None, Option("--pachd-ca-file", kind=_FILE)] = None
+    """Trust the certificates in this file, and use TLS. A changed file is read again."""
 
 
 def engine_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -115,17 +125,14 @@ def engine_options(function: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError(str(error)) from error
         function(pachd=target, storage=None if target else storage, **others)
 
-    command = options_of(StorageConfig)(command)
-    for option in reversed(_PACHD):
-        command = option(command)
-    return command
+    return options_of(PachdOptions)(options_of(StorageConfig)(command))
 
 
 def _by_namespace(_context: click.Context, _option: click.Parameter, pairs: tuple[str, ...]) -> Any:
     found: dict[str, tuple[str, ...]] = {}
     for pair in pairs:
-        namespace, separator, name = pair.partition("=")
-        if not separator or not namespace or not name:
+        namespace, _, name = pair.partition("=")
+        if not namespace or not name:
             raise click.BadParameter(f"{pair!r} is not NAMESPACE=NAME")
         found[namespace] = (*found.get(namespace, ()), name)
     return found

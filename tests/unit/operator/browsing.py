@@ -5,7 +5,6 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientResponse, web
@@ -31,9 +30,6 @@ class Pachd(Session):
     """A session whose Pachyderm is a fake."""
 
     fake: FakePachyderm
-
-    def finds_engine(self) -> bool:
-        return True
 
     @contextmanager
     def engine(self, _purpose: str, *_given: Any, **_more: Any) -> Iterator[Any]:
@@ -87,7 +83,7 @@ class Browser:
 
 
 @asynccontextmanager
-async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None) -> AsyncIterator[Browser]:
+async def browsing(*worlds: World | dict[str, Any]) -> AsyncIterator[Browser]:
     """Serve pages about some objects, of which the first one has the Pachyderm."""
     objects = [each if isinstance(each, dict) else as_object(each) for each in worlds]
     for each in objects:
@@ -98,18 +94,18 @@ async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None)
     served.router.add_get("/{path:.*}", api.answer)
     async with TestServer(served) as server:
         session.__dict__["credentials"] = Credentials(lambda: connection(str(server.make_url("/"))))
-        async with entered(Reads(session, "default"), api, trainer) as browser:
+        async with entered(Reads(session, "default"), api) as browser:
             yield browser
         await asyncio.to_thread(session.close)
 
 
 @asynccontextmanager
-async def entered(reads: Reads, api: Api, trainer: Path | None = None) -> AsyncIterator[Browser]:
+async def entered(reads: Reads, api: Api) -> AsyncIterator[Browser]:
     """Serve the pages of what is read."""
     listener = socket.create_server(("127.0.0.1", 0))
     port, notes = listener.getsockname()[1], list[str]()
     entrance = Entrance("", notes.append)
-    app = application(reads, "https://cluster", trainer, port, entrance)
+    app = application(reads, "https://cluster", port, entrance)
     async with TestClient(TestServer(app, port=port, socket_factory=lambda *_: listener)) as client:
         first, entrance.origin = entrance.address(), "http://stage"
         await client.get(first)

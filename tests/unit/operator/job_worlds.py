@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from scriptmodel_operator.api.urls import file_name
-from scriptmodel_operator.desired.command_lines import SELECT
 from scriptmodel_operator.desired.policy import Policy, run_refusal
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs.attempts import Attempts
@@ -225,13 +224,10 @@ class Trainer:
         inputs = {each["name"]: self._read(each) for each in document["inputs"]}
         command = document["command"]
         if "generate" in command:
-            generation = {"schema": 1, "samples": [{"file": "new_script.txt", "words": 5}]}
-            return {"/new_script.txt": SCRIPT, "/generation.json": json.dumps(generation).encode()}
+            return {"/new_script.txt": SCRIPT, "/generation.json": generated(best_run(inputs["model"]))}
         if "trial" in command:
             name = next(iter(inputs["trial"])).split("/")[1]
             return trained_trial(name, inputs["trial"], outcomes.get(name, float(name[:4])))
-        if command[:2] == list(SELECT[:2]):
-            return _selected(inputs["trials"], command)
         words = b"".join(inputs["corpus"].values()) + b"".join(inputs.get("base", {}).values())
         return {"/metrics.json": json.dumps(self.metrics).encode(), "/model.json": words}
 
@@ -245,13 +241,17 @@ class Trainer:
         return found
 
 
-def _selected(files: Mapping[str, bytes], command: list[str]) -> dict[str, bytes]:
-    words = command[len(SELECT) :]
-    options = dict(zip(words[::2], words[1::2], strict=True))
-    texts = b"".join(files[path] for path in sorted(files) if path.endswith("/trial.json"))
-    if options.get("--of") != hashlib.sha256(texts).hexdigest():
-        return {}
-    return {f"/{name}": files[f"/{options['--best']}/{name}"] for name in ("model.json", "metrics.json")}
+def best_run(files: Mapping[str, bytes]) -> str:
+    """Return the folder of the run with the least value; empty if none is complete."""
+    records = {path.split("/")[1]: json.loads(text) for path, text in files.items() if path.endswith("/trial.json")}
+    values = {name: record["value"] for name, record in records.items() if record["state"] == "complete"}
+    return min(values, key=values.__getitem__, default="")
+
+
+def generated(run: str) -> bytes:
+    """Return the generation.json of a script that the best run of a search wrote, or without one the only model."""
+    model = {"run": run} if run else {}
+    return json.dumps({"schema": 1, "samples": [{"file": "new_script.txt", "words": 5}], "model": model}).encode()
 
 
 def _key(url: str) -> str:

@@ -46,7 +46,7 @@ def training_world() -> World:
         [
             event(event="start", epochs=4),
             event(event="epoch", epoch=1, train_perplexity=500, valid_perplexity=400.5),
-            event(event="epoch", epoch=2, train_perplexity=300, valid_perplexity=200.25),
+            event(event="epoch", epoch=2, train_perplexity=300, valid_perplexity=200.25, text="Epoch 2 is done"),
             event(
                 event="progress",
                 epoch=3,

@@ -157,7 +157,7 @@ def test_names_are_valid_and_leave_room_for_five_digits_of_a_version(namespace: 
         assert PIPELINE.match(each)
         assert len(each) <= 51
         assert len(f"{project}-{each}-v99999") <= 63
-    assert len(set(names.values())) == 6
+    assert len(set(names.values())) == 5
 
 
 @given(st.lists(st.tuples(LABELS, NAMES), min_size=2, max_size=30, unique=True))
@@ -176,7 +176,7 @@ def test_the_boundary_between_namespace_and_name_matters() -> None:
 
 def test_names_never_change() -> None:
     """Pipelines are found by name: another rule would orphan the pipelines of every cluster."""
-    parts = ("train", "select", "generate", "corpus", "base", "trials")
+    parts = ("train", "generate", "corpus", "base", "trials")
     assert pachyderm_names("ml", "thrones", "default") == {part: f"thrones-0ba64831977eb1b9-{part}" for part in parts}
     long = pachyderm_names("ml", "a.very.long.name.of.a.model", "project-of-20-chars-")
     assert long["generate"] == "a-very-lo-d09b7640900a04a7-generate"

@@ -1,14 +1,12 @@
 """The output of `scriptmodel logs`."""
 
-import re
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from scriptmodel_cli import session
-from scriptmodel_cli.logs import DESCRIPTIONS, describe_line, in_words, lines_of, reported_job
+from scriptmodel_cli.logs import describe_line, in_words, lines_of, reported_job
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
@@ -26,50 +24,23 @@ def test_the_log_of_a_model_outlasts_its_pods() -> None:
     assert job is not None
     world.pachyderm.logs[job.ref] = ["of its worker"]
     assert shown(world.pachyderm, job) == ["of its worker"]
-    epoch = event(event="epoch", epoch=1, train_perplexity=1.0, valid_perplexity=2.0, sample="[ JON ]: Ay.")
+    epoch = event(event="epoch", epoch=1, text="Epoch: 1 Valid Perplexity: 2.000\nEpoch: 1 Sample: [ JON ]: Ay.")
     world.pachyderm.files[world.train.output, job.ref.id]["/train.log.jsonl"] = f"{epoch}\n".encode()
-    assert shown(world.pachyderm, job) == ["epoch 1 done: train 1.0, valid 2.0\n    [ JON ]: Ay."]
+    assert shown(world.pachyderm, job) == ["Epoch: 1 Valid Perplexity: 2.000\nEpoch: 1 Sample: [ JON ]: Ay."]
 
 
-def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged() -> None:
-    assert describe_line("plain") == "plain"
-    progress = event(
-        event="progress", epoch=2, epochs=3, fraction=0.5, perplexity=77.94, words_per_second=55789.2, eta_seconds=19
-    )
-    assert describe_line(progress) == "epoch 2/3  50%  perplexity 77.9  55,789 words/s  19s to go"
-    ended = event(event="epoch", epoch=1, train_perplexity=1.0, valid_perplexity=2.0, best=True)
-    assert describe_line(ended) == "epoch 1 done: train 1.0, valid 2.0, the best so far"
-    for record, words in (
-        (
-            event(event="device", device="cpu", name="AMD EPYC", memory_bytes=None, precision="bfloat16"),
-            "device: AMD EPYC (cpu), bfloat16",
-        ),
-        (
-            event(event="resumed", epoch=3, share=0.42, restarts=2),
-            "resumed in epoch 3 at 42%, restart 2 of this training",
-        ),
-        (event(event="error", code="x", message="no words", hint="add some"), "failed: no words (add some)"),
-        (event(event="written", file="out/script.txt", words=1700), "wrote out/script.txt (1,700 words)"),
-        (
-            event(
-                event="trial", trial="0003", state="failed", epochs=1, epochs_total=8, reason="killed", message="by 9"
-            ),
-            "trial 0003: failed after epoch 1/8 (killed: by 9)",
-        ),
-        (event(event="warning", trial="0004.2", message="few words"), "trial 0004.2: warning: few words"),
-    ):
-        assert describe_line(record) == words
-    endless = '{"event": "done", "seconds": Infinity, "perplexity": 1}'
-    for odd in (event(event="progress"), event(event="new"), event(event="done", seconds=None), endless, "{", "{}"):
-        assert describe_line(odd) == odd
-
-
-def test_every_event_of_the_trainer_has_a_description() -> None:
-    """The command does not import the trainer, so its source says which events a log has."""
-    source = Path("trainer/src/scriptmodel_trainer/progress/events.py").read_text()
-    kinds = set(re.findall(r'^class .*\btag="(\w+)"', source, re.MULTILINE))
-    assert len(kinds) > 10
-    assert kinds <= DESCRIPTIONS.keys()
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("plain", None),
+        (event(event="done", text="Test Perplexity: 12.500"), "Test Perplexity: 12.500"),
+        (event(event="warning", trial="0004.2", text="Warning: few words"), "Trial 0004.2: Warning: few words"),
+        (event(event="trial", trial="0003", text="Trial 0003: failed"), "Trial 0003: failed"),
+        *((odd, None) for odd in (event(event="progress"), event(event="new", text=["x"]), '{"text": "x"}', "{", "{}")),
+    ],
+)
+def test_an_event_is_shown_by_its_words_and_any_other_line_as_it_is(line: str, words: str | None) -> None:
+    assert describe_line(line) == (words or line)
 
 
 def test_a_followed_log_resumes_after_an_interruption_and_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,14 +5,11 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptmodel_cli.corpus import find_corpus, in_pachyderm
-from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.main import main
-from scriptmodel_cli.pushing import Progress, ensure_repo
+from scriptmodel_cli.pushing import ensure_repo
 from scriptmodel_operator.api.marks import Mark, Owner, naming
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -28,13 +25,6 @@ def test_a_push_is_refused_only_if_a_commit_is_open() -> None:
     head = pachyderm.put(branch, PLAYS)
     with pytest.raises(click.ClickException, match=f"commit {head} of default/plays@master is still open"):
         ensure_repo(pachyderm, branch, create_for="")
-
-
-def test_progress_is_what_was_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "hamlet.txt").write_text("HAMLET: To be or not to be.\n")
-    for _path, pieces in Progress(find_corpus([tmp_path], print)).uploads():
-        assert b"".join(pieces)
-    assert "100% of 0.0 kB" in capsys.readouterr().err
 
 
 def test_a_push_to_a_mistyped_repo_suggests_the_one_that_exists() -> None:
@@ -69,18 +59,6 @@ def test_a_repo_that_a_scriptmodel_fills_is_neither_pushed_to_nor_shared() -> No
     assert len(pachyderm.calls) == 1
 
 
-def test_without_a_kubeconfig_the_namespace_that_is_to_read_the_repo_has_to_be_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "hamlet.txt").write_text("HAMLET: To be.\n")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    words = ["push", str(tmp_path / "hamlet.txt"), "--repo=plays", "--create", "--pachd=127.0.0.1:9"]
-    done = CliRunner().invoke(main, words)
-    assert done.exit_code == 2
-    assert "the namespace that is to read the repo is unknown: set --namespace" in done.stderr
-
-
 def test_links_to_folders_and_out_of_the_folder_are_noted_and_others_followed(tmp_path: Path) -> None:
     plays, elsewhere = tmp_path / "plays", tmp_path / "elsewhere"
     for folder in (plays / "acts", elsewhere):
@@ -106,12 +84,6 @@ def test_links_to_folders_and_out_of_the_folder_are_noted_and_others_followed(tm
     assert named.path == "/secret.txt"
 
 
-def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
-    play = tmp_path / "hamlet.txt"
-    play.write_text("HAMLET: Words.")
-    assert [file.path for file in find_corpus([tmp_path, play, tmp_path], lambda _note: None)] == ["/hamlet.txt"]
-
-
 def test_a_base_in_the_folder_is_read_with_its_weights_and_no_other_binary_file_is(tmp_path: Path) -> None:
     for name in ("bases/en/weights-1.safetensors", "bases/en/cover.png", "written/model/weights-2.safetensors"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -120,17 +92,6 @@ def test_a_base_in_the_folder_is_read_with_its_weights_and_no_other_binary_file_
     assert [file.path for file in find_corpus([tmp_path], notes.append)] == ["/bases/en/weights-1.safetensors"]
     others = ("bases/en/cover.png", "written/model/weights-2.safetensors")
     assert notes == [f"skipped {tmp_path / name}: it is binary, not text" for name in others]
-
-
-def test_a_file_in_an_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "hamlet.txt").write_text("HAMLET: Words.")
-
-    def denied(_self: Path) -> bool:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "is_file", denied)
-    with pytest.raises(InputError, match=r"cannot read .*hamlet\.txt: Permission denied"):
-        find_corpus([tmp_path], lambda _note: None)
 
 
 @given(st.binary(min_size=1))

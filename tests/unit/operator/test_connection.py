@@ -114,29 +114,3 @@ def test_a_file_without_certificates_is_refused_before_any_request(tmp_path: Pat
         PachdAddress("pachd:1", ca_file=mount(tmp_path, "ca.crt", content))
     commented = "# Autorité\n".encode() + key_and_certificate()[1]
     assert PachdAddress("pachd:1", ca_file=mount(tmp_path, "ca.crt", commented)).tls
-
-
-def test_a_server_with_another_authority_is_not_talked_to(tmp_path: Path) -> None:
-    ours, theirs = key_and_certificate(), key_and_certificate()
-    with pachd(theirs) as (address, answers):
-        token = tmp_path / "token"
-        token.write_text("secret")
-        gateway = PachydermGateway(PachdAddress(address, token, mount(tmp_path, "ca.crt", ours[1])), UNLIMITED)
-        with pytest.raises(UnavailableError) as caught:
-            gateway.server_version()
-        gateway.close()
-    assert answers.tokens == []
-    assert "secret" not in str(caught.value)
-
-
-def test_through_a_tunnel_the_certificate_is_checked_for_the_name_of_the_address(tmp_path: Path) -> None:
-    pair = key_and_certificate()
-    authorities = tmp_path / "ca.crt"
-    authorities.write_bytes(pair[1])
-    with pachd(pair) as (tunnel, _answers):
-        right = PachdAddress("127.0.0.1:30650", ca_file=authorities, tunnel=tunnel)
-        with closing(PachydermGateway(right, UNLIMITED)) as gateway:
-            assert str(gateway.server_version()) == "2.7.8"
-        wrong = PachdAddress("pachd.ml.svc:30650", ca_file=authorities, tunnel=tunnel)
-        with closing(PachydermGateway(wrong, UNLIMITED)) as gateway, pytest.raises(UnavailableError):
-            gateway.server_version()

@@ -11,11 +11,10 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from dev.processes import free_port
+from scriptmodel_cli.access import EngineAccess
 from scriptmodel_cli.commands.objects import status, why
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.main import main
-from scriptmodel_cli.pachd import PachdAccess
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.publicconfig import PublicConfig, ServiceAddress, choose, parse
 from scriptmodel_cli.session import Session
@@ -216,20 +215,6 @@ def test_an_address_that_is_not_valid_is_reported_with_its_config_map(server: Cl
     assert "\x1b" not in message
 
 
-def test_published_certificates_that_are_not_valid_are_reported(server: Cluster, run: Run, tmp_path: Path) -> None:
-    pair, given = key_and_certificate(), tmp_path / "ca.crt"
-    given.write_bytes(pair[1])
-    with pachd(pair) as (address, _answers):
-        server.config_maps = [config_map(address, pachdCertificates="no certificate")]
-        message = refusal(run())
-        assert message.startswith("ConfigMap kube-public/one publishes what is not valid: ")
-        assert "has no certificates in PEM form" in message
-        assert "--pachd-ca-file" in message
-        assert run(f"--pachd-ca-file={given}").output == "2.7.8\n", "a given file overrides them"
-    given.write_text("no certificate")
-    assert refusal(run(f"--pachd-ca-file={given}"), 2).startswith(f"{given} has no certificates in PEM form")
-
-
 def test_a_forbidden_port_forward_names_the_role_that_grants_it(
     server: Cluster, run: Run, kubectl: FakeKubectl
 ) -> None:
@@ -239,31 +224,8 @@ def test_a_forbidden_port_forward_names_the_role_that_grants_it(
     assert message.startswith(f"cannot forward a port to pachd at {SERVICE} (ConfigMap kube-public/one): Error from ")
     assert "`kubectl -n ml create rolebinding release-pachd-YOU --role=release-pachd --user=YOU`" in message
     assert message.endswith(SET)
-    for role in ("", "x; reboot"):
-        server.config_maps = [config_map(SERVICE, portForwardRole=role)]
-        message = refusal(run())
-        assert "set rbac.portForward.create and rbac.portForward.subjects in the operator's chart" in message
-        assert "reboot" not in message
-
-
-def test_what_kubectl_says_is_reported_with_what_to_do(server: Cluster, run: Run, kubectl: FakeKubectl) -> None:
-    words = "error: unable to forward port because pod is not running. Current status=Pending"
-    kubectl.fails(words)
     server.config_maps = [config_map(SERVICE)]
-    assert f"(ConfigMap kube-public/one): {words}; check that pachd runs" in refusal(run())
-
-
-def test_without_kubectl_the_message_says_so(server: Cluster, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    server.config_maps = [config_map(SERVICE)]
-    assert "kubectl, which forwards the port, is not on PATH" in refusal(run())
-
-
-def test_a_pod_that_does_not_listen_is_reported_in_a_line(server: Cluster, run: Run, kubectl: FakeKubectl) -> None:
-    kubectl.leads_to(f"127.0.0.1:{free_port()}")
-    server.config_maps = [config_map(SERVICE)]
-    message = refusal(run())
-    assert message.endswith(f"is pachd running at {SERVICE} (ConfigMap kube-public/one)?")
+    assert "set rbac.portForward.create and rbac.portForward.subjects in the operator's chart" in refusal(run())
 
 
 def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
@@ -298,7 +260,7 @@ def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
 @click.command("tunnel", cls=Command)
 @pass_session
 def tunnel(session: Session) -> None:
-    with closing(PachdAccess(session)) as access:
+    with closing(EngineAccess(session)) as access:
         click.echo(access.s3_tunnel())
 
 
@@ -312,19 +274,6 @@ def test_a_bucket_is_reached_by_a_port_forward_unless_its_address_is_public(
     server.config_maps = [{"metadata": {"name": "one"}, "data": data}]
     assert run().output.startswith("\n" if public else "127.0.0.1:")
     assert len(kubectl.calls) == (0 if public else 1)
-
-
-def test_who_may_not_forward_a_port_to_the_bucket_learns_how_that_is_granted(
-    server: Cluster, run: Run, kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(main, "get_command", lambda _context, _name: tunnel)
-    kubectl.fails("error: pods is forbidden")
-    data = {"engine": "jobs", "service": "s3.operators.svc:30650", "portForwardRole": "one-pachd"}
-    server.config_maps = [{"metadata": {"name": "one"}, "data": data}]
-    message = refusal(run())
-    assert message.startswith("cannot forward a port to the S3 server at s3.operators.svc:30650 (ConfigMap kube-public")
-    assert message.endswith("in the operator's chart")
-    assert "kubectl -n operators create rolebinding one-pachd-YOU --role=one-pachd --user=YOU" in message
 
 
 def published(pachd: str, *watched: str, name: str = "one") -> PublicConfig:
@@ -345,39 +294,6 @@ def published(pachd: str, *watched: str, name: str = "one") -> PublicConfig:
 )
 def test_an_address_inside_the_cluster_names_a_service(address: str, service: ServiceAddress | None) -> None:
     assert published(address).service == service
-
-
-def test_a_release_that_names_the_namespace_goes_before_one_for_the_whole_cluster() -> None:
-    everywhere, here = published("a:1"), published("b:1", "ml", "other", name="two")
-    assert choose([everywhere, here], "ml") == here
-    assert choose([everywhere, here], "else") == everywhere
-    assert choose([here], "else") is None
-
-
-@pytest.mark.parametrize("namespace", ["", "../../kube-system", "a b", "UPPER"])
-def test_a_name_without_dots_is_a_service_only_in_a_valid_namespace(namespace: str) -> None:
-    data = {"pachd": "pachd:1", "releaseNamespace": namespace, "portForwardRole": namespace}
-    found = parse({"metadata": {"name": "one"}, "data": data})
-    assert found is not None
-    assert found.service is None
-    assert found.port_forward_role == ""
-
-
-@pytest.mark.parametrize(
-    ("more", "service"),
-    [
-        ({}, None),
-        ({"service": "s3.operators.svc:7070"}, ServiceAddress("operators", "s3", 7070)),
-        ({"service": "s3.operators.svc:7070", "publicUrl": "https://s3.example.com"}, None),
-    ],
-)
-def test_a_release_with_a_bucket_names_the_service_to_which_a_port_is_forwarded(
-    more: dict[str, str], service: ServiceAddress | None
-) -> None:
-    found = parse({"metadata": {"name": "one"}, "data": {"engine": "jobs", "releaseNamespace": "operators", **more}})
-    assert found is not None
-    assert found.uses_jobs
-    assert found.service == service
 
 
 def test_a_release_with_a_bucket_is_not_confused_with_one_of_a_pachd() -> None:

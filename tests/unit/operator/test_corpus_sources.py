@@ -4,7 +4,6 @@ from typing import Any, cast
 
 import pytest
 
-from scriptmodel_cli.preview import preview
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.generation import Generation
@@ -15,7 +14,6 @@ from scriptmodel_operator.ingest.source import LONGEST_TEXT, continued_text, cor
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.reconcile.wording import in_terms_of_the_object
 from tests.unit.operator.fake_kube import UnexpectedKube
-from tests.unit.operator.terminal import reported
 from tests.unit.operator.world import World, scriptmodel, trained_world
 
 CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}
@@ -138,12 +136,6 @@ def test_a_changed_text_writes_a_new_script_without_training() -> None:
     assert command(world)[-2:] == ("--continue-text=HEDDA: Who is there?", "--only-new")
 
 
-def test_the_same_text_elsewhere_changes_nothing() -> None:
-    world = continuing_world()
-    world.apply(continuing("copy"))
-    assert world.written() == []
-
-
 def test_an_unreadable_text_is_reported_and_keeps_the_last_script() -> None:
     world = continuing_world()
     script = world.model.status["script"]
@@ -157,27 +149,6 @@ def test_an_unreadable_text_is_reported_and_keeps_the_last_script() -> None:
     world.reconcile()
     assert world.ready == ("True", "Generated")
     assert world.written() == []
-
-
-def test_a_new_object_waits_for_its_text() -> None:
-    world = World(model=scriptmodel(continuing()), continued=MISSING)
-    world.pachyderm.put(world.corpus, {"/a.txt": b"A: b\n"})
-    world.reconcile()
-    assert world.ready == ("False", "ConfigMapNotFound")
-    assert world.written() == []
-
-
-def test_plan_shows_the_beginning_of_a_text_and_what_keeps_it_away() -> None:
-    def planned(continued: str | Problem) -> str:
-        found = preview(world.pachyderm, world.model, world.cluster, None, continued=continued)
-        return reported(found)
-
-    world = trained_world()
-    world.want(continuing(onlyNew=True))
-    text = planned("HEDDA: You are late. " * 100)
-    assert "... (2100 characters)" in text
-    assert "--only-new          (none)" in text
-    assert "it would be stalled: ConfigMapNotFound: create it" in planned(MISSING)
 
 
 @pytest.mark.parametrize(
@@ -214,11 +185,6 @@ async def test_a_text_is_read_or_refused_with_what_to_do(
         assert isinstance(found, Problem)
         assert found.reason is expected[0]
         assert expected[1] in found.message
-
-
-async def test_nothing_is_read_without_a_text_or_while_suspended() -> None:
-    assert await continued_text(UnexpectedKube().get_config_map, scriptmodel()) == ""
-    assert await continued_text(UnexpectedKube().get_config_map, scriptmodel({**continuing(), "suspend": True})) == ""
 
 
 def test_an_error_of_the_trainer_is_worded_with_the_field() -> None:

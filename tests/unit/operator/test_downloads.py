@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.safe_text import without_controls
 from scriptmodel_operator.api.status import SourceStatus
-from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import BranchRef, RepoInfo, RepoRef
 from scriptmodel_operator.ingest import downloads as module
 from scriptmodel_operator.ingest.downloads import Download, Downloads, DownloadState
@@ -262,23 +261,6 @@ async def test_a_file_that_cannot_be_fetched_leaves_the_corpus_and_is_named(answ
         assert (await made.attempt("again")).failure is None
 
 
-async def test_the_errors_of_all_urls_are_reported() -> None:
-    async with world() as made:
-        made.pachyderm.web |= {HAMLET: MISSING, LEAR: SILENT}
-        failure = (await made.attempt()).failure
-        assert isinstance(failure, SourceError)
-        assert list(failure.urls) == ["https://example.com/plays/hamlet.txt", LEAR]
-        assert "404 Not Found (and 1 more, see status.source.errors)" in str(failure)
-
-
-@pytest.mark.parametrize("error", [UnavailableError("x", "gone", "UNAVAILABLE"), AccessError("x", "no token")])
-async def test_an_error_of_pachyderm_itself_ends_the_attempt(error: EngineError) -> None:
-    async with world() as made:
-        made.pachyderm.web[HAMLET] = error
-        assert (await made.attempt()).failure is error
-        assert made.pachyderm.fetched == [HAMLET]
-
-
 async def test_files_without_bytes_replace_nothing() -> None:
     async with world() as made:
         made.pachyderm.web |= {HAMLET: b"", LEAR: b""}
@@ -301,15 +283,6 @@ async def test_the_urls_are_checked_after_the_interval_or_on_request() -> None:
         assert 500 < (made.downloads.due_in(UID) or 0) <= 600, "a shorter interval counts at once"
 
 
-async def test_a_restarted_operator_checks_an_interval_after_the_last_check() -> None:
-    async with world() as made:
-        checked = timestamp(datetime.now(UTC) - timedelta(minutes=40))
-        made.known = SourceStatus(commit="1", request=made.request.digest, last_check_time=checked)
-        made.start()
-        assert 1100 < (made.downloads.due_in(UID) or 0) <= 1200
-        await made.attempt(requested="now")
-
-
 async def test_failures_are_retried_with_growing_pauses() -> None:
     async with world() as made:
         made.pachyderm.web[HAMLET] = MISSING
@@ -319,15 +292,6 @@ async def test_failures_are_retried_with_growing_pauses() -> None:
             pause = made.downloads.due_in(UID) or 0
             assert 2.5 * 2**number <= pause + time.monotonic() - started
             assert pause <= 5 * 2**number
-
-
-async def test_other_urls_are_fetched_immediately_and_do_not_report_the_previous_failure() -> None:
-    async with world() as made:
-        made.pachyderm.web[LEAR] = MISSING
-        await made.attempt()
-        made.request = CorpusHttp(urls=[HAMLET], interval="1h")
-        assert made.downloads.attempt(UID, made.request) == DownloadState()
-        assert (await made.attempt()).failure is None
 
 
 @pytest.mark.parametrize("end", [lambda made: made.downloads.forget(UID), lambda made: made.downloads.close()])

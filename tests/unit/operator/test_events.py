@@ -137,84 +137,63 @@ def status(
     return {"conditions": conditions, "lineage": {"script": script}}
 
 
-def events_of(*statuses: dict[str, Any], unheard: bool = False) -> list[str]:
-    """Return the events of consecutive statuses; `unheard`: each is recorded twice before the status is written."""
-    recorder = Recorder()
-    model = scriptmodel()
+STARTED, READY, PAUSED = status("Training"), status("Generated", ready=True), status("Suspended")
+FIRST, SECOND = (status("Generated", ready=True, script=commit) for commit in ("one", "two"))
+AWAY, SUSPENDED = status("EngineUnavailable"), status("Suspended", script="one")
+RUNNING, STOPPED = ({"pipelines": [{"name": "train", "state": state}]} for state in ("STANDBY", "PAUSED"))
+FAILED = status("TrainingFailed")
+FAILED["conditions"].append({"type": "Stalled", "status": "True"})
+WARNED = {"training": {"warnings": ["no GPU"], "startTime": "t"}}
+WARNED_AGAIN = {"training": {"warnings": ["no GPU", "disk full"], "startTime": "t"}}
+
+
+def later(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, "conditions": [{**found["conditions"][0], "message": "later"}]}
+
+
+OUTAGE = ["EngineUnavailable"]
+NEWS: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
+    "a reason that stays": ([STARTED, later(STARTED), status("Generating")], ["Training", "Generating"]),
+    "each script": ([FIRST, SECOND, SECOND], ["Generated", "Generated"]),
+    "an outage after a script": ([READY, AWAY, later(READY), AWAY], ["Generated", *OUTAGE, *OUTAGE]),
+    "an outage of a training": ([STARTED, AWAY, later(STARTED), AWAY], ["Training", *OUTAGE, *OUTAGE]),
+    "a delayed suspension": (
+        [READY, {**AWAY, **RUNNING}, {**PAUSED, **STOPPED}],
+        ["Generated", *OUTAGE, "Suspended"],
+    ),
+    "an earlier suspension": (
+        [{**PAUSED, **STOPPED}, {**AWAY, **STOPPED}, {**PAUSED, **STOPPED}],
+        ["Suspended", *OUTAGE],
+    ),
+    "a new script after a resume": ([FIRST, SUSPENDED, FIRST, SECOND], ["Generated", "Suspended", "Generated"]),
+    "a training after one": (
+        [FIRST, SUSPENDED, status("Training", script="one")],
+        ["Generated", "Suspended", "Training"],
+    ),
+    "done in an outage": ([STARTED, AWAY, SECOND], ["Training", *OUTAGE, "Generated"]),
+    "failed in an outage": ([STARTED, AWAY, FAILED], ["Training", *OUTAGE, "TrainingFailed"]),
+    "each warning once": (
+        [{**STARTED, **WARNED}] * 2 + [{**STARTED, **WARNED_AGAIN}] * 2 + [{**FIRST, **WARNED_AGAIN}],
+        ["TrainingWarning", "Training", "TrainingWarning", "Generated"],
+    ),
+    "an error after a changed spec": ([AWAY, status("EngineUnavailable", generation=2)], [*OUTAGE, *OUTAGE]),
+    "a training after one that changes nothing": ([STARTED, status("Training", generation=2)], ["Training"]),
+    "a failed poll of a source": (
+        [status("Generated", ready=True, script="one", corpus=each) for each in ("CorpusFound", *["CheckFailed"] * 2)],
+        ["Generated", "CheckFailed"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("statuses", "events"), NEWS.values(), ids=NEWS)
+def test_a_status_makes_an_event_of_each_news_once(statuses: list[dict[str, Any]], events: list[str]) -> None:
+    """Each is recorded twice, as if its status had not been written."""
+    recorder, model = Recorder(), scriptmodel()
     for each in statuses:
-        for _ in range(2 if unheard else 1):
+        for _ in range(2):
             record_status(cast(EventRecorder, recorder), model, each)
         model = replace(model, status=each)
-    return recorder.reasons
-
-
-def test_a_reason_that_stays_makes_no_event() -> None:
-    assert events_of(status("Training"), status("Training", message="half of it"), status("Generating")) == [
-        "Training",
-        "Generating",
-    ]
-
-
-def test_each_script_has_an_event_even_if_its_job_was_not_observed() -> None:
-    first, second = (status("Generated", ready=True, script=commit) for commit in ("one", "two"))
-    assert events_of(first, second, second) == ["Generated", "Generated"]
-
-
-@pytest.mark.parametrize("ready", [True, False])
-def test_after_an_outage_no_earlier_event_is_repeated(*, ready: bool) -> None:
-    there, away = status("Generated" if ready else "Training", ready=ready), status("EngineUnavailable")
-    first = str(there["conditions"][0]["reason"])
-    back = {**there, "conditions": [{**there["conditions"][0], "message": "later"}]}
-    assert events_of(there, away, back, away) == [first, "EngineUnavailable", "EngineUnavailable"]
-
-
-def test_a_suspension_that_an_outage_delayed_is_an_event() -> None:
-    """The call that stops a pipeline met the outage, so the object was not suspended before it."""
-    running, stopped = ({"pipelines": [{"name": "train", "state": state}]} for state in ("STANDBY", "PAUSED"))
-    there, suspended = status("Generated", ready=True), {**status("Suspended"), **stopped}
-    away = status("EngineUnavailable")
-    delayed = events_of(there, {**away, **running}, suspended)
-    assert delayed == ["Generated", "EngineUnavailable", "Suspended"]
-    repeated = events_of(suspended, {**away, **stopped}, suspended)
-    assert repeated == ["Suspended", "EngineUnavailable"]
-
-
-def test_after_a_resume_only_a_new_script_is_an_event() -> None:
-    first, second = (status("Generated", ready=True, script=commit) for commit in ("one", "two"))
-    suspended = status("Suspended", script="one")
-    assert events_of(first, suspended, first, second) == ["Generated", "Suspended", "Generated"]
-    assert events_of(first, suspended, status("Training", script="one")) == ["Generated", "Suspended", "Training"]
-
-
-def test_events_of_an_outage_are_recorded_after_it() -> None:
-    there, away = status("Training"), status("EngineUnavailable")
-    done = status("Generated", ready=True, script="two")
-    assert events_of(there, away, done) == ["Training", "EngineUnavailable", "Generated"]
-    failed = status("TrainingFailed")
-    failed["conditions"].append({"type": "Stalled", "status": "True"})
-    assert events_of(there, away, failed) == ["Training", "EngineUnavailable", "TrainingFailed"]
-
-
-def test_each_warning_about_a_training_is_an_event_of_its_own_once() -> None:
-    one = {**status("Training"), "training": {"warnings": ["no GPU"], "startTime": "t"}}
-    two = {**status("Training"), "training": {"warnings": ["no GPU", "disk full"], "startTime": "t"}}
-    later = {**status("Generated", ready=True, script="one"), "training": two["training"]}
-    assert events_of(one, one, two, two, later) == ["TrainingWarning", "Training", "TrainingWarning", "Generated"]
-
-
-def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:
-    assert events_of(status("Training"), status("Generated", ready=True), unheard=True) == ["Training", "Generated"]
-
-
-def test_an_error_that_persists_after_a_spec_change_is_recorded_again() -> None:
-    for reason, times in (("EngineUnavailable", 2), ("Training", 1)):
-        assert events_of(status(reason), status(reason, generation=2)) == [reason] * times
-
-
-def test_a_failed_poll_of_a_source_is_recorded_once_while_the_object_is_ready() -> None:
-    fine = status("Generated", ready=True, script="one", corpus="CorpusFound")
-    unsure = status("Generated", ready=True, script="one", corpus="CheckFailed")
-    assert events_of(fine, unsure, unsure) == ["Generated", "CheckFailed"]
+    assert recorder.reasons == events
 
 
 def test_a_job_that_the_operator_stops_is_recorded_with_the_reason() -> None:

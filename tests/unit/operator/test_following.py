@@ -97,16 +97,6 @@ def test_a_temporarily_unavailable_api_server_is_reported_once_and_retried(
     assert server.requested.count(PATH) == 5
 
 
-def test_an_address_that_never_answered_is_an_error_at_once(
-    server: WebServer, tmp_path: Path, ready: dict[str, Any]
-) -> None:
-    done = run(server, tmp_path, WATCH, cut, answer(ready))
-    assert done.exit_code == 1
-    assert done.stderr.startswith("Error: reading ml/thrones: ")
-    assert done.stderr.endswith(f": {session._NO_ANSWER}\n")
-    assert server.requested.count(PATH) == 1
-
-
 @pytest.mark.parametrize(
     ("number", "line"),
     [
@@ -138,20 +128,6 @@ def test_an_object_with_a_requested_retraining_is_not_ready_until_trained_again(
     before = [answer(annotated(ready, requested)), answer(annotated(ready, requested, lastHandledRetrainAt="then"))]
     assert run(server, tmp_path, WATCH, *before, answer(training), answer(again)).exit_code == 0
     assert server.requested.count(PATH) == 4
-
-
-def test_a_suspended_object_ends_a_wait_with_its_own_status(
-    server: WebServer, tmp_path: Path, training: dict[str, Any]
-) -> None:
-    world = trained_world()
-    before = as_object(world)
-    world.apply({"suspend": True})
-    suspended = as_object(world)
-    not_seen = {**before, "metadata": suspended["metadata"], "spec": suspended["spec"]}
-    done = run(server, tmp_path, WATCH, answer(training), answer(not_seen), answer(suspended))
-    assert done.exit_code == 3
-    assert done.stderr.splitlines()[-1] == "Error: thrones is suspended: `scriptmodel resume thrones` restarts it"
-    assert server.requested.count(PATH) == 3
 
 
 def test_each_retrain_is_a_new_request_however_soon_it_follows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,20 +178,6 @@ def test_a_cluster_without_the_crd_is_reported(server: WebServer, tmp_path: Path
     )
 
 
-@pytest.mark.parametrize(("option", "folder"), [("-A", ""), ("--output=name", "/namespaces/ml")])
-def test_a_list_that_is_forbidden_names_two_ways_out(
-    server: WebServer, tmp_path: Path, option: str, folder: str
-) -> None:
-    denied = replying(403, {"message": 'User "u" cannot list resource "scriptmodels"'})
-    server.answers[f"{SERVED}{folder}/scriptmodels"] = denied
-    done = run(server, tmp_path, ["list", option], denied)
-    assert done.exit_code == 1
-    assert done.stderr == (
-        'Error: listing ScriptModels: User "u" cannot list resource "scriptmodels" (HTTP 403): name a namespace that '
-        "you may view (-n NAMESPACE), or ask an administrator for the role `view`\n"
-    )
-
-
 @pytest.mark.parametrize(("words", "code"), [(["logs"], 1), (["plan"], 2)])
 def test_a_spec_of_a_newer_api_is_reported_in_one_line(
     server: WebServer, tmp_path: Path, words: list[str], code: int, ready: dict[str, Any]
@@ -225,16 +187,3 @@ def test_a_spec_of_a_newer_api_is_reported_in_one_line(
     assert done.exit_code == code, done.exception
     assert done.stderr.startswith("Error: spec.model.preset: ")
     assert done.stderr.endswith("the CRD and this program are of different versions; upgrade the older\n")
-
-
-def test_a_watch_with_another_output_prints_the_object_at_its_end(
-    server: WebServer, tmp_path: Path, training: dict[str, Any], ready: dict[str, Any]
-) -> None:
-    done = run(server, tmp_path, ["status", "-w", "-o", "json"], answer(training), answer(ready))
-    assert done.exit_code == 0
-    assert json.loads(done.stdout) == ready
-    assert "Generated" in done.stderr.splitlines()[-1]
-    world = World()
-    world.reconcile()
-    stalled = run(server, tmp_path, ["status", "-w", "-o", "name"], answer(as_object(world)))
-    assert (stalled.exit_code, stalled.stdout) == (1, "scriptmodel.scriptmodel.dev/thrones\n")

@@ -1,15 +1,11 @@
 """Installing, checking and stopping an operator: the options of a bucket, and one engine exactly."""
 
-from typing import Any
-
 import pytest
 from click.testing import CliRunner
 
-from scriptmodel_operator import installation
 from scriptmodel_operator.cli import main
-from scriptmodel_operator.installation import check_bucket
+from scriptmodel_operator.installation import check_bucket, reported
 from scriptmodel_operator.jobs.storage import StorageConfig
-from scriptmodel_operator.kube.errors import KubeUnavailableError
 
 BUCKET = "--storage=s3://plays/team"
 
@@ -37,104 +33,76 @@ def test_an_environment_variable_names_the_bucket(monkeypatch: pytest.MonkeyPatc
     assert accepted()
 
 
-@pytest.mark.parametrize("url", ["s3://plays", "s3://plays/", "s3://my.plays-2/a/b_c.d"])
-def test_a_bucket_and_a_path(url: str) -> None:
-    assert accepted(f"--storage={url}")
-
-
 @pytest.mark.parametrize(
-    "url", ["plays", "https://plays", "s3://", "s3://P", "s3://plays//a", "s3://plays/../a", "s3://a@b"]
-)
-def test_no_bucket(url: str) -> None:
-    said = "is not s3://BUCKET or s3://BUCKET/PATH, nor gs:// or az:// in its place"
-    assert refusal(f"--storage={url}").endswith(f"{url.rstrip('/')!r} {said}")
-
-
-@pytest.mark.parametrize("option", ["--storage-endpoint", "--storage-public-url"])
-@pytest.mark.parametrize(
-    "url",
+    "option",
     [
-        "https://s3.example.com",
-        "https://s3.example.com:9000/",
-        "http://localhost:7070",
-        "http://127.0.0.1:7070",
-        "http://[::1]:7070",
-        "http://10.0.0.7",
-        "http://s3",
-        "http://s3.scriptmodel.svc:7070",
-        "http://s3.scriptmodel.svc.cluster.local",
+        *(f"--storage={url}" for url in ("s3://plays", "s3://plays/", "s3://my.plays-2/a/b_c.d")),
+        *(
+            f"{option}={url}"
+            for option in ("--storage-endpoint", "--storage-public-url")
+            for url in (
+                "https://s3.example.com:9000/",
+                "http://localhost:7070",
+                "http://[::1]:7070",
+                "http://10.0.0.7",
+                "http://s3",
+                "http://s3.scriptmodel.svc.cluster.local",
+            )
+        ),
+        "--url-lifetime=60",
+        "--url-lifetime=604800",
+        '--storage-egress=[{"ipBlock": {"cidr": "10.0.0.0/8"}}]',
     ],
 )
-def test_a_server_by_https_or_near(option: str, url: str) -> None:
-    assert accepted(BUCKET, f"{option}={url}")
+def test_a_bucket_its_server_by_https_or_near_and_its_limits(option: str) -> None:
+    assert accepted(BUCKET, option)
 
 
-@pytest.mark.parametrize("host", ["s3.example.com", "8.8.8.8", "s3.svc.example.com", "svc.cluster.local.example.com"])
-def test_a_server_that_is_far_without_https(host: str) -> None:
-    assert "sends data as plain text outside of the cluster: use https" in refusal(
-        BUCKET, f"--storage-endpoint=http://{host}"
-    )
-
-
-@pytest.mark.parametrize("url", ["s3", "ftp://s3", "https://s3/path", "https://user@s3", "https://s3?x", "https://"])
-def test_no_server(url: str) -> None:
-    assert refusal(BUCKET, f"--storage-endpoint={url}").endswith("is not https://HOST[:PORT]")
-
-
-@pytest.mark.parametrize(("seconds", "good"), [("59", False), ("60", True), ("604800", True), ("604801", False)])
-def test_presigned_urls_last_for_a_minute_to_a_week(seconds: str, good: bool) -> None:
-    assert accepted(BUCKET, f"--url-lifetime={seconds}") == good
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        *(
+            ("--storage", url, "is not s3://BUCKET or s3://BUCKET/PATH, nor gs:// or az:// in its place")
+            for url in ("plays", "https://plays", "s3://", "s3://P", "s3://plays//a", "s3://plays/../a", "s3://a@b")
+        ),
+        *(
+            ("--storage-endpoint", f"http://{host}", "sends data as plain text outside of the cluster: use https")
+            for host in ("s3.example.com", "8.8.8.8", "s3.svc.example.com", "svc.cluster.local.example.com")
+        ),
+        *(
+            ("--storage-endpoint", url, "is not https://HOST[:PORT]")
+            for url in ("s3", "ftp://s3", "https://s3/path", "https://user@s3", "https://s3?x", "https://")
+        ),
+        ("--url-lifetime", "59", "59"),
+        ("--url-lifetime", "604801", "604801"),
+        *(("--storage-egress", v, "is not a list of NetworkPolicyPeers as JSON") for v in ("{}", "[", "[1]", "[{}]")),
+    ],
+)
+def test_a_value_of_another_form_is_refused(option: str, value: str, words: str) -> None:
+    assert words in refusal(BUCKET, f"{option}={value}")
 
 
 def test_a_bucket_that_is_away_fails_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    (found,) = check_bucket(StorageConfig(storage="s3://plays", storage_endpoint="http://127.0.0.1:1"))
+    away = StorageConfig(storage="s3://plays", storage_endpoint="http://127.0.0.1:1")
+    (found,) = reported(check_bucket(away), "--storage")
     assert found.startswith("FAILED  reading v1/engine.json in s3://plays: ")
     assert "check --storage" in found
 
 
-@pytest.mark.parametrize("value", ["{}", "[", "[1]", "[{}]"])
-def test_peers_are_a_list_of_objects(value: str) -> None:
-    said = refusal(BUCKET, f"--storage-egress={value}")
-    assert said.endswith(f"{value!r} is not a list of NetworkPolicyPeers as JSON")
-    assert accepted(BUCKET, '--storage-egress=[{"ipBlock": {"cidr": "10.0.0.0/8"}}]')
-
-
-POD = {"metadata": {"name": "operator-0"}}
-
-
-class Server:
-    """Answers like a Deployment whose pods are listed as `answers` say, the last one forever."""
-
-    def __init__(self, *answers: list[dict[str, Any]] | Exception) -> None:
-        self.answers = list(answers)
-        self.scaled = False
-
-    def request(self, method: str, path: str, *_: object) -> dict[str, Any]:
-        if method == "PATCH":
-            self.scaled = True
-            return {}
-        if "/pods" not in path:
-            return {"spec": {"selector": {"matchLabels": {"app": "operator"}}}}
-        assert self.scaled, "it is scaled down first"
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return {"items": answer}
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation, "POLL_SECONDS", 0.001)
-
-
-def test_it_waits_until_all_pods_are_gone_though_the_api_server_is_away_for_a_while() -> None:
-    server = Server([POD], KubeUnavailableError("listing", 0, "TimeoutError"), [])
-    installation.stop(server, "ns", "operator", 60)
-    assert server.answers == [[]]
-
-
-def test_pods_that_did_not_end_in_time_are_named() -> None:
-    with pytest.raises(TimeoutError, match="these pods still run: operator-0"):
-        installation.stop(Server([POD]), "ns", "operator", 0.01)
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(
+            (option, value)
+            for option in ("request", "limit")
+            for value in ("", "cpu", "=1", "cpu=", "cpu=half", "cpu=1 ")
+        ),
+        ("label", "team"),
+        ("label", "=a"),
+    ],
+)
+def test_a_default_of_runs_has_a_name_and_a_value(option: str, value: str) -> None:
+    done = CliRunner().invoke(main, ["run", "--pachd=pachd:1", "--trainer-image=x", f"--run-{option}={value}"])
+    assert (done.exit_code, f"{value!r} is not NAME=" in done.stderr) == (2, True)

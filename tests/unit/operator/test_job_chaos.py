@@ -46,7 +46,7 @@ async def lived(kill: Killed | None = None) -> dict[str, Any]:
     life.edit(deletionTimestamp="now")
     await _reach(life, kill, lambda: not life.kube.raw["metadata"]["finalizers"])
     return {
-        "ran": sorted(each for each in life.world.ran if "select" not in each),  # also of models in between
+        "ran": sorted(life.world.ran),
         "heads": heads,
         "keys": [key for key in life.world.bucket.objects if "/runs/" in key],
         "left": sorted(life.world.cluster.objects),

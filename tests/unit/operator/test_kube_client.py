@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.engine.errors import AccessError, ConflictError, EngineError, NotFoundError, UnavailableError
 from scriptmodel_operator.engine.gateway import Calls
@@ -21,7 +20,7 @@ from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.cluster import KubeCluster
 from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
 from scriptmodel_operator.kube.gateway import ThreadedKube, remove_finalizer, write_status
-from scriptmodel_operator.kube.login import Credentials, LoginFailedError
+from scriptmodel_operator.kube.login import Credentials
 from tests.lease import Lease
 from tests.unit.operator.api_server import DEADLINE, ApiServer, api_server, connection
 from tests.unit.operator.connecting import key_and_certificate, kubeconfig
@@ -40,14 +39,6 @@ def server() -> Iterator[ApiServer]:
 def test_a_name_is_no_more_than_one_part_of_an_address(server: ApiServer) -> None:
     KubeClient(server.credentials()).get_scriptmodel("ml", "a/b?c")
     assert server.requested[0][1] == "/apis/scriptmodel.dev/v1alpha1/namespaces/ml/scriptmodels/a%2Fb%3Fc"
-
-
-def test_changes_by_the_command_have_their_own_field_manager(server: ApiServer) -> None:
-    """kubectl names the manager of a field if two managers set different values."""
-    people = Session(namespace="ml")
-    people.__dict__["credentials"] = server.credentials()
-    people.patch("thrones", {"spec": {"suspend": True}})
-    assert server.requested[-1][1].endswith("/scriptmodels/thrones?fieldManager=scriptmodel")
 
 
 def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_made(server: ApiServer) -> None:
@@ -79,30 +70,11 @@ def test_a_new_token_breaks_no_request_in_flight_and_is_read_once(server: ApiSer
     assert credentials.newest.authorization == "Bearer two"
 
 
-def test_a_login_that_fails_is_an_error_of_the_request(server: ApiServer) -> None:
-    first = iter([connection(server.url, "old")])
-
-    def log_in() -> login.Connection:
-        if found := next(first, None):
-            return found
-        raise LoginFailedError("its program gave no credentials")
-
-    with pytest.raises(KubeError, match="listing ScriptModels: its program gave no credentials"):
-        KubeClient(Credentials(log_in)).list_scriptmodels(None)
-
-
 def test_a_server_that_does_not_answer_is_reported_with_the_waiting_time(server: ApiServer) -> None:
     server.admits.clear()
     for client in (KubeClient(server.credentials(), Lease(0.2)), KubeClient(server.credentials()).within(0.2)):
         with pytest.raises(KubeUnavailableError, match=r"listing ScriptModels: no answer within 0\.2 s"):
             client.list_scriptmodels(None)
-
-
-def test_a_server_that_refuses_the_connection_is_not_said_to_be_silent() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        url = f"http://127.0.0.1:{gone.getsockname()[1]}"
-    with pytest.raises(KubeUnavailableError, match="Connection refused"):
-        KubeClient(Credentials(lambda: connection(url))).list_scriptmodels(None)
 
 
 def test_an_answer_that_trickles_ends_with_the_lease() -> None:
@@ -185,13 +157,6 @@ def test_the_certificate_must_have_the_tls_server_name(tmp_path: Path, name: str
             with pytest.raises(KubeUnavailableError, match="certificate"):
                 client.list_scriptmodels(None)
         assert len(server.requested) == accepted
-
-
-@pytest.mark.parametrize("page", ["<html>Log in</html>", "[]"])
-def test_an_answer_that_is_no_object_is_not_taken_for_an_empty_list(server: ApiServer, page: str) -> None:
-    server.page = page
-    with pytest.raises(KubeError, match="is this the address of an API server"):
-        KubeClient(server.credentials()).list_scriptmodels(None)
 
 
 @pytest.mark.parametrize(

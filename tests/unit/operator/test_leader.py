@@ -4,14 +4,12 @@ import copy
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
 
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError, KubeUnavailableError
 from scriptmodel_operator.kube.leader import LEASE_SECONDS, MARGIN_SECONDS, Leader, LeadershipLostError
-from scriptmodel_operator.pachyderm import calls
 
 
 @dataclass
@@ -121,15 +119,6 @@ def test_a_renewal_whose_answer_was_lost_keeps_the_lease() -> None:
     assert server.now - started > LEASE_SECONDS - MARGIN_SECONDS, "the renewal after the lost answer counted"
 
 
-def test_a_created_lease_whose_answer_was_lost_is_ours() -> None:
-    server = Server(broken=lambda method: "after" if method == "POST" else "")
-    first = server.candidate("first")
-    started = server.now
-    first.acquire(nothing, nothing)
-    assert server.now - started < LEASE_SECONDS
-    assert first.lease_remaining() > 0
-
-
 def test_a_released_lease_is_taken_at_once() -> None:
     server = Server()
     first, second = server.candidate("first"), server.candidate("second")
@@ -150,55 +139,3 @@ def test_another_holder_ends_it() -> None:
     server.lease["metadata"]["resourceVersion"] = "77"
     with pytest.raises(LeadershipLostError, match="'somebody' leads"):
         first.keep()
-
-
-def test_a_replica_reports_an_answer_of_the_server_only_if_it_got_one() -> None:
-    server = Server()
-    server.broken = lambda _method: "before" if server.now < 1010 else ""
-    times: list[float] = []
-    server.candidate("first").acquire(nothing, lambda: times.append(server.now))
-    assert len(times) == 1
-    assert times[0] >= 1010
-
-
-def test_a_process_that_ends_renews_no_more_and_does_not_wait() -> None:
-    server = Server()
-    leader = server.candidate("first")
-    leader.acquire(nothing, nothing)
-    leader.stopped = threading.Event()
-    leader.stopped.set()
-    leader.keep()
-    server.candidate("second").release()
-    assert [who for _when, who in server.writes] == ["first"]
-
-
-class Endless:
-    """A call that only a cancellation ends."""
-
-    def add_done_callback(self, ended: Callable[[object], None]) -> None:
-        self.cancel = lambda: ended(self)
-
-    def result(self) -> None:
-        """Return nothing, as of a call that was cancelled."""
-
-
-def test_no_call_is_in_progress_for_ten_seconds_before_another_replica_can_lead(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    server = Server()
-    first, second = server.candidate("first"), server.candidate("second")
-
-    class Cancelled(Passing):
-        def __init__(self) -> None:
-            super().__init__(server)
-
-        def wait(self, timeout: float | None = None) -> bool:
-            return super().wait(timeout) or self.is_set()
-
-    monkeypatch.setattr(calls, "threading", SimpleNamespace(Event=Cancelled))
-    monkeypatch.setattr(calls, "POLL_SECONDS", 0.7)
-    first.acquire(nothing, nothing)
-    calls.answer(Endless(), first)
-    cancelled = server.now
-    second.acquire(nothing, nothing)
-    assert server.now - cancelled >= MARGIN_SECONDS

@@ -62,19 +62,17 @@ def test_figures_of_an_object_go_with_it() -> None:
     metrics.reconcile_duration.labels("failed").observe(0.25)
     metrics.retries.inc()
     metrics.called("pachyderm", "ListJob", "OK", 0.25)
-    text = metrics.render().decode()
-    assert 'scriptmodel_ready{name="thrones",namespace="ml"} 1.0' in text
-    assert 'scriptmodel_perplexity{name="thrones",namespace="ml"} 88.1' in text
-    assert 'scriptmodel_engine_calls_total{code="OK",method="ListJob",service="pachyderm"} 2.0' in text
-    assert 'scriptmodel_progress_percent{name="thrones",namespace="ml"} 100.0' in text
-    assert 'scriptmodel_gpu_seconds{name="thrones",namespace="ml"} 512.0' in text
-    assert 'scriptmodel_training_restarts{name="thrones",namespace="ml"} 2.0' in text
-    assert 'scriptmodel_reconcile_duration_seconds_count{outcome="done"} 1.0' in text
-    assert 'scriptmodel_reconcile_duration_seconds_count{outcome="failed"} 1.0' in text
-    assert 'scriptmodel_reconcile_duration_seconds_sum{outcome="done"} 0.5' in text
-    assert "scriptmodel_retries_total 1.0" in text
-    assert 'scriptmodel_reconcile_duration_seconds_bucket{le="0.5",outcome="done"} 1.0' in text
-    assert 'scriptmodel_engine_call_duration_seconds_count{method="ListJob",service="pachyderm"} 2.0' in text
+    text, name = metrics.render().decode(), '{name="thrones",namespace="ml"}'
+    for line in (
+        f"scriptmodel_ready{name} 1.0",
+        f"scriptmodel_perplexity{name} 88.1",
+        f"scriptmodel_training_restarts{name} 2.0",
+        'scriptmodel_engine_calls_total{code="OK",method="ListJob",service="pachyderm"} 2.0',
+        'scriptmodel_reconcile_duration_seconds_count{outcome="failed"} 1.0',
+        'scriptmodel_reconcile_duration_seconds_sum{outcome="done"} 0.5',
+        "scriptmodel_retries_total 1.0",
+    ):
+        assert line in text
     assert "_created" not in text
     assert "scriptmodel_queue_depth 3.0" in text
     store.remove(RAW)
@@ -151,14 +149,6 @@ async def test_an_address_in_use_or_invalid_is_one_clear_error() -> None:
             with pytest.raises(ListenError, match=f"cannot listen on .*{reported}"):
                 async with serving(health, wrong):
                     pass
-
-
-def test_a_line_without_an_object_has_no_object_field_and_an_exception_is_logged() -> None:
-    why = (ValueError, ValueError("a bug"), None)
-    record = logging.LogRecord("here", logging.ERROR, "", 0, "it %s", ("broke",), why)
-    line = json.loads(JsonFormatter().format(record))
-    assert "object" not in line
-    assert (line["message"], line["exception"]) == ("it broke", "ValueError: a bug")
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter("%(message)s")])

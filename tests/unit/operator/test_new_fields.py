@@ -65,6 +65,7 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "generation.cast": (["ANNA", "BEN"], BOTH),
     "generation.scene": ("INT. KITCHEN - NIGHT", BOTH),
     "generation.samples": (3, GENERATE),
+    "generation.copies": ("avoid", GENERATE),
 }
 """Each field that pipelines carry out: a value other than its default, and the pipelines that it changes."""
 CHECKED = ("generation.words", "generation.prompt", "generation.speaker", "generation.cast", "generation.scene")
@@ -167,7 +168,7 @@ def test_an_error_of_the_trainer_is_worded_with_the_field(path: str) -> None:
 @pytest.mark.parametrize("row", GOLDEN, ids=lambda row: row["name"])
 def test_digests_and_fingerprints_never_change(row: dict[str, Any]) -> None:
     found = pipelines(row["spec"], row.get("continued", ""))
-    for kind in row.keys() & {*BOTH, "select"}:
+    for kind in row.keys() & {*BOTH}:
         pipeline: DesiredPipeline = getattr(found, kind)
         mark = pipeline.mark
         assert {

@@ -11,14 +11,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptmodel_cli import output, text
+from scriptmodel_cli import output
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.logs import in_words, lines_of
 from scriptmodel_cli.main import main
 from scriptmodel_cli.output import write_new
 from scriptmodel_cli.session import Session
-from scriptmodel_operator.engine.values import LogLine
-from tests.unit.operator.fake_pachyderm import FakeLog
 from tests.unit.operator.terminal import as_object
 from tests.unit.operator.world import World, trained_world
 
@@ -35,11 +32,6 @@ def test_control_characters_are_shown_and_tabs_and_line_feeds_kept() -> None:
     assert output.escaped("é\tü\n😀") == "é\tü\n😀"
 
 
-def test_a_note_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    output.note("skipped a\nError: b.txt")
-    assert capsys.readouterr().err == "skipped a\\nError: b.txt\n"
-
-
 @given(st.text())
 def test_no_text_reaches_the_terminal_with_a_control_character(foreign: str) -> None:
     shown = output.escaped(foreign)
@@ -52,10 +44,6 @@ def test_only_the_colours_that_were_made_here_are_let_through(capsys: pytest.Cap
     with click.Context(click.Command("x"), color=True).scope():
         output.say([output.style("ours", fg="red") + click.style(" foreign", fg="red")])
     assert capsys.readouterr().out == "\x1b[31mours\x1b[0m\\x1b[31m foreign\\x1b[0m\n"
-
-
-def test_columns_line_up_though_a_cell_has_control_characters() -> None:
-    assert text.table([("A", "B"), ("\x1b", "x")]) == ["A      B", "\\x1b   x"]
 
 
 def test_all_output_goes_through_the_writer() -> None:
@@ -98,10 +86,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "words",
     [
-        ["list", "-o", "yaml"],
-        ["list", "-o", "json"],
         ["status", "thrones"],
-        ["status", "thrones", "-o", "yaml"],
         ["status", "thrones", "-w"],
         ["why", "thrones"],
         ["script", "thrones"],
@@ -116,14 +101,6 @@ def test_no_command_lets_a_control_character_through(words: list[str], cluster: 
     printed = done.output + done.stderr
     assert printed
     assert not set(HOSTILE) & set(printed) - set(HARMLESS)
-
-
-def test_lines_of_a_log_are_escaped_too(capsys: pytest.CaptureFixture[str]) -> None:
-    world = trained_world()
-    job = next(iter(world.pachyderm.jobs.values()))
-    world.pachyderm.log_source = lambda _job, _follow: FakeLog([LogLine(HOSTILE)])
-    output.say([*map(in_words, lines_of(world.pachyderm, job))])
-    assert capsys.readouterr().out == f"{HARMLESS}\n"
 
 
 def test_a_script_is_exact_in_a_file_and_escaped_on_a_terminal(
@@ -170,13 +147,6 @@ def run(*words: str) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-def test_each_sample_can_be_had_and_all(world: World) -> None:
-    first = world.model.status["script"]["excerpt"]
-    assert run("script", "thrones") == (0, first, "")
-    assert run("script", "thrones", "--sample", "2") == (0, "[ TWO ]: 2\n", "")
-    assert run("script", "thrones", "--all") == (0, f"{first}\n[ TWO ]: 2\n\n[ THREE ]: 3\n", "")
-
-
 def test_a_format_is_that_of_the_option_or_of_the_suffix(world: World, tmp_path: Path) -> None:
     assert run("script", "thrones", "--format", "fountain")[1] == "ONE\n1\n"
     out = tmp_path / "third.fountain"
@@ -192,19 +162,3 @@ def test_a_format_is_that_of_the_option_or_of_the_suffix(world: World, tmp_path:
     ):
         code, _out, err = run("script", "thrones", "--out", str(tmp_path / name), *words)
         assert (code, hint in err) == (2, True)
-
-
-def test_a_sample_that_does_not_exist_names_those_that_do(world: World) -> None:
-    code, _out, err = run("script", "thrones", "--sample", "4")
-    assert (code, len(err.splitlines())) == (2, 1)
-    assert "thrones has no sample 4: it has 1, 2, 3; raise spec.generation.samples" in err
-    assert run("script", "thrones", "--sample", "0")[0] == 2
-    assert run("script", "thrones", "--sample", "1", "--all")[0] == 2
-
-
-def test_the_report_goes_to_stdout_or_a_file(world: World, tmp_path: Path) -> None:
-    assert run("report", "thrones") == (0, "<html>report</html>", "")
-    out = tmp_path / "report.html"
-    assert run("report", "thrones", "--out", str(out))[0] == 0
-    assert out.read_text() == "<html>report</html>"
-    assert run("report", "thrones", "--out", str(out))[0] == 2

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptmodel_cli.changes import Change, FieldChange, merged
-from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from tests.unit.operator.terminal import planned, reported
 from tests.unit.operator.world import PLAYS, World, scriptmodel, started_world, trained_world
 
@@ -118,27 +117,6 @@ def test_a_config_map_is_committed_first_and_the_following_changes_are_shown() -
     assert put.what.startswith("put 1 files into")
 
 
-def test_nothing_changes_while_a_problem_exists() -> None:
-    world = trained_world()
-    del world.pachyderm.repos[world.corpus.repo]
-    world.want({"generation": {"words": 5}})
-    found = planned(world)
-    assert found.problem.startswith("CorpusNotFound: ")
-    assert found.changes == ()
-
-
-def test_a_suspended_pipeline_is_updated_and_then_started() -> None:
-    world = trained_world()
-    world.apply({"suspend": True})
-    world.written()
-    world.want({"generation": {"words": 5}})
-    assert [change.what for change in planned(world).changes] == [
-        f"update step {world.generate} to version 2",
-        f"start step {world.train}",
-        f"start step {world.generate}",
-    ]
-
-
 def test_suspension_stops_and_deletion_removes() -> None:
     world = trained_world()
     world.want({"suspend": True})
@@ -155,33 +133,6 @@ def test_suspension_stops_and_deletion_removes() -> None:
     assert "is being deleted (Delete)" in found.title
     world.want({"deletionPolicy": "Orphan"})
     assert "Nothing would change." in reported(planned(world))
-
-
-def test_raising_the_budget_that_ended_training_continues_it() -> None:
-    world = World(model=scriptmodel({"training": {"budget": {"duration": "1h"}}}))
-    world.pachyderm.metrics |= {"stopped_by": "budget"}
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
-    world.written()
-    world.want({"training": {"budget": {"duration": "6h"}}})
-    text = reported(planned(world))
-    assert "(the budget that ended training was raised)" in text
-    assert "continues training from its checkpoint, or from the first epoch if no claim keeps checkpoints" in text
-
-
-def test_the_copy_of_a_base_model_and_what_follows_it_are_planned() -> None:
-    world = World(model=scriptmodel({"model": {"from": {"repo": {"name": "models"}}}}))
-    world.pachyderm.put(world.corpus, PLAYS)
-    assert "it would be stalled: BaseNotFound" in reported(planned(world))
-    models = BranchRef(RepoRef("default", "models"), "master")
-    world.pachyderm.put(models, {"/model.json": b"{}", "/metrics.json": b"{}"})
-    text = reported(planned(world))
-    assert "+ create repo default/thrones-" in text
-    assert "> write the steps that start from the base model, once it is copied" in text
-    assert world.written() == []
 
 
 def test_merging_is_that_of_kubectl_apply() -> None:

@@ -1,7 +1,6 @@
 """The queue: one call at a time for each key, none lost, back-off for each key alone."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -34,24 +33,6 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE):
         while not holds():
             await asyncio.sleep(0)
-
-
-async def test_a_waiting_key_is_queued_once() -> None:
-    calls: Counter[Key] = Counter()
-    gate = asyncio.Event()
-
-    async def handler(key: Key) -> None:
-        await gate.wait()
-        calls[key] += 1
-
-    async with running(handler, workers=1) as queue:
-        queue.add(A)
-        await until(lambda: queue.is_processing(A))
-        for _ in range(5):
-            queue.add(B)
-        gate.set()
-        await until(lambda: calls[B] > 0)
-        assert calls == {A: 1, B: 1}
 
 
 async def test_a_status_that_somebody_else_keeps_writing_is_put_right_once_in_a_while(
@@ -104,21 +85,6 @@ async def test_a_key_added_during_its_call_is_called_once_more_and_never_twice_a
         assert (calls, most) == (2, 1)
 
 
-async def test_one_slow_key_delays_no_other() -> None:
-    done: list[Key] = []
-    never = asyncio.Event()
-
-    async def handler(key: Key) -> None:
-        if key == A:
-            await never.wait()
-        done.append(key)
-
-    async with running(handler) as queue:
-        queue.add(A)
-        queue.add(B)
-        await until(lambda: done == [B])
-
-
 async def test_failures_are_called_again_with_growing_delays_and_forgotten_after_success(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -135,30 +101,6 @@ async def test_failures_are_called_again_with_growing_delays_and_forgotten_after
         await until(lambda: len(seen) == 4 and not queue.is_processing(A))
         assert seen == [0, 1, 2, 3]
         assert queue.failures(A) == 0
-
-
-async def test_the_failures_of_a_forgotten_key_are_forgotten() -> None:
-    async def handler(_key: Key) -> None:
-        raise RetryError("not yet")
-
-    async with running(handler) as queue:
-        queue.add(A)
-        await until(lambda: queue.failures(A) == 1)
-        queue.forget(A)
-        assert queue.failures(A) == 0
-
-
-async def test_a_handler_may_request_another_call() -> None:
-    calls = 0
-
-    async def handler(_key: Key) -> float | None:
-        nonlocal calls
-        calls += 1
-        return 0.001 if calls < 3 else None
-
-    async with running(handler) as queue:
-        queue.add(A)
-        await until(lambda: calls == 3)
 
 
 async def test_an_earlier_timer_wins_and_a_forgotten_key_has_none() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptmodel_operator.api.status import DeviceStatus, TrainingStatus, to_wire
-from scriptmodel_operator.engine.values import CommitInfo, JobRef, LogLine, PipelineRef, RepoRef
+from scriptmodel_operator.engine.values import JobRef, LogLine, PipelineRef, RepoRef
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
@@ -32,81 +32,52 @@ def event(**fields: object) -> str:
     return json.dumps(fields)
 
 
-def test_the_end_of_an_epoch_has_the_validation_perplexity() -> None:
-    digest = read(
-        event(event="start", epochs=2),
-        event(event="progress", epoch=1, epochs=2, fraction=0.9, perplexity=300, words_per_second=10, eta_seconds=5),
-        event(event="epoch", epoch=1, train_perplexity=290.5, valid_perplexity=310.25, best=310.25),
-    )
-    assert (digest.progress.epoch, digest.progress.percent, digest.progress.valid_perplexity) == (1, 50, 310.25)
+WARNED, GPU = (
+    event(event="warning", code="no-gpu", message="no GPU\nis found"),
+    event(event="device", device="gpu", name="NVIDIA L4", memory_bytes=24 * 2**30, precision="float32"),
+)
+UNWRITABLE = event(event="warning", code="state-unwritable", message="read-only")
+EPOCHS = [
+    event(event="epoch", epoch=n, train_perplexity=9, valid_perplexity=v) for n, v in ((1, 80), (2, 60.5), (3, 70))
+]
+ERROR = {"event": "error", "code": "x"}
+COLOURED = "\x1b[31mRuntimeError\x1b[0m: no\x07 \x1b]memory\r\n"
+HALF = event(event="progress", epoch=2, epochs=2, fraction=0.5, perplexity=10)
 
 
-def test_the_best_perplexity_is_the_lowest_of_validation_and_survives_a_resume() -> None:
-    epochs = [
-        event(event="epoch", epoch=n, train_perplexity=9, valid_perplexity=v) for n, v in ((1, 80), (2, 60.5), (3, 70))
-    ]
-    digest = read(event(event="start", epochs=4), *epochs)
-    assert (digest.progress.best_perplexity, digest.progress.valid_perplexity) == (60.5, 70)
-    resumed = read_line(digest, LogLine(event(event="start", epochs=4, resumed_from=3)))
-    assert resumed.progress.best_perplexity == 60.5
-    assert read_line(digest, LogLine(event(event="start", epochs=4))).progress.best_perplexity is None
+@pytest.mark.parametrize(
+    ("lines", "found", "expected"),
+    [
+        ([event(event="start", epochs=4), EPOCHS[0]], "progress.percent", 25),
+        ([event(event="start", epochs=4), *EPOCHS], "progress.best_perplexity", 60.5),
+        ([event(event="start", epochs=4), *EPOCHS], "progress.valid_perplexity", 70),
+        ([*EPOCHS, event(event="start", epochs=4, resumed_from=3)], "progress.best_perplexity", 60.5),
+        ([*EPOCHS, event(event="start", epochs=4)], "progress.best_perplexity", None),
+        ([event(event="epoch", epoch=1, sample="[ JON ]:\x1b[1m\nno ")], "progress.sample", "[ JON ]: no"),
+        ([event(event="epoch", epoch=1, sample=9999 * "x")], "progress.sample", 200 * "x"),
+        ([HALF, event(**ERROR, message="NaN"), event(event="start", epochs=2)], "failure.error", ""),
+        ([HALF, event(event="start", epochs=2)], "progress.epoch", 0),
+        ([WARNED, UNWRITABLE, WARNED], "warnings", (("state-unwritable", "read-only"), ("no-gpu", "no GPU is found"))),
+        ([WARNED, UNWRITABLE, GPU], "warnings", (("state-unwritable", "read-only"),)),
+        ([event(event="warning", code=["x"], message=3)], "warnings", ()),
+        ([GPU], "device", DeviceStatus(kind="gpu", name="NVIDIA L4", memory="24Gi", precision="float32")),
+        ([event(event="device", device=7, name=None, memory_bytes="much")], "device", DeviceStatus()),
+        ([event(**ERROR, message="no words", hint="add some")], "failure.error", "no words (add some)"),
+        ([event(**ERROR, message="\x1b[1mno\ud800 words\x1b[0m", hint=None)], "failure.error", "no words"),
+        ([*map(str, range(100)), event(event="done")], "failure.tail", (*map(str, range(100 - TAIL_LINES, 100)),)),
+        ([COLOURED, COLOURED], "failure.tail", ("RuntimeError: no memory",)),
+        ([" 10% |#   |\r100% |####|"], "failure.tail", ("100% |####|",)),
+    ],
+)
+def test_a_log_is_read_up_to_its_newest_attempt(lines: list[str], found: str, expected: object) -> None:
+    digest: object = read(*lines)
+    for name in found.split("."):
+        digest = getattr(digest, name)
+    assert digest == expected
 
 
-def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_its_own() -> None:
-    missing = event(event="warning", code="no-gpu", message="no GPU\nis found")
-    other = event(event="warning", code="state-unwritable", message="read-only")
-    digest = read(missing, other, event(event="start", epochs=1), missing)
-    assert digest.warnings == (("state-unwritable", "read-only"), ("no-gpu", "no GPU is found"))
-    gpu = event(event="device", device="gpu", name="NVIDIA L4", memory_bytes=24 * 2**30, precision="float32")
-    digest = read(missing, other, gpu)
-    assert digest.warnings == (("state-unwritable", "read-only"),)
-    assert digest.device == DeviceStatus(kind="gpu", name="NVIDIA L4", memory="24Gi", precision="float32")
+def test_of_many_warnings_the_newest_are_kept() -> None:
     assert len(read(*(event(event="warning", code=str(n), message="x") for n in range(50))).warnings) == 8
-    assert read(event(event="warning", code=["x"], message=3)).warnings == ()
-    assert read(event(event="device", device=7, name=None, memory_bytes="much")).device == DeviceStatus()
-
-
-def test_a_bucket_that_answers_again_ends_the_warning_that_it_is_away() -> None:
-    away = event(event="warning", code="bucket-away", message="the log: HTTP 507")
-    assert read(away).warnings == (("bucket-away", "the log: HTTP 507"),)
-    assert read(away, event(event="warning", code="bucket-back", message="after 9 s")).warnings == ()
-
-
-def test_an_epochs_sample_is_one_bounded_line() -> None:
-    assert read(event(event="epoch", epoch=1, sample="[ JON ]:\x1b[1m\nno " + 999 * "x")).progress.sample.startswith(
-        "[ JON ]: no x"
-    )
-    assert len(read(event(event="epoch", epoch=1, sample=9999 * "x")).progress.sample) == 200
-    assert read(event(event="epoch", epoch=1, sample=["x"])).progress.sample == ""
-
-
-def test_another_attempt_starts_from_the_beginning() -> None:
-    digest = read(
-        event(event="start", epochs=2),
-        event(event="progress", epoch=2, epochs=2, fraction=0.5, perplexity=10),
-        event(event="error", code="diverged", message="NaN", hint="lower the learning rate"),
-        event(event="start", epochs=2),
-    )
-    assert digest == LogDigest(lines=4, first=digest.first, starts=digest.starts).at(epochs=2)
-
-
-def test_an_error_event_is_the_trainers_own_words() -> None:
-    assert (
-        read(event(event="error", code="x", message="no words", hint="add some")).failure.error == "no words (add some)"
-    )
-    assert read(event(event="error", code="x", message="no words", hint=None)).failure.error == "no words"
-
-
-def test_the_tail_keeps_the_last_lines_that_are_not_events() -> None:
-    digest = read(*(f"line {number}" for number in range(100)), event(event="done", seconds=1), "")
-    assert digest.failure.tail == tuple(f"line {number}" for number in range(100 - TAIL_LINES, 100))
-
-
-def test_control_sequences_are_dropped_and_equal_errors_are_reported_once() -> None:
-    line = "\x1b[31mRuntimeError\x1b[0m: no\x07 \x1b]memory\r\n"
-    assert read(line, line).failure.tail == ("RuntimeError: no memory",)
-    assert read(" 10% |#   |\r100% |####|").failure.tail == ("100% |####|",)
-    assert read(event(event="error", code="x", message="\x1b[1mno\ud800 words\x1b[0m")).failure.error == "no words"
 
 
 @given(
@@ -145,11 +116,6 @@ def check_fields(reported: dict[str, Any]) -> None:
     assert not {"nan", "inf"} & set(reported.get("perplexity", {}).values())
 
 
-def test_a_line_of_json_that_has_no_bottom_is_a_line() -> None:
-    deep = '{"event":' + "[" * 100_000
-    assert read(deep).failure.tail == (deep[:400],)
-
-
 def test_a_running_job_is_followed_in_the_background_and_its_log_survives_its_pods() -> None:
     pachyderm = FakePachyderm()
     log = OpenLog([event(event="start", epochs=4), event(event="progress", epoch=1, epochs=4, fraction=0.5), "boom"])
@@ -184,21 +150,6 @@ def test_a_log_whose_reader_fails_unexpectedly_is_followed_again() -> None:
     follower = LogFollower(pachyderm)
     eventually(lambda: follower.running(JOB).lines == 1)
     follower.close()
-
-
-def test_hundreds_of_logs_are_each_read_once_however_often_their_jobs_are_reconciled() -> None:
-    pachyderm, opened = FakePachyderm(), Counter[JobRef]()
-
-    def open_log(job: JobRef, _follow: bool) -> OpenLog:
-        opened[job] += 1
-        return OpenLog(["x", "y"])
-
-    pachyderm.log_source = open_log
-    follower = LogFollower(pachyderm)
-    jobs = [JobRef(JOB.pipeline, str(number)) for number in range(300)]
-    eventually(lambda: all(follower.running(job).lines == 2 for job in jobs))
-    follower.close()
-    assert opened == Counter(jobs)
 
 
 def test_a_limited_number_of_logs_is_followed_and_others_are_read_once() -> None:
@@ -239,34 +190,6 @@ def test_results_are_read_once_and_broken_ones_are_ignored() -> None:
     assert results.script(REPO, "bad") == script, "a commit never changes"
 
 
-def test_results_of_many_objects_are_read_once_and_dropped_with_their_objects() -> None:
-    pachyderm, reads, objects = FakePachyderm(), list[str](), 300
-    pachyderm.fault = reads.append  # type: ignore[assignment]  # no fault
-    results = Results(pachyderm, lambda: objects)
-
-    def read(commits: range) -> int:
-        reads.clear()
-        for commit in map(str, commits):
-            results.metrics(REPO, commit)
-            results.script(REPO, commit)
-            results.digests(REPO, commit)
-            results.provenance(REPO, commit)
-        return len(reads)
-
-    for commit in range(3000):
-        pachyderm.files[REPO, str(commit)] = {"/metrics.json": b"{}", "/new_script.txt": b"x"}
-        pachyderm.commits[REPO, str(commit)] = CommitInfo(REPO, "master", str(commit), finished=True)
-    assert read(range(300)) > 0
-    for retrained in range(300, 3000, 100):
-        read(range(retrained, retrained + 100))
-        assert read(range(300)) == 0, "those in use stay"
-    objects = 2
-    read(range(1))
-    read(range(1000, 1001))
-    assert read(range(1)) == 0
-    assert read(range(100, 300)) > 0, "those of objects that are gone"
-
-
 @pytest.mark.parametrize(
     ("score", "expected"),
     [
@@ -295,18 +218,6 @@ def test_the_score_of_a_script_is_in_the_status_as_far_as_it_makes_sense(
 
 
 @pytest.mark.parametrize(
-    ("sampling", "expected"), [({"temperature": 1.0}, "1"), ({"temperature": "hot"}, None), (0.9, None), (None, None)]
-)
-def test_the_temperature_of_a_script_is_in_the_status(sampling: object, expected: str | None) -> None:
-    pachyderm = FakePachyderm()
-    record = json.dumps({"samples": [{"words": 3}], "sampling": sampling}).encode()
-    pachyderm.files[REPO, "a"] = {"/new_script.txt": b"One two three.\n", "/generation.json": record}
-    script = Results(pachyderm, lambda: 1).script(REPO, "a")
-    assert script is not None
-    assert (script.status.words, script.status.temperature) == (3, expected)
-
-
-@pytest.mark.parametrize(
     "content",
     [
         b'{"perplexity": {"valid": 9}, "epochs": 5}',
@@ -329,15 +240,6 @@ def test_a_metrics_file_of_another_form_is_ignored_without_a_traceback(content: 
     script = results.script(REPO, "odd")
     assert script is not None
     assert script.status.words is None
-
-
-def test_the_best_epoch_is_the_best_though_a_later_one_was_worse() -> None:
-    pachyderm = FakePachyderm()
-    epochs = [{"valid_perplexity": figure} for figure in (80, 50.7, 49.8, 50.2)]
-    pachyderm.files[REPO, "a"] = {"/metrics.json": json.dumps({"perplexity": {"test": 47}, "epochs": epochs}).encode()}
-    metrics = Results(pachyderm, lambda: 1).metrics(REPO, "a")
-    assert metrics is not None
-    assert (metrics.best, metrics.perplexity.test, len(metrics.epochs)) == (49.8, 47, 4)
 
 
 @given(st.text(st.characters(exclude_categories=["C", "Zl", "Zp"], include_characters="\t\n"), max_size=3000))

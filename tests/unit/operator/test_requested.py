@@ -1,21 +1,21 @@
 """What people read and write by requests and URLs, with their own rights, also where the bucket fails for a moment."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import click
 import pytest
 
-from scriptmodel_cli import requested, transfer
-from scriptmodel_cli.pachd import PachdAccess
-from scriptmodel_cli.requested import PersonalGateway, RequestedBucket
+from scriptmodel_cli import transfer
+from scriptmodel_cli.access import EngineAccess
+from scriptmodel_cli.requested import PersonalGateway
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.transfer import Transfer
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
-from scriptmodel_operator.engine.values import EVERYTHING, BranchRef, RepoRef, Upload
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs.store import MOST_PACKS, Versions
 from tests.unit.operator.people import PLAYS, People, answering, bucket_of, left
-from tests.web import Answer, Handler, WebServer, content, silence, status
+from tests.web import Answer, Handler, WebServer, content, status
 
 WRITE = {"write": "plays", "branch": "master"}
 
@@ -61,14 +61,6 @@ def test_a_url_that_has_expired_is_replaced(people: People) -> None:
     assert requests_made(people) == 2
 
 
-def test_the_log_of_an_ended_attempt_is_read(people: People) -> None:
-    people.bucket.put("v1/ml/runs/00ff/1/log.jsonl", b"{}\n")
-    bucket = bucket_of(people)
-    assert bucket.get("v1/ml/runs/00ff/1/log.jsonl", 100) == b"{}\n"
-    with pytest.raises(NotFoundError):
-        bucket.get("v1/ml/runs/00ff/2/log.jsonl", 100)
-
-
 def test_a_refusal_says_why(people: People) -> None:
     version = people.put(people.repo(namespace="web"))
     with pytest.raises(RefusedError, match=r"^the operator refused: reading v1/ml/manifests/.*: not found"):
@@ -90,36 +82,6 @@ def test_an_answer_that_makes_no_sense_is_an_error(people: People, content: str)
         bucket_of(people).get("v1/engine.json", 100)
 
 
-def test_an_operator_that_does_not_answer_is_named(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    people.cluster.fault = lambda _call, _after: None
-    monkeypatch.setattr(requested, "_ANSWER_SECONDS", 0.0)
-    with pytest.raises(UnavailableError, match=r"does it run, and does it watch namespace ml\?"):
-        bucket_of(people).get("v1/engine.json", 100)
-    assert left(people) == []
-
-
-def push(bucket: RequestedBucket, version: str) -> None:
-    with bucket.writing("ml", WRITE) as answered:
-        bucket.finish(answered, version)
-
-
-def read(bucket: RequestedBucket, version: str) -> None:
-    bucket.get(f"v1/ml/manifests/{version}.json", 10_000)
-
-
-@pytest.mark.parametrize("does", [push, read])
-def test_a_bucket_that_the_operator_does_not_reach_is_named_soon(
-    does: Callable[[RequestedBucket, str], None], people: People, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    version = people.put(people.repo())
-    monkeypatch.setattr(requested, "_ANSWER_SECONDS", 0.3)
-    people.requests = people.operator()  # which has no manifest in memory
-    away = UnavailableError("reading v1/ml in s3://plays", "connection refused")
-    people.bucket.fault = lambda call: away if call.startswith(("list", "get")) else None
-    with pytest.raises(UnavailableError, match="s3://plays: connection refused"):
-        does(bucket_of(people), version)
-
-
 def test_an_upload_of_too_many_packs_says_what_to_do(people: People) -> None:
     people.repo()
     bucket = bucket_of(people)
@@ -134,48 +96,6 @@ BRANCH = BranchRef(RepoRef("ml", "plays"), "master")
 
 def gateway_of(people: People) -> PersonalGateway:
     return PersonalGateway(people.cluster, bucket_of(people), ["ml"])
-
-
-def uploads(files: dict[str, bytes]) -> list[Upload]:
-    return [(path, [text]) for path, text in files.items()]
-
-
-def test_what_a_person_pushes_is_what_the_operator_reads(people: People) -> None:
-    gateway = gateway_of(people)
-    gateway.create_repo(BRANCH.repo, "")
-    gateway.replace_files(BRANCH, uploads(PLAYS), [], 60)
-    head = people.gateway.branch_head(BRANCH)
-    assert head is not None
-    assert {path: people.gateway.read_file(BRANCH.repo, head.id, path, 100) for path in PLAYS} == PLAYS
-    assert gateway.branch_head(BRANCH) == head
-    assert people.gateway.engine() == gateway.engine()
-    gateway.replace_files(BRANCH, uploads(PLAYS), [EVERYTHING], 60)
-    assert gateway.branch_head(BRANCH) == head, "equal files are the same version"
-    gateway.replace_files(BRANCH, uploads({"/new.txt": b"NEW"}), [EVERYTHING], 60)
-    newest = gateway.branch_head(BRANCH)
-    assert newest is not None
-    assert list(gateway.walk_files(BRANCH.repo, newest.id)) == ["/new.txt"]
-
-
-def test_an_interrupted_push_leaves_the_branch_and_nothing_else(people: People) -> None:
-    def interrupted() -> Iterator[bytes]:
-        yield b"half"
-        raise KeyboardInterrupt
-
-    gateway = gateway_of(people)
-    gateway.create_repo(BRANCH.repo, "")
-    with pytest.raises(KeyboardInterrupt):
-        gateway.replace_files(BRANCH, [*uploads(PLAYS), ("/z.txt", interrupted())], [], 60)
-    people.requests.answer()
-    assert people.versions(BRANCH.repo) == []
-    assert people.packs() == []
-    assert left(people) == []
-
-
-def test_a_push_that_is_refused_sends_nothing(people: People) -> None:
-    with pytest.raises(RefusedError, match="it does not exist: add --create"):
-        gateway_of(people).replace_files(BRANCH, uploads(PLAYS), [], 60)
-    assert people.bucket.objects == {}
 
 
 @pytest.mark.parametrize(
@@ -193,8 +113,8 @@ def test_a_missing_right_is_named_with_the_command_that_grants_it(
 ) -> None:
     session = Session()
     monkeypatch.setattr(Session, "_jobs", lambda *_: gateway_of(people))
-    monkeypatch.setattr(PachdAccess, "uses_jobs", True)
-    monkeypatch.setattr(PachdAccess, "_published", None)
+    monkeypatch.setattr(EngineAccess, "uses_jobs", True)
+    monkeypatch.setattr(EngineAccess, "release", None)
     people.cluster.fault = lambda _call, _after: AccessError("creating a request", detail, "403", denied=True)
     with pytest.raises(click.ClickException) as refused, session.engine("the repo") as gateway:
         gateway.list_repos(["ml"])
@@ -271,13 +191,6 @@ def test_what_the_bucket_answers_is_an_error_of_the_engine(
         direct().get(server.url(PACK), "reading it", 6)
 
 
-@pytest.mark.parametrize("body", [b"1", b"123"])
-def test_a_part_of_another_length_is_refused(server: WebServer, body: bytes) -> None:
-    server.answers[PACK] = content(body)
-    with pytest.raises(RefusedError, match=f"{len(body)} bytes came, not 2"):
-        direct().get_range(server.url(PACK), "reading it", 0, 2)
-
-
 def test_an_upload_that_fails_is_sent_again_as_a_whole(server: WebServer) -> None:
     bodies: list[bytes] = []
     server.answers[PACK] = in_turn(received(bodies, status(503)), received(bodies, status(200)))
@@ -307,21 +220,6 @@ def test_over_a_port_forward_the_server_receives_the_host_that_was_signed(
     assert forwarded.get(f"http://s3.scriptmodel.svc:7070{PACK}?X-Amz-Signature=1", "reading it", 6) == b"HAMLET"
     assert hosts == ["s3.scriptmodel.svc:7070"]
     assert server.requested == [f"{PACK}?X-Amz-Signature=1"]
-
-
-def test_a_server_that_is_away_is_named() -> None:
-    with WebServer() as gone:
-        address = f"127.0.0.1:{gone.port}"
-    with pytest.raises(UnavailableError, match=f"^reading it: the bucket at {address} does not answer: .*refused"):
-        direct().get(f"http://{address}/x", "reading it", 6)
-
-
-def test_a_server_that_never_answers_is_tried_once(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "_SILENCE_SECONDS", 0.2)
-    server.answers[PACK] = silence
-    with pytest.raises(UnavailableError, match=r"the bucket at \S+ does not answer: .*timed out"):
-        direct().get(server.url(PACK), "reading it", 6)
-    assert server.requested == [PACK]
 
 
 def test_a_server_that_refuses_before_it_has_read_the_body_is_not_away(server: WebServer) -> None:

@@ -6,10 +6,9 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +18,7 @@ from click.testing import CliRunner
 
 from scriptmodel_operator import app
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
-from scriptmodel_operator.app import Parts, Process, run, working
+from scriptmodel_operator.app import Process, run, working
 from scriptmodel_operator.cli import main
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.queue import WorkQueue
@@ -28,7 +27,6 @@ from scriptmodel_operator.engine.gateway import Calls
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.leader import LEASE_NAME, LeadershipLostError
 from scriptmodel_operator.leadership import UNLIMITED
-from scriptmodel_operator.observe import polling
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from tests.unit.operator.api_server import HELD, ApiServer, api_server, connection, serve_scriptmodels
 from tests.unit.operator.connecting import kubeconfig
@@ -84,31 +82,6 @@ async def test_a_task_that_ends_ends_the_others(
         await work()
     assert [type(each) for each in caught.value.exceptions] == [error]
     assert {task.get_name() for task in asyncio.all_tasks()} & {"queue", "ticker", "events"} == set()
-
-
-async def test_a_poll_that_ends_unexpectedly_ends_the_others(
-    monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm
-) -> None:
-    def bug(*_: Any) -> None:
-        raise ValueError("a bug")
-
-    monkeypatch.setattr(polling, "take_snapshot", bug)
-    compose = app.compose
-
-    made: list[Parts] = []
-
-    def composed(*arguments: Any) -> Parts:
-        made.append(compose(*arguments))
-        return made[0]
-
-    async def waits() -> None:
-        made[0].snapshots.wait(("ml", "thrones"), 0.0)
-        await lasts()
-
-    monkeypatch.setattr(app, "compose", composed)
-    with pytest.raises(ExceptionGroup) as caught:
-        await work(until=waits)
-    assert [type(each) for each in caught.value.exceptions] == [ValueError]
 
 
 def test_the_end_does_not_wait_for_a_call_that_never_ends() -> None:
@@ -230,21 +203,6 @@ async def test_the_watch_starts_again_once_scriptmodels_are_served_again(
     assert all(ready)
 
 
-async def test_a_watch_that_ends_at_once_starts_again_after_waits_that_grow(
-    monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm
-) -> None:
-    started = watches_that_fail(monkeypatch)
-    monkeypatch.setattr(app, "_RETRY_SECONDS", 0.02)
-    with api_server() as server:
-        serve_scriptmodels(server)
-        async with at_work(server):
-            while len(started) < 6:
-                await asyncio.sleep(0.01)
-    assert [after - before >= 0.01 * 2**number for number, (before, after) in enumerate(pairwise(started))] == [
-        True
-    ] * 5
-
-
 async def test_a_namespace_that_may_not_be_read_does_not_stop_the_watch_of_another(
     monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -332,20 +290,6 @@ def test_the_process_fails_with_a_traceback_but_for_an_error_that_says_what_to_d
     done = CliRunner().invoke(main, ["run", "--pachd=nowhere:1", "--trainer-image=x"])
     assert (done.exit_code, done.stderr) == (1, reported)
     assert isinstance(done.exception, SystemExit if reported else ExceptionGroup)
-
-
-async def test_a_part_that_returns_when_it_is_cancelled_is_no_error() -> None:
-    started = asyncio.Event()
-
-    async def as_kopf_does() -> None:
-        started.set()
-        with suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
-
-    async with asyncio.TaskGroup() as group:
-        task = app.start(group, "watch", as_kopf_does)
-        await started.wait()
-        task.cancel()
 
 
 async def _raised(error: Exception) -> None:

@@ -12,13 +12,12 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
-from scriptmodel_cli.logs import training
 from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.gate import Gate
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import commit_of
 from tests.unit.operator.browsing import HOSTILE, MODEL, SECONDS, browsing
-from tests.unit.operator.terminal import as_object, event, training_world
+from tests.unit.operator.terminal import as_object, training_world
 from tests.unit.operator.world import trained_world
 
 
@@ -97,15 +96,11 @@ async def test_pages_run_no_foreign_code() -> None:
             assert policy.startswith("default-src 'self'; frame-ancestors 'none'")
 
 
-async def test_a_list_shows_state_progress_curve_and_the_beginning_of_the_script() -> None:
-    world = trained_world()
-    metrics = {"epochs": [{"epoch": n, "train_perplexity": 9, "valid_perplexity": 8 - n} for n in (1, 2)]}
-    model = world.model.status["lineage"]["model"].partition("@")[2]
-    world.pachyderm.files[world.train.output, model]["/metrics.json"] = json.dumps(metrics).encode()
+async def test_a_list_shows_state_progress_and_the_beginning_of_the_script() -> None:
     training = as_object(training_world())
     training["metadata"] |= {"name": "again", "uid": "uid-2"}
-    async with browsing(world, training) as browser:
-        page = await browser.page("/", "<polyline", "You know nothing .")
+    async with browsing(trained_world(), training) as browser:
+        page = await browser.page("/", "You know nothing .")
         assert "2 ScriptModels" in page
         assert "https://cluster" in page
         assert '<progress max="100" value="62"' in page
@@ -114,28 +109,12 @@ async def test_a_list_shows_state_progress_curve_and_the_beginning_of_the_script
 
 async def test_a_model_in_training_shows_its_curve_log_and_advice() -> None:
     async with browsing(training_world()) as browser:
-        page = await browser.page(MODEL, "epoch 2 done: train 300.0, valid 200.2")
+        page = await browser.page(MODEL, "Epoch 2 is done")
         assert ">200</text>" in page  # the last value of its line
         assert "<td>400</td>" in page  # the table beside the chart
         assert "epoch 3/4 · 1m40s to go" in page
         assert "scriptmodel status thrones -n ml -w" in page
         assert "The train job is running." in page
-
-
-async def test_a_model_shows_the_log_of_its_script_and_the_verdict() -> None:
-    world = trained_world()
-    job = world.pachyderm.list_pipeline_jobs(world.generate, 1)[0]
-    world.pachyderm.logs[job.ref] = [event(event="written", file="new_script.txt", words=60)]
-    found = as_object(world)
-    found["status"]["script"]["score"] = {
-        "form": "good",
-        "formScore": "0.61",
-        "sense": "fair",
-        "senseScore": "0.25",
-    }
-    async with browsing(world, found) as browser:
-        page = await browser.page(MODEL, "Log of generate", "new_script.txt")
-        assert "The judge: form good (0.61 of 1), sense fair (0.25)" in page
 
 
 async def test_lineage_leads_to_commits_and_their_files() -> None:
@@ -154,12 +133,7 @@ async def test_lineage_leads_to_commits_and_their_files() -> None:
         assert await (await browser.get(read)).text() == "<h1>Thrones</h1>"
         assert (await browser.get(f"{commit}/file?path=/nowhere")).status == 404
         assert "There is no page" in await (await browser.get("/nowhere")).text()
-        for odd in (
-            "/commits/a/b/..%2f..%2f/file?path=/x",
-            "/commits/%2e%2e/b/c/write",
-            "/commits/a%2fb/c/d/write",
-        ):
-            assert (await browser.get(odd)).status == 404, odd
+        assert (await browser.get("/commits/a/b/..%2f..%2f/file?path=/x")).status == 404
 
 
 async def test_pages_work_without_pachyderm() -> None:
@@ -219,22 +193,6 @@ async def next_message(stream: ClientResponse) -> str:
         line = (await asyncio.wait_for(stream.content.readline(), SECONDS)).decode()
         if line.startswith("data: "):
             return str(json.loads(line.removeprefix("data: ")))
-
-
-def test_a_log_is_digested_to_the_newest_attempt() -> None:
-    world = training_world()
-    job = world.pachyderm.list_pipeline_jobs(world.train, 1)[0]
-    world.pachyderm.logs[job.ref] = [
-        event(event="epoch", epoch=1, train_perplexity=9, valid_perplexity=8),
-        event(event="start", epochs=2),
-        event(event="epoch", epoch=1, train_perplexity=5, valid_perplexity=4),
-        event(event="progress", epoch=2, fraction=0.5, perplexity=3),
-        "not an event",
-    ]
-    found = training(world.pachyderm, as_object(world))
-    assert [each[:3] for each in found.curve.epochs] == [(1, 5, 4)]
-    assert found.curve.running == ((1.5, 3),)
-    assert found.lines[-1] == "not an event"
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,9 @@ import pytest
 
 from scriptmodel_operator.kube import object_store as store_module
 from scriptmodel_operator.kube import watch as module
-from scriptmodel_operator.kube.login import Credentials
 from scriptmodel_operator.kube.object_store import RESTORED_SECONDS, News, Store
 from scriptmodel_operator.kube.watch import Watch, settings
-from tests.unit.operator.api_server import DEADLINE, ApiServer, api_server, connection, serve_scriptmodels
+from tests.unit.operator.api_server import DEADLINE, ApiServer, api_server, serve_scriptmodels
 
 
 @pytest.fixture
@@ -87,24 +86,6 @@ def test_it_ends_when_it_is_stopped_before_and_after_its_start(server: ApiServer
     running.join(DEADLINE)
     assert not running.is_alive()
     assert watches(server) == started
-
-
-def test_an_invalid_annotation_of_another_kopf_operator_is_not_read() -> None:
-    body = kopf.Body({"metadata": {"annotations": {"kopf.zalando.org/last-handled-configuration": "x"}}})
-    assert settings().persistence.diffbase_storage.fetch(body=body) is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"), [(None, [True]), ("ADDED", [False]), ("MODIFIED", [False]), ("DELETED", [])]
-)
-async def test_the_watch_says_which_versions_are_from_a_list(kind: str | None, expected: list[bool]) -> None:
-    arrived: list[bool] = []
-
-    credentials = Credentials(lambda: connection("http://nowhere"))
-    registry = module.registry(lambda _raw, *, listed: arrived.append(listed), lambda _raw: None, credentials)
-    [handler] = registry._watching.get_all_handlers()
-    await handler.fn(event={"type": kind, "object": {}})
-    assert arrived == expected
 
 
 def version(number: int) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class World:
 
     def end_jobs(self, steps: Mapping[PipelineRef, Callable[[], None]] | None = None) -> None:
         """End all jobs, each pipeline's before those that read its output; well where no step ends the oldest one."""
-        for ref in (self.train, references(self.model).select, self.generate):
+        for ref in (self.train, self.generate):
             end = (steps or {}).get(ref, partial(self.pachyderm.succeed, ref))
             while any(job.ref.pipeline == ref and not job.state.final for job in self.pachyderm.jobs.values()):
                 end()

@@ -15,8 +15,8 @@ from samples import Read, play
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.stream import events_of
+from scriptmodel_trainer.evaluation import perplexity
 from scriptmodel_trainer.model import hardware, presets
-from scriptmodel_trainer.training import batches
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
@@ -29,7 +29,7 @@ def short_windows() -> Iterator[None]:
     The figures do not depend on it.
     """
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(batches, "VALIDATION_STEPS", 10)
+        patched.setattr(perplexity, "VALIDATION_STEPS", 10)
         yield
 
 

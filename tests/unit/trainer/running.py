@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import random
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,17 +45,6 @@ def prepared(arguments: Arguments) -> Run:
 def train(corpus: Path, out: Path, *more: str | Path) -> int:
     """Train in this process with a fixed seed and JSON lines on standard output; returns the exit code."""
     return main(["train", "--data", str(corpus), "--out", str(out), "--seed", "3", "--log", "json", *map(str, more)])
-
-
-@contextlib.contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let no file grow beyond so many bytes: the nearest to a full disk that needs no root."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def spawn_trainer(

@@ -54,7 +54,8 @@ def untrained() -> Iterator[None]:
         draw, shapes = np.random.default_rng(run.options.seed), run.options.preset.shapes(len(run.vocabulary))
         weights = run.starts_from or {name: draw.normal(0, 0.3, shape).astype("f") for name, shape in shapes.items()}
         assert {name: array.shape for name, array in weights.items()} == shapes
-        return TrainingResult(dict(weights), (EpochRecord(1, 2.0, 2.0, 1.0, 1.0, 1.0),), 1, 1.0, "epochs")
+        run.state.add(EpochRecord(1, 2.0, 2.0, 1.0, 1.0, 1.0))
+        return TrainingResult(dict(weights), "epochs")
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("scriptmodel_trainer.training.loop.fit", fit)

@@ -8,14 +8,12 @@ import pytest
 from running import run_trainer
 from samples import play, read_stream
 
-from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.storage.records import FILES, SCENES, Choice
-from scriptmodel_trainer.training.auto import choose, is_choice_for, minutes_from, minutes_of, preset_of
-from scriptmodel_trainer.training.options import options_from
+from scriptmodel_trainer.training.auto import choose, minutes_from, preset_of
 
 pytestmark = pytest.mark.slow
 
@@ -67,15 +65,6 @@ def test_more_minutes_never_choose_a_shorter_training() -> None:
         assert lengths == sorted(lengths)
 
 
-def test_a_slower_machine_gets_a_shorter_training_for_the_same_minutes() -> None:
-    fast, slow, slowest = (choose(194_000, 10, pace=pace) for pace in (1.5, 3.5, 4.5))
-    assert (fast.settings.get("layers"), fast.settings.get("epochs"), round(minutes_of(fast), 1)) == (None, None, 8.7)
-    assert (slow.settings["layers"], slow.settings["epochs"], round(minutes_of(slow), 1)) == (1, 8, 9.5)
-    assert (slowest.preset, round(minutes_of(slowest), 1)) == ("demo", 2.6)
-    assert [is_choice_for(slow, minutes) for minutes in (10, 13, 5, 30)] == [True, True, False, False]
-    assert is_choice_for(fast, 30)
-
-
 @pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "soon", "1e9"])
 def test_minutes_that_are_no_time_are_refused(text: str) -> None:
     with pytest.raises(BadInputError, match="not a number above 0 and at most 1,000,000"):
@@ -95,7 +84,7 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
     tokens = metrics["auto"]["tokens"]  # before some words are spelled
     assert 0.9 * metrics["tokens"]["train"] < tokens < metrics["tokens"]["train"]
-    choice = {"preset": "tuned", "tokens": tokens, "minutes": 5.0, "settings": PLAYS, "pace": 1.0}
+    choice = {"preset": "tuned", "tokens": tokens, "minutes": 5.0, "settings": PLAYS}
     assert metrics["auto"] == choice
     settings = " ".join(f"{name}={json.dumps(value)}" for name, value in PLAYS.items())
     assert f"auto: tuned with {settings}, for {tokens:,} words and marks to train on and 5 minutes" in done.stderr
@@ -107,21 +96,6 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
     named = ["document_starts=true", *settings.split()[1:]]  # without the cache: TINY has one
     again = run_trainer([*train, *named, "--preset", "tuned"])
     assert "is already trained with these settings" in again.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "split"),
-    [
-        (["--preset", "auto"], None),
-        (["--preset", "auto", "--split", "scenes"], SCENES),
-        (["--preset", "tuned"], SCENES),
-        (["--preset", "tuned", "--split", "files"], FILES),
-        ([], None),
-    ],
-)
-def test_auto_alone_decides_what_stays_together(arguments: list[str], split: str | None) -> None:
-    parsed = parser().parse_args(["train", "--data", "plays", "--out", "model", *arguments])
-    assert options_from(parsed, {}).split == split
 
 
 @pytest.mark.parametrize(

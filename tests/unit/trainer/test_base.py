@@ -15,9 +15,9 @@ from samples import play, read_stream
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model, save_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.generation.writer import Script, Writer
-from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams
+from scriptmodel_trainer.judging.ngrams import SIZES
 from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_reference
-from scriptmodel_trainer.training.fine_tuning import load_base, preset_after, weights_after
+from scriptmodel_trainer.training.fine_tuning import weights_after
 
 pytestmark = pytest.mark.slow
 
@@ -70,16 +70,6 @@ def test_lineage_is_in_model_and_metrics(warm: TrainedModel, model: Path) -> Non
     assert described(model)["base"] is None
 
 
-def test_a_first_epoch_from_a_base_model_is_better_than_one_from_scratch(
-    warm: TrainedModel, grown: Path, model: Path, tmp_path: Path
-) -> None:
-    sizes = ["--preset", "demo", "--set", "hidden_units=24", "embedding_units=16", "layers=2"]
-    sizes += ["batch_size=8", "steps=5"]
-    assert train(grown, tmp_path, *sizes, "--epochs", "1") == 0
-    alone = load_model(tmp_path).metrics.epochs[0].valid_perplexity
-    assert warm.metrics.epochs[0].valid_perplexity < 0.8 * alone
-
-
 def test_new_words_start_as_the_mean_of_the_pieces_that_spelled_them(model: Path) -> None:
     trained = load_model(model)
     known = len(trained.vocabulary)
@@ -92,15 +82,6 @@ def test_new_words_start_as_the_mean_of_the_pieces_that_spelled_them(model: Path
     assert weights["output/bias"][known] == base.weights["output/bias"][pieces].min()
     assert np.array_equal(weights["embedding"][:known], base.weights["embedding"])
     assert len(base.weights["output/bias"]) == known  # the base itself is unchanged
-
-
-def test_a_schedule_of_steps_is_run_in_a_quarter_of_the_epochs(model: Path) -> None:
-    base = load_base(model)
-    sizes = {"layers": "2", "hidden_units": "24", "embedding_units": "16", "tied_embeddings": "true"}
-    name, short = preset_after(base, "small", sizes)
-    assert (name, short.epochs, short.full_rate_epochs, short.learning_rate_decay) == ("small", 3, 1, 0.5**4)
-    _, whole = preset_after(base, "small", {**sizes, "epochs": "13"})
-    assert (whole.epochs, whole.full_rate_epochs, whole.learning_rate_decay) == (13, 4, 0.5)
 
 
 def test_a_model_can_start_from_its_own_last_state_in_place(grown: Path, model: Path, tmp_path: Path) -> None:
@@ -192,8 +173,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_text_copied_from_the_corpus_of_any_base_is_a_copy(chain: tuple[Path, Path]) -> None:
     first, last = chain
     copied = training_text(first)[:600]
-    assert judged(first.parent / "model-0").figures(copied).copied_8grams == 1.0
-    assert judged(last).figures(copied).copied_8grams == 1.0
+    assert judged(first.parent / "model-0").figures(copied).copied_sentences == 1.0
+    assert judged(last).figures(copied).copied_sentences == 1.0
     assert judged(last).verdict(copied).form == "a copy"
 
 
@@ -202,9 +183,9 @@ def test_words_pairs_and_the_figures_of_held_out_text_are_those_of_the_corpus_al
     with_base, without = judged(last), reference_of(read_stream(last.parent / "third"))
     assert without is not None
     assert with_base.held_out == without.held_out
-    for size in SIZES[:-1]:
+    for size in SIZES:
         assert with_base.known.of_size[size].tolist() == without.known.of_size[size].tolist()
-    assert set(without.known.of_size[SIZES[-1]]) < set(with_base.known.of_size[SIZES[-1]])
+    assert set(without.sentences.hashes) < set(with_base.sentences.hashes)
 
 
 def test_the_judge_command_knows_the_base_s_corpus_of_a_model(
@@ -217,17 +198,6 @@ def test_the_judge_command_knows_the_base_s_corpus_of_a_model(
     assert json.loads(capsys.readouterr().out)["form"] == "a copy"
 
 
-def test_the_runs_of_both_corpora_stay_within_the_bound() -> None:
-    def known(start: int, count: int) -> KnownNgrams:
-        hashes = np.arange(start, start + 2 * count, 2, dtype=np.uint32)
-        return KnownNgrams(dict.fromkeys(SIZES, hashes))
-
-    both = known(0, MOST).with_runs_of(known(1, MOST)).of_size
-    assert np.array_equal(both[SIZES[-1]], np.arange(MOST))
-    assert both[SIZES[-1]].dtype == np.uint32
-    assert np.array_equal(both[SIZES[0]], np.arange(0, 2 * MOST, 2))
-
-
 def test_a_base_that_does_not_record_its_training_text_is_reported(
     tmp_path: Path, model: Path, chain: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -237,5 +207,5 @@ def test_a_base_that_does_not_record_its_training_text_is_reported(
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (warning,) = [event for event in events if event["event"] == "warning"]
     assert warning["code"] == "base-text-unknown"
-    assert "has no ngrams" in warning["message"]
+    assert "has no sentences" in warning["message"]
     judged(tmp_path / "model")

@@ -5,7 +5,10 @@ import hashlib
 import io
 import re
 import tarfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 import numpy as np
@@ -21,10 +24,10 @@ from scriptmodel_trainer.artifacts.model_directory import LOG, load_model, save_
 from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import TextProgress
+from scriptmodel_trainer.runs.fit import blended
 from scriptmodel_trainer.runs.prepare import prepare
 from scriptmodel_trainer.storage.arrays import Floats, as_bfloat16, from_bfloat16
 from scriptmodel_trainer.storage.records import Card
-from scriptmodel_trainer.training.blending import blended
 from scriptmodel_trainer.training.fine_tuning import load_base, preset_after
 from scriptmodel_trainer.training.options import options_from
 
@@ -139,6 +142,24 @@ def test_a_file_that_no_base_has_is_named_before_it_is_stored(name: str, home: P
     with pytest.raises(BadInputError, match="which no base has"):
         bases.add(str(tmp_path / "a.tar"), None)
     assert not list(home.glob("*"))
+
+
+def test_a_base_of_a_release_is_added_by_its_name(packed: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = packed.with_name("en.tar.sha256")
+    listed.write_text(f"{hashlib.sha256(packed.read_bytes()).hexdigest()}  en.tar\n")
+    handler = partial(SimpleHTTPRequestHandler, directory=packed.parent)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("SCRIPTMODEL_BASE_URL", f"http://127.0.0.1:{server.server_port}/")
+        assert bases.how_to_get_one().endswith(": `scriptmodel base add en`")
+        assert bases.add("en", None)[0] == home / "en"
+        listed.write_text("0" * 64)
+        for name, error in (("en", "has SHA-256"), ("de", "cannot be read: Not Found|cannot be read: HTTP Error 404")):
+            with pytest.raises(BadInputError, match=error):
+                bases.add(name, None)
+        server.shutdown()
+    monkeypatch.delenv("SCRIPTMODEL_BASE_URL")
+    assert "make base" in bases.how_to_get_one()
 
 
 def test_a_base_that_is_no_file_is_answered_with_how_to_get_one() -> None:

@@ -1,14 +1,13 @@
 """The trained neural cache: training, evaluation and generation follow one formula."""
 
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from random_models import SCRIPT, even_cache, faults, network, weights_of
-from running import run_trainer, train
+from running import train
 from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
@@ -20,6 +19,7 @@ from scriptmodel_trainer.corpus.tokens import (
     OPEN_NAME,
     OPEN_QUOTE,
 )
+from scriptmodel_trainer.evaluation.perplexity import cut_for_validation
 from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -30,8 +30,8 @@ from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.subwords import continues
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.batches import cut_for_training
+from scriptmodel_trainer.training.graph import TrainingGraph, Validation
 from scriptmodel_trainer.training.optimizers import Optimizer
 
 START = 49  # the token that starts a document
@@ -90,7 +90,7 @@ def test_training_and_evaluation_follow_the_formula(window: int, vocabulary: int
     np.testing.assert_allclose(written, expected, rtol=1e-3, atol=1e-3)
     one = cut_for_validation(tokens, 3)
     assert len(one.inputs) == 1, "one row, so the state is exact"
-    assert ValidationGraph(model, one).run() == pytest.approx(expected.mean(), rel=1e-4)
+    assert Validation(model, one).run() == pytest.approx(expected.mean(), rel=1e-4)
     rows = cut_for_training(tokens, 1, 7, 3)
     graph = TrainingGraph(model, Optimizer(model.preset, model.variables), rows, 1)
     trained = graph.run(0, 0, [0.0] * rows.windows) / rows.windows
@@ -102,8 +102,8 @@ def test_rows_of_validation_read_as_many_tokens_before_their_own_as_the_cache_ho
     rows = cut_for_validation(tokens, 3, 200)
     assert len(rows.inputs) == 3
     expected = negative_log_likelihoods(Network(model.weights()), tokens, 3).mean()
-    assert ValidationGraph(model, rows).run() == pytest.approx(expected, rel=1e-4)
-    assert ValidationGraph(model, cut_for_validation(tokens, 3)).run() != pytest.approx(expected, rel=1e-4)
+    assert Validation(model, rows).run() == pytest.approx(expected, rel=1e-4)
+    assert Validation(model, cut_for_validation(tokens, 3)).run() != pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(("temperature", "share"), [(1.0, 0.3), (0.5, 1.0), (0.5, 0.3), (1.0, 0.0)])
@@ -153,37 +153,11 @@ def test_what_is_certain_to_be_copied_leaves_every_word_possible() -> None:
     assert np.isfinite(negative_log_likelihoods(net, tokens, 0)).all()
 
 
-def test_a_name_that_comes_once_and_again_is_learned_from_the_cache_alone() -> None:
-    """Each of many short passages repeats two words of its own: only what was read just now tells which."""
-    random = np.random.default_rng(5)
-    passages = [np.resize(random.integers(0, 40, 2), 12) for _ in range(400)]
-    tokens = np.concatenate(passages).astype(np.int32)
-    losses = {}
-    for window in (0, 12):
-        chosen = preset(cache_window=str(window), optimizer="adam", schedule="one-cycle", hidden_units="8", layers="1")
-        model = LanguageModel(chosen, 50, seed=2)
-        graph = TrainingGraph(model, Optimizer(chosen, model.variables), cut_for_training(tokens, 12, 7, 0), 1)
-        for _ in range(4):
-            graph.reset_state()
-            graph.run(0, 0, [0.03] * 57)
-        losses[window] = float(negative_log_likelihoods(Network(model.weights()), tokens[:1200], 0).mean())
-    assert losses[12] < 0.7 * losses[0]
-
-
 @pytest.fixture(scope="module")
 def cached(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cached")
     assert train(corpus, folder, *SMALL) == 0
     return folder
-
-
-def test_a_model_with_a_cache_is_evaluated_with_it(cached: Path, corpus: Path) -> None:
-    model = load_model(cached)
-    assert {name: array.shape for name, array in model.weights.items()} == model.origin.preset.shapes(
-        len(model.vocabulary)
-    )
-    evaluated = run_trainer(["evaluate", cached, "--data", corpus, "--json"])
-    assert json.loads(evaluated.stdout)["perplexity"] > 1
 
 
 def cached_network(vocabulary: Vocabulary, seed: int) -> Network:
@@ -210,13 +184,6 @@ def test_a_speaker_follows_himself_only_after_a_direction() -> None:
         speakers = [start for start in starts if start != "direction"]
         again += sum(now == then for then, now in itertools.pairwise(speakers))
     assert again, "after a direction he may"
-
-
-def test_an_only_speaker_follows_himself() -> None:
-    words = tuple(word for word in SCRIPT.words if word != "BEN")
-    alone = Vocabulary(words, frozenset((words.index("ANNA"),)))
-    script = Writer(cached_network(alone, 1), alone).write(200, Sampling(1.0), (2,), Opening()).tokens
-    assert script.count("ANNA") > 1
 
 
 def test_a_training_from_a_model_keeps_its_cache(cached: Path, corpus: Path, tmp_path: Path) -> None:

@@ -115,21 +115,6 @@ def test_a_page_names_nobody_of_another_play_and_capitalises_no_word_of_prose(mo
     assert not re.search(r"\b(lamp|waits|the),? The\b", text)
 
 
-def test_a_direction_in_a_speech_begins_with_the_pronoun_of_the_speaker(monkeypatch: pytest.MonkeyPatch) -> None:
-    vocabulary = spelling((*WORDS, "He", "She"), *NAMES)
-    network = AnyNetwork(vocabulary, {tokens.OPEN_BRACKET: 4, "He": 5, "She": 5, tokens.EOS: 6, tokens.OPEN_NAME: 6})
-    monkeypatch.setattr(writing, "Reader", lambda *_: network)
-    lines = Lines(pronouns={"ANNA": "she", "BEN": "he"})
-    page = Writer(Network(weights_of(vocabulary, 1)), vocabulary, lines=lines)
-    text = page.text(page.write(4000, Sampling(0), (1,), Opening(cast=("ANNA", "BEN", "MIRA"))).tokens)
-    begins = {
-        (name, each)
-        for name, said in re.findall(r"^\[ (\w+) \]:(.*)", text, re.M)
-        for each in re.findall(r"\[(S?[Hh]e)\b", said)
-    }
-    assert begins == {("ANNA", "She"), ("BEN", "He"), ("MIRA", "He"), ("MIRA", "She")}
-
-
 def test_a_script_keeps_to_the_speakers_of_one_play() -> None:
     casts = set()
     for seed in range(20):
@@ -141,19 +126,6 @@ def test_a_script_keeps_to_the_speakers_of_one_play() -> None:
     everyone = writer(KNOWN).write(2000, Sampling(1.5), (1,), Opening(cast=ANY))
     assert everyone.cast.names == ANY
     assert len(set(speakers(detokenize(everyone.tokens)))) == len(NAMES)
-
-
-def test_a_name_of_many_plays_speaks_as_often_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    plays = [
-        Play("one.txt", ("BEN", "MIRA", "ANNA")),
-        *(Play(f"{n}.txt", ("BEN", "MIRA", "OLD_BEN")) for n in range(19)),
-    ]
-    often = {"BEN": np.log(20), "MIRA": np.log(20)}
-    network = AnyNetwork(KNOWN, {tokens.OPEN_NAME: 20, tokens.EOS: 20, **often})
-    monkeypatch.setattr(writing, "Reader", lambda *_: network)
-    page = Writer(Network(weights_of(KNOWN, 1)), KNOWN, plays=plays)
-    heard = speakers(detokenize(page.write(6000, Sampling(0), (1,), Opening("ANNA")).tokens))
-    assert heard.count("ANNA") / len(heard) == pytest.approx(1 / 3, abs=0.05)
 
 
 @pytest.mark.parametrize("opening", [Opening("MIRA"), Opening("", "MIRA: The lamp"), Opening(text="Mira. The lamp.")])
@@ -187,13 +159,6 @@ def test_who_is_to_speak_next_and_a_new_scene_follow_the_text() -> None:
     opening = Opening("ANNA", "the lamp", "INT. KITCHEN", "BEN: The lamp waits", cast=("ANNA", "BEN"))
     text = detokenize(writer(KNOWN).write(60, Sampling(), (1,), opening).tokens)
     assert text.startswith("[ BEN ]: The lamp waits.\n{{ INT. KITCHEN. }}\n[ ANNA ]: the lamp")
-
-
-@pytest.mark.parametrize(("speaker", "speaks"), [("", "[ BEN ]: "), ("ANNA", "[ ANNA ]: "), ("BEN", "[ BEN ]: ")])
-def test_a_name_at_the_end_of_the_text_speaks_unless_another_is_asked_for(speaker: str, speaks: str) -> None:
-    opening = Opening(speaker, text="ANNA: Is the lamp here?\n\nBEN:")
-    text = detokenize(writer(KNOWN).write(60, Sampling(), (1,), opening).tokens)
-    assert text.startswith(f"[ ANNA ]: Is the lamp here?\n{speaks}")
 
 
 def test_a_long_text_is_kept_whole_and_costs_no_words() -> None:

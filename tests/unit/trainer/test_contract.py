@@ -5,7 +5,6 @@ import json
 import math
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +15,7 @@ from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.commands import evaluate
 from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import progress_for
-from scriptmodel_trainer.runs import assess
-from scriptmodel_trainer.storage.records import EpochRecord, Score
+from scriptmodel_trainer.storage.records import Score
 
 MODEL_FILES = {"model.json", "metrics.json", "report.html"}
 LOG = "train.log.jsonl"
@@ -53,7 +51,7 @@ def test_train_writes_exactly_the_model_directory(job: dict[str, Any]) -> None:
 
 
 def test_every_line_of_stdout_is_an_event_with_a_time_and_in_the_log(job: dict[str, Any]) -> None:
-    assert all({"event", "time"} <= event.keys() for event in job["events"])
+    assert all({"event", "time", "text"} <= event.keys() for event in job["events"])
     assert (job["root"] / "out" / LOG).read_text("utf-8") == job["done"].stdout
     assert job["done"].stderr == ""
 
@@ -67,7 +65,7 @@ def test_events_are_in_order_and_have_the_fields_of_the_contract(job: dict[str, 
         "epoch": {"epoch", "train_perplexity", "valid_perplexity", "best", "sample"},
         "done": {"perplexity", "seconds"},
     }
-    assert all(event.keys() - {"event", "time"} == keys[event["event"]] for event in events)
+    assert all(event.keys() - {"event", "time", "text"} == keys[event["event"]] for event in events)
     assert events[0]["event"] == "start"
     assert events[-1]["event"] == "done"
     assert [event["epoch"] for event in events if event["event"] == "epoch"] == [1, 2]
@@ -75,20 +73,6 @@ def test_events_are_in_order_and_have_the_fields_of_the_contract(job: dict[str, 
     assert fractions == sorted(fractions)
     assert len(fractions) > 1
     assert fractions[-1] == 1.0
-
-
-def test_progress_is_reported_while_the_test_split_is_scored(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = iter([0.0, 30.0, 31.0, 60.0])
-    monkeypatch.setattr(assess, "time", SimpleNamespace(monotonic=clock.__next__))
-    report = assess.while_testing(progress_for("json"), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 10, 5.0)
-    report(5)
-    report(6)  # so soon after the last one that it is left out
-    report(10)
-    halfway, end = events_of(capsys.readouterr().out)
-    assert (halfway["event"], halfway["epoch"], halfway["epochs"], halfway["fraction"]) == ("progress", 2, 2, 1.0)
-    assert (halfway["eta_seconds"], end["eta_seconds"]) == (30, 0)
 
 
 def test_metrics_have_the_keys_of_the_contract(job: dict[str, Any]) -> None:
@@ -184,7 +168,7 @@ def test_the_example_in_help_parses(command: str, capsys: pytest.CaptureFixture[
 
 
 def test_an_infinite_perplexity_is_null(model: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "score_of", lambda *_: Score(math.inf, 1, 0, {}))
+    monkeypatch.setattr(evaluate, "score_of", lambda *_: Score(math.inf, 1, 0))
     line = evaluate.evaluate(model, [corpus], "auto", True, progress_for("json"))
     assert json.loads(line, parse_constant=pytest.fail)["perplexity"] is None
 

@@ -1,6 +1,5 @@
 """Starts of documents: a token before each file, at which the state is cleared, the same in training and generation."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_whole
 from scriptmodel_trainer.corpus.tokens import DOCUMENT
+from scriptmodel_trainer.evaluation.perplexity import cut_for_validation
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.network_tensorflow import LanguageModel, read_window
@@ -22,10 +22,8 @@ from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.vocabulary import build_vocabulary, with_documents
 from scriptmodel_trainer.storage.records import FILES, SCENES
-from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.training.fine_tuning import load_base, preset_after
-from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph
-from scriptmodel_trainer.training.optimizers import Optimizer
+from scriptmodel_trainer.training.graph import Validation
 
 START = 49  # the token that starts a document
 FIRST, OTHER, SECOND = (np.random.default_rng(seed).integers(0, 49, 300).astype(np.int32) for seed in range(3))
@@ -83,18 +81,6 @@ def test_a_window_with_a_start_is_two_windows(precision: str) -> None:
         assert float(tf.norm(found - expected)) <= tolerance * float(tf.norm(expected))
 
 
-def test_only_the_rows_with_a_start_are_cleared() -> None:
-    model = model_of()
-    network = Network(model.weights(), START)
-    state, alone = network.initial_state(2), network.initial_state()
-    for token in (3, 5, 7):
-        network.step(state, np.array([token, token]))
-    features = network.step(state, np.array([START, 9]))
-    assert features[0] == pytest.approx(network.step(alone, START), abs=1e-6)
-    fresh = network.initial_state()
-    assert features[1] != pytest.approx(network.step(fresh, 9), abs=1e-3)
-
-
 def test_training_and_generation_read_a_start_alike() -> None:
     model, stream = model_of(), stream_of(FIRST, SECOND, OTHER)
     tokens = tf.constant(stream[None, :])
@@ -103,7 +89,7 @@ def test_training_and_generation_read_a_start_alike() -> None:
     assert features.numpy()[0] == pytest.approx(network.read(network.initial_state(), stream[:120]), abs=1e-5)
     whole = negative_log_likelihoods(network, stream, START)
     assert stepwise_negative_log_likelihoods(Reader(network), stream, START) == pytest.approx(whole, abs=1e-4)
-    validation = ValidationGraph(model, cut_for_validation(stream, START)).run()
+    validation = Validation(model, cut_for_validation(stream, START)).run()
     assert validation == pytest.approx(whole.mean(), rel=1e-3)
 
 
@@ -117,41 +103,6 @@ def test_the_words_of_a_play_do_not_depend_on_the_play_before() -> None:
     without = Network(model_of().weights())
     crossed = [negative_log_likelihoods(without, stream_of(play, SECOND), START)[begin] for play in (FIRST, OTHER)]
     assert crossed[0] != pytest.approx(crossed[1], abs=1e-4)
-
-
-def trained_on(stream: np.ndarray[Any, np.dtype[np.int32]], windows: int) -> TrainingGraph:
-    model = model_of(batch_size="1", layers="1")
-    graph = TrainingGraph(model, Optimizer(model.preset, model.variables), cut_for_training(stream, 1, 7, START), 3)
-    graph.run(0, 0, [0.0] * windows)
-    return graph
-
-
-def test_training_carries_no_state_into_the_next_play() -> None:
-    ends = []
-    for before in (FIRST, OTHER):
-        graph = trained_on(stream_of(before, SECOND), 50)  # 350 tokens: 49 of the second play
-        ends.append([part.numpy() for layer in graph.state for part in layer])
-    for one, other in zip(*ends, strict=True):
-        assert np.array_equal(one, other)
-
-
-def test_on_a_gpu_keras_layers_read_the_windows_without_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = stream_of(FIRST, SECOND)
-
-    def trained() -> tuple[float, dict[str, Any]]:
-        model = model_of(batch_size="1", layers="1")
-        graph = TrainingGraph(model, Optimizer(model.preset, model.variables), cut_for_training(stream, 1, 7, START), 3)
-        return graph.run(0, 0, [0.01] * 60), model.weights()
-
-    loss, weights = trained()
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["GPU:0"])
-    chosen, real = [], tf.cond
-    monkeypatch.setattr(tf, "cond", lambda *args: chosen.append(args) or real(*args))
-    on_gpu, same = trained()
-    assert chosen, "each window's layers are chosen by whether a document starts in it"
-    assert on_gpu == pytest.approx(loss, rel=1e-5)
-    for name, expected in weights.items():
-        assert same[name] == pytest.approx(expected, abs=1e-4), name
 
 
 @pytest.mark.parametrize("split", [SCENES, FILES])
@@ -182,14 +133,6 @@ def test_named_splits_and_whole_corpora_know_their_files(tmp_path: Path) -> None
     assert whole.starts.tolist() == [12, 24, 36, 48]
 
 
-def test_a_vocabulary_without_the_token_reads_files_as_one(plays: Path) -> None:
-    corpus = read_stream(plays)
-    without = build_vocabulary(corpus.splits["train"], corpus.lexicon, 10_000)
-    assert without.document is None
-    ids = corpus.splits["train"]
-    assert len(without.translated(ids, corpus.lexicon, corpus.starts["train"])) == len(ids)
-
-
 def test_a_model_starts_each_script_with_the_token_and_never_writes_it(model_folder: Path, plays: Path) -> None:
     model = load_model(model_folder)
     assert model.vocabulary.words[-1] == DOCUMENT
@@ -202,17 +145,6 @@ def test_a_model_starts_each_script_with_the_token_and_never_writes_it(model_fol
     assert done.returncode == 0
     assert "<" not in done.stdout
     assert all(word != DOCUMENT for word, _ in model.origin.corpus.summary.frequent_words)
-
-
-def test_evaluation_scores_a_folder_as_its_files_one_after_the_other(model_folder: Path, plays: Path) -> None:
-    whole = json.loads(run_trainer(["evaluate", model_folder, "--data", plays, "--json"]).stdout)
-    nats, tokens = 0.0, 0
-    for path in sorted(plays.iterdir()):
-        alone = json.loads(run_trainer(["evaluate", model_folder, "--data", path, "--json"]).stdout)
-        nats, tokens = nats + alone["tokens"] * np.log(alone["perplexity"]), tokens + alone["tokens"]
-    assert whole["tokens"] == tokens + 3
-    assert whole["tokens"] * np.log(whole["perplexity"]) > nats  # the starts themselves are charged
-    assert whole["tokens"] * np.log(whole["perplexity"]) < nats + 3 * 15
 
 
 def test_a_model_that_starts_from_another_has_starts_of_documents_if_that_has_them(model_folder: Path) -> None:

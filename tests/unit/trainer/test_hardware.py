@@ -1,6 +1,5 @@
 """Which device trains is reported, and a GPU that was requested but is missing is noticed before the corpus is read."""
 
-import itertools
 import json
 import os
 from pathlib import Path
@@ -12,7 +11,6 @@ from tensors import tf
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.model import hardware
-from scriptmodel_trainer.training import pace
 
 
 def train(corpus: Path, out: Path, *more: str) -> int:
@@ -121,12 +119,3 @@ def test_threads_that_are_set_are_kept(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
     hardware.load_tensorflow(0)
     assert os.environ["TF_NUM_INTRAOP_THREADS"] == "7"
-
-
-def test_the_pace_is_the_time_of_a_window_beside_that_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = itertools.count(0.0, 0.5)
-    monkeypatch.setattr("scriptmodel_trainer.training.pace.time.perf_counter", lambda: next(clock))
-    meant, words = 3 * 60 / (13 * 100_000 / 560), [f"word{number}" for number in range(500)]
-    assert pace.pace_here(words) == pytest.approx(2 / 3 / meant, abs=0.01)
-    monkeypatch.setattr(pace, "minutes_of", lambda _: 1000.0)
-    assert pace.pace_here(words) == 0.5, "no machine is counted as faster"

@@ -30,7 +30,7 @@ from scriptmodel_trainer.progress.listeners import progress_for
 
 URL = "http://a/b"
 INPUT = {"name": "corpus", "folder": "/", "packs": [URL], "manifest": {"url": URL, "sha256": "0" * 64, "size": 1}}
-COMMAND = ["select", "/pfs/trials", "--out", "/pfs/out"]
+COMMAND = ["train", "--data", "/pfs/corpus", "--out", "/pfs/out"]
 PLAYS = {"/hamlet.txt": b"To be", "/later/lear.txt": b"", "/later/macbeth.txt": b"Is this a dagger"}
 Run = Callable[[Sequence[str]], int]
 
@@ -373,10 +373,10 @@ def test_a_failed_command_ends_with_its_code_and_stores_its_log(
 
 
 def test_the_error_of_the_command_is_the_termination_message(job: Job, pod: Path) -> None:
-    """Run the real command, whose input has no runs."""
+    """Run the real command, whose input is missing."""
     assert main(["job", str(job.write())]) == 2
     message = (pod / "termination").read_text()
-    assert re.fullmatch(r".*/trials holds no runs of a search; give the --out of trial.*\n", message)
+    assert re.fullmatch(r"no such path: .*/corpus; check the path\n", message)
     assert message.strip() in job.bucket.read(job.key("log.jsonl")).decode()
 
 

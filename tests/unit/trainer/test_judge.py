@@ -22,7 +22,7 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.judging.figures import Figures
-from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, known_ngrams, longest_copy
+from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, known_ngrams
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of, stored_reference
 from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.model.network_numpy import Network
@@ -120,7 +120,7 @@ def test_an_untrained_model_writes_noise(learned: tuple[Path, Path], reference: 
 def test_more_training_never_scores_lower() -> None:
     """Figures of eight scripts at temperature 0.8 after 1, 2, 3, 5 and 8 epochs on two plays by Wilde."""
     alike = Figures(**dict.fromkeys(Figures.__dataclass_fields__, 0.5))  # type: ignore[arg-type]  # words are a number
-    alike = dataclasses.replace(alike, copied_8grams=0.0, repeated_lines=0.0, triples_by_chance=0.005)
+    alike = dataclasses.replace(alike, copied_sentences=0.0, repeated_lines=0.0, triples_by_chance=0.005)
     held_out = dataclasses.replace(alike, distinct=0.613, known_pairs=0.549, known_triples=0.189)
     stages = (
         (0.462, 0.43, 0.035),
@@ -141,25 +141,16 @@ def test_more_training_never_scores_lower() -> None:
     assert [each.sense for each in verdicts] == ["fair", "good", *["like the corpus"] * 3]
 
 
-def test_the_longest_copy_is_found_to_the_word() -> None:
-    draw = random.Random(2)
-    training = [f"w{draw.randrange(10**9)}" for _ in range(500)]
-    for length in (0, 1, 2, 3, 7, 8, 9, 31, 100, 500):
-        text = ["x", *training[500 - length :], "y", "z"]
-        assert longest_copy(hashes_of(text), hashes_of(training)) == length
-    assert longest_copy(hashes_of([]), hashes_of(training)) == 0
-
-
 def test_a_large_text_keeps_an_even_sample_of_its_ngrams(monkeypatch: pytest.MonkeyPatch) -> None:
     words = hashes_of(f"w{number}" for number in range(4000))
     full = known_ngrams(words)
     half = np.concatenate([words[:500], hashes_of(f"other{number}" for number in range(500))])
-    assert full.share(half, 8) == pytest.approx(0.5, abs=0.01)
+    assert full.share(half, 3) == pytest.approx(0.5, abs=0.01)
     monkeypatch.setattr("scriptmodel_trainer.judging.ngrams.MOST", 1000)
     sample = known_ngrams(words)
     assert {len(sample.of_size[size]) for size in SIZES} == {1000}
-    assert sample.share(words, 8) == 1.0
-    assert sample.share(half, 8) == pytest.approx(0.5, abs=0.1)
+    assert sample.share(words, 3) == 1.0
+    assert sample.share(half, 3) == pytest.approx(0.5, abs=0.1)
     assert MOST == 1 << 20
 
 
@@ -183,7 +174,7 @@ def test_the_command_judges_a_script_and_a_model(learned: tuple[Path, Path], wri
     done = run_trainer(["judge", model, "--data", corpus, "--samples", "3", "--words", "300"])
     found = re.match(r"Form:  (.*) \(\d\.\d\d: originality .*\)\nSense: (poor|fair|good|like) ", done.stdout)
     assert found, done.stdout
-    assert found[1] in SCALE
+    assert found[1] in {*SCALE, "a copy"}  # a corpus of so few sentences leaves few others to write
     copy = run_trainer(["judge", corpus / "play.md", "--data", corpus])
     assert copy.stdout.startswith("Form:  a copy (0.")
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from tensors import tf
 
+from scriptmodel_trainer.evaluation.perplexity import cut_for_validation
 from scriptmodel_trainer.model.letter_ngrams import LetterNgrams, letter_ngrams_of
 from scriptmodel_trainer.model.network_tensorflow import LanguageModel, vectors_of_words
 from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides
-from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.batches import cut_for_training
+from scriptmodel_trainer.training.graph import TrainingGraph, Validation
 from scriptmodel_trainer.training.optimizers import Optimizer
 
 WORDS = ("<eos>", "The", "the", "then", "lathe", "ox", *(f"word{number}ing" for number in range(44)))
@@ -38,14 +39,6 @@ def test_words_share_the_ngrams_that_at_least_three_of_them_have() -> None:
     # he is in four words; th, the, he$, e$ in three; ^t and ^th in two, and the$ is not The's
     assert found.ngrams == 5
     assert (dense(found) > 0).sum(axis=1).tolist() == [0, 3, 5, 3, 5, 0]
-
-
-def test_the_most_frequent_ngrams_are_kept_in_an_order_that_the_words_decide() -> None:
-    found = letter_ngrams(3)
-    assert found.ngrams == 3
-    assert (dense(found)[6:] > 0).all()  # those of `word` and `ing`
-    again = letter_ngrams(3)
-    assert (found.places == again.places).all()
 
 
 def test_a_step_is_at_most_twice_as_large_for_words_of_any_length() -> None:
@@ -92,29 +85,5 @@ def test_the_weights_of_a_trained_model_predict_the_same_without_ngrams(tied: st
     whole = LanguageModel(chosen, 50, seed=9)
     whole.set_weights(weights)
     validation = cut_for_validation(STREAM, 0)
-    expected = ValidationGraph(whole, validation).run()
-    assert ValidationGraph(model, validation).run() == pytest.approx(expected, abs=1e-6)
-
-
-def test_a_word_learns_from_those_that_are_spelled_like_it() -> None:
-    """Words 6 to 24 follow each other; word 25 is never read, but spelled like them, and `ox` is not."""
-    stream = np.resize(np.arange(6, 25), 1500).astype(np.int32)
-    chosen = preset()
-    model = LanguageModel(chosen, 50, seed=2, letter_ngrams=letter_ngrams())
-    before = model.weights()["embedding"]
-    graph = TrainingGraph(model, Optimizer(chosen, model.variables), cut_for_training(stream, 4, 5, 0), 3)
-    graph.run(0, 0, [0.01] * 60)
-    moved = model.weights()["embedding"] - before
-
-    def alike(word: int) -> float:
-        mean = moved[6:25].mean(axis=0)
-        return float(moved[word] @ mean / np.linalg.norm(moved[word]) / np.linalg.norm(mean))
-
-    assert alike(25) > alike(5) + 0.2
-
-
-def test_training_from_a_model_starts_with_its_word_vectors() -> None:
-    weights = LanguageModel(preset(), 50, seed=4).weights()
-    model = LanguageModel(preset(), 50, seed=2, letter_ngrams=letter_ngrams())
-    model.set_weights(weights)
-    assert (model.weights()["embedding"] == weights["embedding"]).all()
+    expected = Validation(whole, validation).run()
+    assert Validation(model, validation).run() == pytest.approx(expected, abs=1e-6)

@@ -4,7 +4,6 @@ In float32 a step differs from Keras' in the order of additions only; bfloat16 r
 up to 1 part in 256, so its gradients are compared as a whole: the length of the difference, as a share of its own.
 """
 
-import dataclasses
 import json
 import math
 import sys
@@ -22,6 +21,7 @@ from stepwise import negative_log_likelihoods
 from tensors import tf
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
+from scriptmodel_trainer.evaluation.perplexity import cut_for_validation
 from scriptmodel_trainer.model import network_tensorflow as model_module
 from scriptmodel_trainer.model.dropout import Dropout
 from scriptmodel_trainer.model.hardware import bfloat16_is_faster
@@ -30,11 +30,10 @@ from scriptmodel_trainer.model.network_tensorflow import LanguageModel, read_win
 from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.training import loop
-from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.batches import cut_for_training
+from scriptmodel_trainer.training.graph import TrainingGraph, Validation
 from scriptmodel_trainer.training.optimizers import Optimizer
 from scriptmodel_trainer.training.run import Run as FittedRun
-from scriptmodel_trainer.training.state import RunState
 from scriptmodel_trainer.training.stopping import StopSignals
 
 RANDOM = np.random.default_rng(5)
@@ -87,12 +86,9 @@ def test_validation_rows_score_every_token_once_close_to_the_exact_loss(length: 
     assert sorted(rows.targets[counted].tolist()) == sorted(STREAM[:length].tolist())
     model = model_of("tied")
     exact = negative_log_likelihoods(Network(model.weights()), STREAM[:length], 0).mean()
-    graph, calls = ValidationGraph(model, rows), []
-    loss = graph.run(lambda: calls.append(1))
-    assert loss == pytest.approx(exact, rel=2e-3)
-    assert 1 <= len(calls) <= rows.windows
-    assert len(calls) > 1 or rows.windows == 1  # signals are answered meanwhile
-    assert graph.run() == loss
+    validation, calls = Validation(model, rows), []
+    assert validation.run(lambda: calls.append(1)) == pytest.approx(exact, rel=1e-4)
+    assert len(calls) == rows.inputs.shape[1] // rows.steps, "signals are answered meanwhile"
 
 
 @pytest.mark.parametrize(
@@ -126,24 +122,12 @@ def test_evaluate_repeats_the_test_perplexity_of_the_training_run(corpus: Path, 
     named.mkdir()
     done = run_trainer(["evaluate", model, "--data", corpus, "--json"])
     result = json.loads(done.stdout)
-    assert {"perplexity", "tokens", "by_class"} <= result.keys()
+    assert {"perplexity", "tokens"} <= result.keys()
     read = read_stream(corpus)
     whole = {name: len(trained.vocabulary.translated(ids, read.lexicon)) for name, ids in read.splits.items()}
     assert result["tokens"] == sum(whole.values())
     assert {**whole, "train": 0} == {**trained.metrics.tokens, "train": 0}
     assert trained.metrics.tokens["train"] > whole["train"], "training reads some words spelled"
-    assert sum(part["tokens"] for part in result["by_class"].values()) == result["tokens"]
-    losses = [np.log(part["perplexity"]) * part["tokens"] for part in result["by_class"].values()]
-    assert np.exp(sum(losses) / result["tokens"]) == pytest.approx(result["perplexity"], rel=1e-9)
-
-
-def test_training_learns_more_than_frequencies(corpus: Path, model: Path) -> None:
-    tokens = read_stream(corpus).splits["train"]
-    shares = np.unique(tokens, return_counts=True)[1] / len(tokens)
-    guessing = np.exp(-(shares * np.log(shares)).sum())  # perplexity of knowing how frequent each token is
-    metrics = load_model(model).metrics
-    assert metrics.test.perplexity < 0.8 * guessing
-    assert metrics.epochs[1].valid_perplexity < metrics.epochs[0].valid_perplexity
 
 
 SETTINGS = {"hidden_units": "12", "steps": "5", "batch_size": "4", "dropout": "0.2"}
@@ -233,16 +217,8 @@ def test_a_run_validates_as_its_model_scores_where_documents_start(tmp_path: Pat
     run = run_in(tmp_path, 7, epochs="2", cache_window="50", initial_range="3")
     result = loop.fit(run, TextProgress(sys.stdout), StopSignals())
     expected = negative_log_likelihoods(Network(result.weights, 7), STREAM, 7)
-    found = result.history[result.best_epoch - 1].valid_perplexity
+    found = run.state.history[run.state.best_epoch - 1].valid_perplexity
     assert math.log(found) == pytest.approx(expected.mean(), rel=1e-5)
-
-
-def test_a_run_whose_budget_is_used_up_before_anything_was_saved_trains_a_little(tmp_path: Path) -> None:
-    run = run_in(tmp_path)
-    options = dataclasses.replace(run.options, budget=3.0)
-    spent = dataclasses.replace(run, options=options, state=RunState(seconds=24))
-    result = loop.fit(spent, TextProgress(sys.stdout), StopSignals())
-    assert (len(result.history), result.stopped_by) == (1, "budget")
 
 
 ROUNDING = {"float32": 2e-6, "bfloat16": 0.01}
@@ -361,14 +337,6 @@ def test_an_update_is_keras(settings: dict[str, str], plain: object, size: float
         assert ours[name].numpy() == pytest.approx(theirs[name].numpy(), rel=1e-5, abs=5e-6), name
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_gradient_that_is_not_finite_shows_in_all_weights(optimizer: str, bad: float) -> None:
-    ours = variables()
-    Optimizer(with_overrides(PRESETS["small"], {"optimizer": optimizer}), ours).apply(gradients(1.0, bad), 0.1)
-    assert np.isnan(ours["output/kernel"].numpy()).all()
-
-
 ONES = np.ones((40, 30, 50), np.float32)
 HALF = Preset(dropout=0.5, word_dropout=0.5, output_dropout=0.5)
 
@@ -376,12 +344,6 @@ HALF = Preset(dropout=0.5, word_dropout=0.5, output_dropout=0.5)
 def units(preset: Preset, step: int, place: int = 1) -> npt.NDArray[np.float32]:
     dropped: npt.NDArray[np.float32] = Dropout(preset, 0, tf.constant(step)).of_units(tf.constant(ONES), place).numpy()
     return dropped
-
-
-def test_the_remaining_values_are_scaled_to_keep_the_mean() -> None:
-    for dropped in (units(HALF, 0), Dropout(HALF, 0, tf.constant(0)).of_output(tf.constant(ONES)).numpy()):
-        assert set(np.unique(dropped)) == {0.0, 2.0}
-        assert dropped.mean() == pytest.approx(1.0, abs=0.02)
 
 
 def test_a_window_draws_the_same_again_and_another_one_something_else() -> None:
@@ -405,10 +367,3 @@ def test_word_dropout_drops_all_occurrences_of_a_word() -> None:
     for word in range(20):
         assert len(np.unique(dropped[inputs == word])) == 1
     assert set(np.unique(dropped)) == {0.0, 2.0}
-
-
-def test_without_dropout_nothing_changes() -> None:
-    none = Dropout(Preset(), 0, tf.constant(0))
-    assert none.of_units(ONES, 0) is ONES
-    assert none.of_output(ONES) is ONES
-    assert none.of_words(ONES, np.zeros((40, 30), np.int32), 10) is ONES

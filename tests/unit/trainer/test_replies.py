@@ -1,6 +1,5 @@
 """Replies to a scene: those that the model writes and real lines, their scores, and where lines and names are from."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.generation.replies import Replies, replies_of
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import writer_of
 from scriptmodel_trainer.model.readers import Reader
 
 SCENE = "ANNA: The river will not leave. Who waits for the harbour?\nMIRA: A stranger waits for the last train.\n"
@@ -48,16 +46,6 @@ def test_ten_lines_differ_are_short_and_are_set_as_the_scene(replies: Replies) -
     assert replies.written(replies.scene(Opening(text=SCENE)), 3, 12, Sampling(), 1) == found[:3]
 
 
-def test_lines_are_those_that_the_writer_writes_alone_but_for_rounding(replies: Replies, trained: TrainedModel) -> None:
-    """The scene is read at once, not token by token."""
-    writer, alone = writer_of(trained), set[str]()
-    for seed in itertools.product([5], range(3), range(16)):
-        script = writer.write(33, Sampling(), seed, Opening(prompt="ANNA:", text=SCENE))
-        alone.add(writer.text(script.tokens[script.given :]).partition("\n")[0].removeprefix("[ ANNA ]: "))
-    found = replies.written(replies.scene(Opening(text=SCENE)), 5, 30, Sampling(), 5)
-    assert sum(reply.text in alone for reply in found) >= len(found) - 1 == 4
-
-
 def test_the_next_speaker_may_be_named_and_nearly_a_name_is_refused(replies: Replies) -> None:
     for scene, speaker in ((f"{SCENE}\nMIRA:", ""), (SCENE, "Mira"), (SCENE.replace("MIRA", "VIVIE"), "vivie")):
         named = replies.scene(Opening(speaker, text=scene)).named
@@ -81,6 +69,18 @@ def test_real_lines_are_other_lines_of_the_corpus_each_of_another_speech(replies
     assert best.text not in [reply.text for reply in replies.real(again, 10, 12, 1, quotable)]
     replies.said(scene, best)
     assert replies.real(scene, 1, 12, 1, quotable)[0].name == "Mira"
+
+
+def test_no_real_line_says_the_same_as_another(replies: Replies, trained: TrainedModel) -> None:
+    texts = ("So do I.", "Why, so do I.", "So I have.", "The river waits.")
+    lines = [RealLine(text, "BEN", number, "Pier", "") for number, text in enumerate(texts)]
+    scene = replies.scene(Opening(text=SCENE))
+
+    def found(*used: int) -> set[int | None]:
+        return {reply.line for reply in replies.real(scene, 5, 12, 1, Quotable(lines, trained.vocabulary), used)}
+
+    assert found(0) == {3}
+    assert len(found() & {0, 1}) == 1
 
 
 def test_a_score_is_what_the_scene_adds(replies: Replies, trained: TrainedModel, quotable: Quotable) -> None:
@@ -202,11 +202,3 @@ def test_a_play_is_called_as_its_edition_does_or_as_its_file(name: str, text: st
     sources = find_sources([tmp_path], print)
     assert {line.play for line in real_lines(read_speeches(sources, None, print))} == {title}
     assert {speech.play for speech in read_speeches(sources, None, print)} == {title}
-
-
-def test_plays_of_one_file_are_called_by_all_lines_of_their_titles(tmp_path: Path) -> None:
-    talk = "ACT I\n\n" + "ANNA. Is it early?\n\nBEN. It is early, and cold.\n\n" * 9 + "THE END\n\n"
-    titles = ["THE CIRCLE", "A WOMAN OF\nNO IMPORTANCE"]
-    (tmp_path / "plays.txt").write_text("".join(f"{title}\n\nBY A. B.\n\n{talk}" for title in titles))
-    plays = {speech.play for speech in read_speeches(find_sources([tmp_path], print), None, print)}
-    assert plays == {"THE CIRCLE", "A WOMAN OF NO IMPORTANCE"}

@@ -59,26 +59,6 @@ def test_the_time_that_is_left_leaves_the_compilation_of_the_graph_out(
     assert event.eta_seconds == pytest.approx((200 - 5) * 0.1)
 
 
-def test_the_next_epoch_counts_all_its_windows(reporter: Reporter, recording: Recording) -> None:
-    position = RunState()
-    position.advance(1, 5.0, 8.0)
-    reporter.progressed(position)
-    position.start_next_epoch()
-    position.advance(1, 5.0, 0.1)
-    reporter.progressed(position)
-    (event,) = recording.progressed
-    assert event.words_per_second == pytest.approx(WORDS / 0.1)
-
-
-def test_an_epoch_of_one_call_is_reported_with_all_it_took(reporter: Reporter, recording: Recording) -> None:
-    position = RunState()
-    position.advance(100, 500.0, 20.0)
-    reporter.progressed(position)
-    (event,) = recording.progressed
-    assert event.words_per_second == pytest.approx(100 * WORDS / 20)
-    assert event.fraction == 1.0
-
-
 def test_a_resumed_run_reports_its_own_speed(reporter: Reporter, recording: Recording) -> None:
     position = RunState(window=40, loss=200.0, epoch_seconds=400.0)
     position.advance(1, 5.0, 8.0)

@@ -29,16 +29,15 @@ from scriptmodel_trainer.cli.parser import parser
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.errors import BadInputError, ExitCode, StoppedError, WriteError
-from scriptmodel_trainer.model import hardware
 from scriptmodel_trainer.model.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.model.presets import PRESETS, with_overrides
-from scriptmodel_trainer.progress.events import Progressed, ProgressEvent, Resumed, Warned
+from scriptmodel_trainer.progress.events import Progressed, ProgressEvent, Warned
 from scriptmodel_trainer.progress.listeners import JsonProgress, Progress, TextProgress
 from scriptmodel_trainer.storage import files
 from scriptmodel_trainer.storage.files import locked_file
+from scriptmodel_trainer.storage.records import EpochRecord
 from scriptmodel_trainer.training.checkpoints import LOCK, Checkpoint, Checkpoints, load_checkpoint, newest_in, paths_in
 from scriptmodel_trainer.training.options import options_from
-from scriptmodel_trainer.training.run import TrainingResult
 from scriptmodel_trainer.training.state import RunState
 from scriptmodel_trainer.training.stopping import StopSignals
 from tests.seed import run_seed
@@ -203,22 +202,6 @@ def test_a_checkpoint_that_cannot_be_read_ends_the_run_with_the_cause_and_is_kep
     assert saved.exists()
 
 
-def test_an_attempt_that_is_lost_before_its_first_checkpoint_counts_as_a_restart(
-    killed: Path, corpus: Path, tmp_path: Path
-) -> None:
-    class Lost(TextProgress):
-        def report(self, event: ProgressEvent) -> None:
-            if isinstance(event, Resumed):
-                raise KeyError("lost")
-
-    training = Training(corpus, tmp_path)
-    shutil.copytree(killed, training.state)
-    with pytest.raises(KeyError, match="lost"):
-        train(options_from(parser().parse_args(training.words)), Lost(io.StringIO()), StopSignals())
-    training.finish()
-    assert training.metrics["restarts"] == 2
-
-
 def test_of_two_runs_on_one_folder_the_second_waits(corpus: Path, tmp_path: Path) -> None:
     training = Training(corpus, tmp_path)
     held = contextlib.ExitStack()
@@ -256,14 +239,6 @@ def test_a_folder_that_cannot_be_written_is_one_warning(
     assert of_kind(events, "done")
 
 
-def test_the_variable_names_the_folder_and_the_flag_overrides_it(corpus: Path, tmp_path: Path) -> None:
-    training, variables = Training(corpus, tmp_path), {"SCRIPTMODEL_STATE_DIR": str(tmp_path / "named")}
-    at = training.words.index("--state")
-    words = training.words[1:at] + training.words[at + 2 :]
-    assert options_from(parser().parse_args(training.words), variables).state == training.state
-    assert options_from(parser().parse_args(["train", *words]), variables).state == tmp_path / "named"
-
-
 def test_a_budget_below_an_epoch_gives_a_tested_model_and_a_raised_one_continues(corpus: Path, tmp_path: Path) -> None:
     training = Training(corpus, tmp_path)
     training.finish("--budget-seconds", "0.001")
@@ -281,15 +256,6 @@ def test_a_budget_below_an_epoch_gives_a_tested_model_and_a_raised_one_continues
     assert not training.checkpoints()
 
 
-def test_a_budget_counts_what_earlier_attempts_took(killed: Path, corpus: Path, tmp_path: Path) -> None:
-    training = Training(corpus, tmp_path)
-    shutil.copytree(killed, training.state)
-    (resumed,) = of_kind(training.finish("--budget-seconds", "0.001"), "resumed")
-    assert training.metrics["stopped_by"] == "budget"
-    # The epoch that was resumed is trained to its end, one that had not begun is not.
-    assert len(training.metrics["epochs"]) == resumed["epoch"] - (resumed["share"] == 0)
-
-
 def test_a_wrong_budget_is_an_error(corpus: Path, tmp_path: Path) -> None:
     words = Training(corpus, tmp_path).words
     with pytest.raises(BadInputError, match="--budget-seconds=0 is not a number of seconds above 0"):
@@ -302,7 +268,7 @@ def test_training_stops_early_after_so_many_epochs_without_a_better_validation(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     figures = iter([3.0, 2.0, 2.5, 1.9, 2.1, 2.0, 1.0])
-    monkeypatch.setattr("scriptmodel_trainer.training.graph.ValidationGraph.run", lambda *_: next(figures))
+    monkeypatch.setattr("scriptmodel_trainer.training.graph.Validation.run", lambda *_: next(figures))
     training = Training(corpus, tmp_path)
     training.finish("--set", "patience=2")
     metrics = training.metrics
@@ -358,11 +324,14 @@ def test_a_stopped_run_resumes_to_the_weights_of_one_that_nothing_stopped(
     name, settings, parts, stored = RUNS[run]
     preset = with_overrides(PRESETS[name], TINY | settings)
 
-    def fit(file: str, progress: TextProgress, signals: StopSignals, *, resume: bool = False) -> TrainingResult:
+    def fit(
+        file: str, progress: TextProgress, signals: StopSignals, *, resume: bool = False
+    ) -> tuple[Weights, list[EpochRecord]]:
         own = run_of(tmp_path / file, progress, preset, STREAM, **parts)
         from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
-        return loop.fit(replace(own, saved=own.store.newest() if resume else None), progress, signals)
+        result = loop.fit(replace(own, saved=own.store.newest() if resume else None), progress, signals)
+        return result.weights, own.state.history
 
     signals, quiet = StopSignals(), TextProgress(io.StringIO())
     with pytest.raises(StoppedError, match="stopped in epoch 2"):
@@ -371,37 +340,16 @@ def test_a_stopped_run_resumes_to_the_weights_of_one_that_nothing_stopped(
     assert saved is not None
     state = saved.arrays.items()
     assert any(array.any() for name, array in state if name.startswith(stored)), "it is part of what was saved"
-    resumed = fit("stopped", quiet, StopSignals(), resume=True)
-    whole = fit("whole", quiet, StopSignals())
-    assert resumed.weights.keys() == preset.shapes(50).keys()
-    assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
-    assert [epoch.valid_perplexity for epoch in resumed.history] == [epoch.valid_perplexity for epoch in whole.history]
+    weights, epochs = fit("stopped", quiet, StopSignals(), resume=True)
+    expected, expected_epochs = fit("whole", quiet, StopSignals())
+    assert weights.keys() == preset.shapes(50).keys()
+    assert_identical(weights, expected)
+    assert [epoch.valid_perplexity for epoch in epochs] == [epoch.valid_perplexity for epoch in expected_epochs]
 
 
 @pytest.mark.parametrize(("budget", "expected"), [(80.0, 26.0), (1000.0, 920.0), (20.0, 0.0), (math.inf, math.inf)])
 def test_a_part_of_a_budget_is_kept_for_what_follows_the_training(budget: float, expected: float) -> None:
     assert RunState(seconds=50.0).seconds_left(budget) == expected
-
-
-def test_a_run_with_precision_auto_continues_in_that_of_the_next_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "lines.txt").write_text("the cat sees the dog and goes home\n" * 80)
-    data = ["--data", str(tmp_path / "lines.txt"), "--layout", "plain", "--out", str(tmp_path / "model")]
-    train = ["train", *data, "--state", str(tmp_path / "state"), "--preset", "test", "--log", "json"]
-    settings = ["--set", "precision=auto", "hidden_units=4", "epochs=2"]
-    trained, used = [], []
-    for budget, bfloat16 in (("0.001", True), ("1000", False)):
-        monkeypatch.setattr(hardware, "bfloat16_is_faster", lambda native=bfloat16: native)
-        assert main([*train, *settings, "--budget-seconds", budget]) == 0
-        events = list(map(json.loads, capsys.readouterr().out.splitlines()))
-        trained += [(event["event"], event["epoch"]) for event in events if event["event"] in ("resumed", "epoch")]
-        used += [event["precision"] for event in events if event["event"] == "device"]
-    assert trained == [("epoch", 1), ("resumed", 1), ("epoch", 1), ("epoch", 2)]
-    assert used == ["bfloat16", "float32"]
-    monkeypatch.setattr(hardware, "bfloat16_is_faster", lambda: True)
-    assert main([*train, *settings]) == 0
-    assert "already trained" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -111,12 +111,6 @@ def test_a_run_that_diverges_is_a_result(corpus: Path, tmp_path: Path) -> None:
     assert (run.source / "trial.json").exists(), "of the folder with the state, the state alone is deleted"
 
 
-def test_a_state_in_the_folder_of_the_model_is_refused(tmp_path: Path) -> None:
-    run = Run(tmp_path, tmp_path)
-    events, _ = run.work(code=ExitCode.BAD_INPUT, SCRIPTMODEL_STATE_DIR=str(tmp_path / "out"))
-    assert events[-1]["message"] == f"--state {run.out} is the model directory"
-
-
 @pytest.mark.parametrize(
     ("parameters", "words", "message"),
     [

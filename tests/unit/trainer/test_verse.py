@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from samples import BEGINNING, CAST, TALK, read_stream
 
@@ -107,13 +106,3 @@ def test_plays_of_a_file_are_bounded_by_their_title_pages(tmp_path: Path) -> Non
         ("THE BOAT", {"MIRA", "TOM"}),
         ("THE GULL", {"EVA", "JO"}),
     ]
-
-
-def test_who_is_he_and_who_is_she_is_known_from_directions_within_their_speeches() -> None:
-    aside = "<boname> {} <eoname> <open-brack> {} waits <close-brack> lamp <eos> "
-    said = [("ANNA", "She")] * 9 + [("ANNA", "He"), ("BEN", "He"), ("BEN", "he"), ("EVA", "She"), ("LOU", "He")]
-    text = "".join(aside.format(*each) for each in [*said, ("LOU", "She"), ("LOU", "The")]).split()
-    lexicon = sorted({*text})
-    train = np.array([lexicon.index(token) for token in text])
-    lines = lines_of(train, np.zeros(len(train), bool), lexicon, frozenset(lexicon))
-    assert lines.pronouns == {"ANNA": "she", "BEN": "he"}

@@ -1,12 +1,10 @@
 """The vocabulary: frequent words are whole, sub-words spell every other, and only whole words are written."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from forged import rewrite_json
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from random_models import weights_of
@@ -18,15 +16,13 @@ from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_mod
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_whole
-from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.evaluation.perplexity import CLASSES, token_classes
 from scriptmodel_trainer.generation.detokenizing import count_pieces, detokenize
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.spelling import spelled_out, without_unseen
-from scriptmodel_trainer.model.subwords import LETTERS, continues, words_of
+from scriptmodel_trainer.model.subwords import LETTERS, continues
 from scriptmodel_trainer.model.vocabulary import Vocabulary, build_vocabulary
 
 SMALL = ["hidden_units=24", "embedding_units=16", "batch_size=16", "steps=5"]
@@ -123,13 +119,6 @@ def test_each_next_token_has_a_proper_distribution_and_the_text_is_charged_in_fu
         assert mass == pytest.approx(1, abs=1e-4)
 
 
-def test_sub_words_of_a_name_are_in_the_class_of_names(vocabulary: Vocabulary) -> None:
-    numbers = vocabulary.encode([tokens.OPEN_NAME, "ZERUBBABEL", tokens.CLOSE_NAME, "zigzags", ","])
-    name, word = len(vocabulary.pieces("ZERUBBABEL")), len(vocabulary.pieces("zigzags"))
-    classes = [CLASSES[number] for number in token_classes(vocabulary, numbers).tolist()]
-    assert classes == ["marker", *["name"] * name, "marker", *["word"] * word, "punctuation"]
-
-
 LONG_NAMES = ("THE OLD AND VERY VENERABLE LORD OF ALL", "ANNA")
 
 
@@ -176,25 +165,10 @@ def test_a_base_without_speakers_learns_the_markers_of_speeches(tmp_path: Path) 
     assert "ANNA" in warm.names
 
 
-def test_a_forged_name_is_refused(model_folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(model_folder, tmp_path / "model")
-    for forged in ([""], [3], "ANNA"):
-        rewrite_json(tmp_path / "model", lambda value, forged=forged: value.update(spelled_names=forged))
-        with pytest.raises(BadInputError, match="spelled_names"):
-            load_model(tmp_path / "model")
-
-
-def test_a_word_that_looks_like_a_piece_is_spelled() -> None:
-    lexicon = ["##ing", "walking", "king", "<0x41>"]
-    found = build_vocabulary(np.array([0, 1, 1, 2, 2, 3], np.int32), lexicon, 200)
-    assert found.pieces("##ing")[0] == "#"
-    assert list(words_of(found.pieces("##ing"))) == ["##ing"]
-
-
 def test_a_model_names_a_speaker_of_a_given_text_that_it_spells(model_folder: Path) -> None:
     command = ["generate", model_folder, "--words", "40"]
     done = run_trainer([*command, "--speaker", "zerubbabel", "--prompt", "The zyzzyvas' «Zürich» waits"])
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     assert done.stdout.startswith('[ ZERUBBABEL ]: The zyzzyvas\' "Zürich" waits')
     known = run_trainer([*command, "--prompt", "Zerubbabel: 中文"])
     assert known.stdout.startswith("[ ZERUBBABEL ]: 中文")

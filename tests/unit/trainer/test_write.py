@@ -23,7 +23,6 @@ from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.progress.events import Progressed, ProgressEvent
 from scriptmodel_trainer.training import auto
 
-PACE = "scriptmodel_trainer.training.pace.pace_here"
 SCENE = "ANNA. The river will not leave. Who’s that?\n\nMIRA. A stranger waits for the last train.\n\nANNA. No.\n"
 STRAIGHT = str.maketrans("“”’—", '""\'-')
 FILES = {f"script-{number}.{form}" for number in (1, 2) for form in ("txt", "fountain", "fdx", "html")}
@@ -31,11 +30,10 @@ FILES = {f"script-{number}.{form}" for number in (1, 2) for form in ("txt", "fou
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny_models() -> Iterator[None]:
-    """Let `auto` choose what is trained in seconds, and measure no machine."""
+    """Let `auto` choose what is trained in seconds."""
     with pytest.MonkeyPatch.context() as patched:
         rows = (auto._Row(1.0, "test", {"epochs": 1}), auto._Row(0.0, "test", {"epochs": 2}))
         patched.setattr(auto, "_ROWS", rows)
-        patched.setattr(PACE, lambda _: 1.0)
         yield
 
 
@@ -216,15 +214,13 @@ def test_the_folder_of_an_earlier_run_is_not_read_as_plays(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("compiled_once")
-def test_the_same_command_continues_a_training_that_was_stopped_on_a_slower_machine(
-    plays: Path, tmp_path: Path
-) -> None:
+def test_the_same_command_continues_a_training_that_was_stopped(plays: Path, tmp_path: Path) -> None:
     def stop(_: object, event: ProgressEvent) -> None:
         if isinstance(event, Progressed) and event.epoch == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    command = ["write", plays, "--out", tmp_path, "--minutes", "10", "--words", "60"]
-    with patch.object(Quiet, "report", stop), patch(PACE, lambda _: 1e6):
+    command = ["write", plays, "--out", tmp_path, "--minutes", "0.001", "--words", "60"]
+    with patch.object(Quiet, "report", stop):
         stopped = run_trainer(command)
     assert stopped.returncode == ExitCode.TERMINATED
     assert f"state saved in {tmp_path / 'model'}: repeat the command to continue\n" in stopped.stderr

@@ -6,8 +6,8 @@ from scriptmodel_cli import text
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.diagnosis import diagnosis, events_path, pods_path
 from scriptmodel_cli.live import Live
-from scriptmodel_cli.options import check_ready, name_argument, now, output_option
-from scriptmodel_cli.output import note, say, say_structured
+from scriptmodel_cli.options import check_ready, name_argument, now
+from scriptmodel_cli.output import note, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.screen import line_of, screen_of
 from scriptmodel_cli.session import Session, pause
@@ -16,59 +16,43 @@ from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
 
 @click.command("list", cls=Command)
 @click.option("-A", "--all-namespaces", is_flag=True, help="List all namespaces.")
-@output_option("table", "wide")
 @pass_session
-def list_(session: Session, all_namespaces: bool, output: str) -> None:
-    """List ScriptModels with the columns of `kubectl get scriptmodels`; -o wide shows all of them.
-
-    \b
-    Examples:
-      scriptmodel list -A
-      scriptmodel list -o wide
-      scriptmodel list -o name | xargs kubectl describe
-    """
+def list_(session: Session, all_namespaces: bool) -> None:
+    """List ScriptModels with the columns of `kubectl get scriptmodels`, which has them in other formats, too."""
     where = None if all_namespaces else session.where()
-    if output not in ("table", "wide"):
-        say_structured(session.all_of(lambda client: client.list_scriptmodels(where)), output)
-    elif not (found := session.all_of(lambda client: client.table_of_scriptmodels(where)))["rows"]:
+    if not (found := session.all_of(lambda client: client.table_of_scriptmodels(where)))["rows"]:
         place = f"namespace {where!r}: see `scriptmodel list -A`" if where else "any namespace"
         note(f"No ScriptModels found in {place}.")
     else:
-        say(text.list_of(found, namespaces=all_namespaces, wide=output == "wide"))
+        say(text.list_of(found, namespaces=all_namespaces))
 
 
 @click.command(cls=Command)
 @name_argument
-@output_option("text")
 @click.option("-w", "--watch", is_flag=True, help="Watch until it is ready, stalled or suspended.")
 @pass_session
-def status(session: Session, name: str, output: str, watch: bool) -> None:
-    """Show the full status of NAME: progress, perplexity, lineage, history and the beginning of the script.
+def status(session: Session, name: str, watch: bool) -> None:
+    """Show the full status of NAME: progress, perplexity, lineage and the beginning of the script.
 
-    Exit status of -w: 0 ready, 1 stalled, 3 suspended. With -o, -w prints the object at the end, and what changes
-    before that on stderr.
+    Exit status of -w: 0 ready, 1 stalled, 3 suspended.
 
     \b
-    Examples:
+    Example:
       scriptmodel status thrones -w
-      scriptmodel status thrones -o json | jq .status.training
     """
-    structured = output != "text"
-    live = Live(err=structured)
+    live = Live()
     found = session.get_with_retry(name, live.note) if watch else session.get(name)
     _note_unwatched(session, found)
-    if not watch and not structured:
+    if not watch:
         say(screen_of(found, now()))
-    while watch:
-        live.show(screen_of(found, now()), line_of(found), now())
-        if text.is_settled(found):
-            break
+        return
+    live.show(line_of(found), now())
+    while not text.is_settled(found):
         pause()
         found = session.get_with_retry(name, live.note)
-    if structured:
-        say_structured(found, output)
-    if watch:
-        check_ready(found)
+        live.show(line_of(found), now())
+    live.end()
+    check_ready(found)
 
 
 @click.command(cls=Command)
@@ -92,7 +76,7 @@ def why(session: Session, name: str) -> None:
 
 def _note_unwatched(session: Session, found: text.Object) -> None:
     """Say why no operator observes an object, where the reason is the namespace."""
-    if not text.is_observed(found) and (reason := session.unwatched()):
+    if not text.is_observed(found) and (reason := session.access.unwatched):
         note(reason)
 
 

@@ -68,7 +68,7 @@ def init(name: str, out: Path | None) -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the completion script for SHELL. Names of ScriptModels are completed from the cluster.
+    """Print the completion script for SHELL.
 
     \b
     Examples:

@@ -13,7 +13,7 @@ import click
 from scriptmodel_cli.changes import merged, render
 from scriptmodel_cli.connection import PREFIX, ObjectName, pass_session
 from scriptmodel_cli.documents import Documents, read_documents
-from scriptmodel_cli.options import names, output_option
+from scriptmodel_cli.options import output_option
 from scriptmodel_cli.output import say, say_value
 from scriptmodel_cli.preview import preview
 from scriptmodel_cli.program import Command
@@ -42,7 +42,7 @@ class PlanError(click.ClickException):
 
 
 @click.command(cls=Command)
-@click.argument("name", type=ObjectName(), required=False, shell_complete=names)
+@click.argument("name", type=ObjectName(), required=False)
 @click.option(
     "-f",
     "--filename",
@@ -50,7 +50,7 @@ class PlanError(click.ClickException):
     type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
     help="Plan for this manifest; - for stdin.",
 )
-@output_option("text", names=False)
+@output_option
 @click.option(
     "--cluster-id",
     envvar=f"{PREFIX}_CLUSTER_ID",
@@ -94,7 +94,8 @@ def plan(
 def _planned(session: Session, name: str | None, documents: Documents | None, cluster_id: str) -> Any:
     raw = _if_applied(session, documents.scriptmodel) if documents else session.get(str(name))
     model = parsed(raw)
-    cluster = cluster_id or session.cluster_id() or _cluster(session)
+    release = session.access.release
+    cluster = cluster_id or (release.cluster_id if release else "") or _cluster(session)
     source, continued = _sources(session, model, documents)
     base = model.spec.model.start
     other = session.find(base.script_model, model.namespace) if base and base.script_model else None

@@ -5,19 +5,17 @@ from pathlib import Path
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.corpus import CorpusFile, find_corpus
+from scriptmodel_cli.corpus import find_corpus
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.options import output_option
 from scriptmodel_cli.output import note, say, say_value
 from scriptmodel_cli.program import Command
-from scriptmodel_cli.pushing import Progress, ensure_repo, megabytes, newest
+from scriptmodel_cli.pushing import ensure_repo, megabytes, newest
 from scriptmodel_cli.pushing import push as push_files
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.corpus import CorpusRepo
 from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
-
-_NOTES_SHOWN = 10
 
 
 @click.command(cls=Command)
@@ -29,7 +27,7 @@ _NOTES_SHOWN = 10
 @click.option("--branch", default="master", show_default=True, help="Branch of the repo.")
 @click.option("--create", is_flag=True, help="Create project and repo if needed, and let the namespace read it.")
 @click.option("--replace", is_flag=True, help="Remove the files that the branch had before.")
-@output_option("text", names=False)
+@output_option
 @pass_session
 def push(
     session: Session,
@@ -55,12 +53,12 @@ def push(
       scriptmodel push plays/ --repo plays --replace     # also remove files that are not in plays/
     """
     target = _target(session.project(project), repo, branch)
-    files = corpus_of(paths)
+    files = find_corpus(paths, note)
     namespace = _reader(session) if create else ""
     with session.engine("the repo to push to", [target.repo.project]) as gateway:
         readers = ensure_repo(gateway, target, create_for=namespace)
         before = newest(gateway, target)
-        commit = push_files(gateway, target, Progress(files), replace=replace)
+        commit = push_files(gateway, target, files, replace=replace)
     size, new = sum(file.size for file in files), commit.id != before
     if output != "text":
         found = {"repo": str(target.repo), "branch": branch, "commit": commit.id, "new": new}
@@ -97,14 +95,3 @@ def _target(project: str, repo: str, branch: str) -> BranchRef:
             allowed = "letters, digits, _ and -" + (" and /" if option == "branch" else "")
             raise InputError(f"--{option}: {name!r} is not a valid name: use {allowed}") from error
     return BranchRef(RepoRef(project, repo), branch)
-
-
-def corpus_of(paths: tuple[Path, ...]) -> list[CorpusFile]:
-    """Return the files of a corpus, with a note for those skipped. Raises InputError if it cannot be uploaded."""
-    notes: list[str] = []
-    files = find_corpus(paths, notes.append)
-    for each in notes[:_NOTES_SHOWN]:
-        note(each)
-    if len(notes) > _NOTES_SHOWN:
-        note(f"... and {len(notes) - _NOTES_SHOWN} more")
-    return files

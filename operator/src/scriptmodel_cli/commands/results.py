@@ -8,7 +8,7 @@ import click
 
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.logs import in_words, lines_of, reported_job, training_job
+from scriptmodel_cli.logs import in_words, lines_of, reported_job
 from scriptmodel_cli.options import format_option, name_argument, result_options
 from scriptmodel_cli.output import emit, say, write_result
 from scriptmodel_cli.program import Command
@@ -17,7 +17,7 @@ from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.safe_text import short_id
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.errors import NotFoundError, RefusedError
-from scriptmodel_operator.engine.values import JobInfo, commit_of
+from scriptmodel_operator.engine.values import JobInfo, commit_of, folder_of
 
 _NO_PODS = "no pods belonging"
 _MAX_REPORT_BYTES = 64 << 20
@@ -95,7 +95,7 @@ def report(session: Session, name: str, out: Path | None, force: bool) -> None:
     with session.engine(f"the report of {name}") as gateway:
         repo, commit = commit_of(where)
         try:
-            page = gateway.read_file(repo, commit, "/report.html", _MAX_REPORT_BYTES)
+            page = gateway.read_file(repo, commit, folder_of(where) + "/report.html", _MAX_REPORT_BYTES)
         except NotFoundError as error:
             raise click.ClickException(
                 f"the model of {name} has no report: its image is not a scriptmodel trainer, or the commit is gone; "
@@ -120,15 +120,15 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
       scriptmodel logs thrones -f
       scriptmodel logs thrones --raw | jq 'select(.event == "epoch")'
     """
-    model = parsed(session.get(name))
+    found = session.get(name)
+    refs, model = references(parsed(found)), ((found.get("status") or {}).get("lineage") or {}).get("model", "")
     with session.engine(f"the log of {name}") as gateway:
-        refs = references(model)
-        job = reported_job(gateway, refs.generate) if generate else training_job(gateway, refs)
+        job = reported_job(gateway, refs.generate if generate else refs.train)
         if job is None:
             what = refs.generate if generate else refs.train
             raise click.ClickException(f"{what} has no job yet: see `scriptmodel why {name}`")
         try:
-            for line in lines_of(gateway, job, follow=follow):
+            for line in lines_of(gateway, job, model, follow=follow):
                 if not raw:
                     say([in_words(line)])
                 elif not line.verdict:

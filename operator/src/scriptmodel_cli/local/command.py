@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from scriptmodel_cli.commands.push import corpus_of
 from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.corpus import find_corpus
 from scriptmodel_cli.documents import read_documents
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.local.programs import trainer_option
@@ -82,7 +82,7 @@ def local(
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot create {keep or 'a temporary folder'}: {error.strerror}") from error
-        files = corpus_of(corpus) if corpus else []
+        files = find_corpus(corpus, note) if corpus else []
         try:
             script = to_script(folder.absolute(), documents, session.namespace or "default", files, trainer, suffix)
         except OSError as error:

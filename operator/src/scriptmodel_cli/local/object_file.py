@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,10 @@ from pydantic_core import ErrorDetails
 from scriptmodel_cli.documents import Documents
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.options import now
-from scriptmodel_cli.text import did_you_mean, parse_time
+from scriptmodel_cli.text import parse_time
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND, RECONCILE_AT
 from scriptmodel_operator.api.objects import parse_object
-from scriptmodel_operator.api.schema import structural_schema
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 
@@ -110,25 +109,13 @@ def checked(spec: Mapping[str, Any]) -> Object:
 
 
 def _cause(error: ErrorDetails) -> str:
-    kind, path, given = error["type"], error["loc"], json.dumps(error["input"])
-    if kind == "string_type":
+    given = json.dumps(error["input"])
+    if error["type"] == "extra_forbidden":
+        return "unknown field"
+    if error["type"] == "string_type":
         return f'must be a string: quote it, "{given}"'
-    if kind == "extra_forbidden":
-        return "unknown field" + did_you_mean(str(path[-1]), _schema(path[:-1])["properties"])
-    if kind == "string_pattern_mismatch":
-        rules, pattern = _schema(path)["x-kubernetes-validations"], error["ctx"]["pattern"]
-        rule = next((rule for rule in rules if pattern in rule["rule"]), rules[-1])
-        return f"{rule['message']}, not {given}"
-    return error["msg"].replace("Input should be", "must be")
-
-
-def _schema(path: Sequence[int | str]) -> Object:
-    """Return the schema of a field, whose rules have messages."""
-    found = structural_schema(ScriptModelSpec)
-    for part in path:
-        members = found.get("properties", {})
-        found = found["items"] if isinstance(part, int) else members.get(part) or found["additionalProperties"]
-    return found
+    said = error["msg"].replace("Input should", "must").replace("String should", "must")
+    return said if error["type"] == "missing" else f"{said}, not {given}"
 
 
 def _stored(file: Path) -> Object:

@@ -5,6 +5,7 @@ import hashlib
 import logging
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from scriptmodel_cli.local.programs import find_trainer, localpach
 from scriptmodel_cli.options import now
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED
-from scriptmodel_cli.pushing import Progress, ensure_repo, push
-from scriptmodel_cli.screen import line_of, screen_of
+from scriptmodel_cli.pushing import ensure_repo, push
+from scriptmodel_cli.screen import line_of
 from scriptmodel_cli.scripts import copy_results, read_script
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.reasons import Reason
@@ -91,7 +92,7 @@ def _put_corpus(session: Session, raw: dict[str, Any], files: Sequence[CorpusFil
                 raise InputError(f"repo {branch.repo} is empty: give its files with --corpus PATH")
             return
         ensure_repo(gateway, branch, create_for=raw["metadata"]["namespace"])
-        push(gateway, branch, Progress(files), replace=True)
+        push(gateway, branch, files, replace=True)
     known.write_text(digest)
 
 
@@ -129,14 +130,15 @@ async def _reconcile(objects: Objects, session: Session, check: Callable[[], Non
 
 async def _watch(objects: Objects, check: Callable[[], None]) -> None:
     live = Live(err=True)
-    while True:
-        check()
-        found = objects.raw
-        if text.is_observed(found):
-            live.show(screen_of(found, now()), line_of(found), now())
-        if objects.is_reconciled and text.is_settled(found):
-            return
-        await asyncio.sleep(_REFRESH_SECONDS)
+    try:
+        while not (objects.is_reconciled and text.is_settled(objects.raw)):
+            check()
+            if text.is_observed(objects.raw):
+                live.show(line_of(objects.raw), now())
+            await asyncio.sleep(_REFRESH_SECONDS)
+        live.show(line_of(objects.raw), now())
+    finally:
+        live.end()
 
 
 def _result(found: dict[str, Any], session: Session, suffix: str, folder: Path) -> bytes:
@@ -154,19 +156,11 @@ def _result(found: dict[str, Any], session: Session, suffix: str, folder: Path) 
 
 
 def everything() -> Policy:
-    anything = (ANYTHING,)
-    return Policy(
-        trainer_image=IMAGE,
-        images=anything,
-        priority_classes=anything,
-        runtime_classes=anything,
-        queues=anything,
-        pull_secrets=anything,
-        downloads=anything,
-        checkpoint_claims={ANYTHING: anything},
-        projects={ANYTHING: anything},
-        repos={ANYTHING: anything},
-    )
+    """Return the policy whose lists all have everything."""
+    defaults = asdict(Policy())
+    lists = {name: (ANYTHING,) for name, value in defaults.items() if isinstance(value, tuple)}
+    mappings = {name: {ANYTHING: (ANYTHING,)} for name, value in defaults.items() if isinstance(value, dict)}
+    return Policy(trainer_image=IMAGE, **lists, **mappings)  # type: ignore[arg-type]  # by name
 
 
 def _digest(branch: BranchRef, files: Sequence[CorpusFile]) -> str:

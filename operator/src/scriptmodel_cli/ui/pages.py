@@ -10,13 +10,12 @@ from click import unstyle
 
 from scriptmodel_cli.changes import settings_of
 from scriptmodel_cli.diagnosis import events_path, evidence, meaning_of, next_step, pods_path
-from scriptmodel_cli.logs import Training, epochs, generation, training
+from scriptmodel_cli.logs import Training, generation, training
 from scriptmodel_cli.options import now
 from scriptmodel_cli.screen import progress_of, rows_of
 from scriptmodel_cli.text import condition, is_observed
 from scriptmodel_cli.ui.model import Model, Place
 from scriptmodel_cli.ui.reads import Reads
-from scriptmodel_cli.web.charts import spark
 from scriptmodel_cli.web.site import Values
 from scriptmodel_operator.engine.values import RepoRef
 
@@ -34,26 +33,14 @@ async def _models(request: web.Request) -> dict[str, Model]:
 
 
 async def all_models(request: web.Request) -> Values:
-    models, reads = (await _models(request)).values(), reads_of(request)
+    models = (await _models(request)).values()
     tones = [m.tone for m in models]
     return {
         "title": "ScriptModels",
-        "rows": [(m, _spark(m, reads)) for m in models],
+        "models": models,
         "counts": {tone: tones.count(tone) for tone in ("working", "ready", "stalled", "paused")},
-        "namespace": reads.namespace,
+        "namespace": reads_of(request).namespace,
     }
-
-
-def _spark(m: Model, reads: Reads) -> str:
-    """Return the sparkline of validation perplexity: of the training in progress, else of the model."""
-    place, started = m.place("model"), m.training.get("startTime")
-    if m.trains:
-        known = reads.of(m, "curve", lambda pachd: training(pachd, m.found).curve.epochs, started, _SLOW_SECONDS)
-    elif place:
-        known = reads.of(m, "curve", lambda pachd: epochs(pachd, place.repo, place.commit), place)
-    else:
-        return ""
-    return spark([each.valid for each in known.value or ()])
 
 
 async def one_model(request: web.Request) -> Values:

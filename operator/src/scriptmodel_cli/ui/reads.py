@@ -1,9 +1,9 @@
-"""Reads the API server and Pachyderm in the background: a page shows what is known, and is sent again once more is."""
+"""Reads the API server and the engine in the background: a page shows what is known, and is sent again once more is."""
 
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +46,7 @@ class Reads:
     """Answers by key, with the rights of one kubeconfig. What is kept is returned at once, and read in a task."""
 
     def __init__(self, session: Session, own: str) -> None:
-        """Connect to pachd at the first read; `own` is shown alone where not all namespaces may be listed."""
+        """Connect to the engine at the first read; `own` is shown alone where not all namespaces may be listed."""
         self.namespace, self._own = session.namespace, own
         self._session = session
         self._readers = asyncio.Semaphore(_READERS)
@@ -55,34 +55,29 @@ class Reads:
         self._stack = ExitStack()
 
     async def objects(self) -> Answer[dict[str, Model]]:
-        answer = self._ask(("objects", ""), self._list, _OBJECTS_SECONDS)
+        answer = self._ask(("objects", ""), lambda: asyncio.to_thread(self._list), _OBJECTS_SECONDS)
         if answer.task and answer.read < time.monotonic() - _PATIENCE_SECONDS:
             await asyncio.wait([answer.task], timeout=_PATIENCE_SECONDS)
         return answer
 
     def listed(self, model: Model, what: str, path: str) -> Answer[list[dict[str, Any]]]:
         """Return a list of the API server, such as the events of a model, which is read again and again."""
-
-        def read() -> list[dict[str, Any]]:
-            return list(
-                self._session.call(lambda client: client.request("GET", path, f"listing {what}")).get("items", [])
-            )
-
-        return self._ask((what, model.uid), lambda: asyncio.to_thread(read), _LISTED_SECONDS)
+        list_ = partial(self._session.listed, what, path)
+        return self._ask((what, model.uid), lambda: asyncio.to_thread(list_), _LISTED_SECONDS)
 
     def of(self, model: Model, what: str, read: Read[T], version: Hashable, every: float = 0.0) -> Answer[T]:
-        """Return what Pachyderm has of a model, read for each version or `every` seconds; an older answer meanwhile."""
+        """Return what the engine has of a model, read for each version or `every` seconds; an older one meanwhile."""
         return self._ask((what, model.uid), lambda: self.now(read), every, version)
 
     async def now(self, read: Read[T]) -> T:
         """Return an answer that is not kept, such as a download. Raises what the read raises."""
-        pachd = self._ask(("pachd", ""), self._connect, 0)
-        if pachd.task:
-            await asyncio.wait([pachd.task])
-        if pachd.value is None:
-            raise click.ClickException(pachd.error)
+        engine = self._ask(("engine", ""), self._connect, 0)
+        if engine.task:
+            await asyncio.wait([engine.task])
+        if engine.value is None:
+            raise click.ClickException(engine.error)
         async with self._readers:
-            return await asyncio.to_thread(read, pachd.value)
+            return await asyncio.to_thread(read, engine.value)
 
     async def close(self, _app: web.Application) -> None:
         self._stack.close()
@@ -99,36 +94,35 @@ class Reads:
             answer.task = asyncio.create_task(_read(answer, read, every))
         return answer
 
-    async def _list(self) -> dict[str, Model]:
-        where = self.namespace or None
-        request = partial(self._session.all_of, lambda client: client.list_scriptmodels(where))
+    def _list(self) -> dict[str, Model]:
         try:
-            found = await asyncio.to_thread(request)
+            found = self._session.all_of(lambda client: client.list_scriptmodels(self.namespace or None))
         except ForbiddenError:
             if self.namespace:
                 raise
             self.namespace = self._own
-            return await self._list()
+            return self._list()
         models = sorted(map(Model, found), key=lambda each: each.key)
         uids = {"", *(each.uid for each in models)}
-        self._kept = {key: answer for key, answer in self._kept.items() if key[1] in uids}
+        self._kept = {key: answer for key, answer in [*self._kept.items()] if key[1] in uids}
         return {each.key: each for each in models}
 
     async def _connect(self) -> Gateway:
-        models = (await self.objects()).value or {}
-        try:
-            return await asyncio.to_thread(self._engine, [each.namespace for each in models.values()])
-        except click.ClickException:
-            self._session.forget_engine()
-            raise
-
-    def _engine(self, found: Sequence[str]) -> Gateway:
         """Connect to the engine of the user's own namespace, else of the first one with objects."""
-        if found and not self.namespace and not self._session.finds_engine():
-            self._session.forget_engine()
-            self._session.namespace = self._own = found[0]
-        listed = [self.namespace] if self.namespace else []
-        return self._stack.enter_context(self._session.engine("curves, logs and scripts", namespaces=listed))
+        models = [*((await self.objects()).value or {}).values()]
+        return await asyncio.to_thread(self._engine, models[0].namespace if models else "")
+
+    def _engine(self, first: str) -> Gateway:
+        session = self._session
+        try:
+            if first and not self.namespace and not session.access.is_known:
+                session.forget_engine()
+                session.namespace = self._own = first
+            listed = [self.namespace] if self.namespace else []
+            return self._stack.enter_context(session.engine("curves, logs and scripts", namespaces=listed))
+        except click.ClickException:
+            session.forget_engine()
+            raise
 
 
 async def _read(answer: Answer[Any], read: Callable[[], Awaitable[Any]], every: float) -> None:

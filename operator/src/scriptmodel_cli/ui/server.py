@@ -1,7 +1,5 @@
 """The server of `scriptmodel ui`: addresses, and what they answer."""
 
-from pathlib import Path
-
 import click
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -12,7 +10,6 @@ from scriptmodel_cli.text import age
 from scriptmodel_cli.ui import pages
 from scriptmodel_cli.ui.pages import READS, place_of, reads_of
 from scriptmodel_cli.ui.reads import Reads, words_of
-from scriptmodel_cli.ui.trainers import Trainers
 from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.gate import SANDBOX, Gate
 from scriptmodel_cli.web.rendering import STATIC, environment
@@ -20,14 +17,14 @@ from scriptmodel_cli.web.site import Site, Values
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError
 
 _COMMIT = "/commits/{project:[A-Za-z0-9_-]+}/{repo:[A-Za-z0-9_-]+}/{commit:[A-Za-z0-9_-]+}"
-"""The path of a commit's page. Its parts become a path on this machine, so only characters of valid names match."""
+"""The path of a commit's page."""
 HOST = "127.0.0.1"
 _MAX_DOWNLOAD = 64 << 20
 _LINKS = [("/", "All models")]
 
 
-def application(reads: Reads, who: str, trainer: Path | None, port: int, entrance: Entrance) -> web.Application:
-    """Return the application of one visitor, shown as `who`; `trainer` is an environment, None to look for one."""
+def application(reads: Reads, who: str, port: int, entrance: Entrance) -> web.Application:
+    """Return the application of one visitor, shown as `who`."""
 
     async def layout(request: web.Request) -> Values:
         error = (await reads_of(request).objects()).error
@@ -36,7 +33,6 @@ def application(reads: Reads, who: str, trainer: Path | None, port: int, entranc
 
     templates = environment(__package__ or "", escaped, age=lambda at: age(at, now()))
     site, gate = Site(templates, layout, entrance.pages), Gate(HOST, port, "", entrance=entrance)
-    model, trainers = "/models/{namespace}/{name}", Trainers(reads, trainer)
 
     @web.middleware
     async def messages_as_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -46,24 +42,20 @@ def application(reads: Reads, who: str, trainer: Path | None, port: int, entranc
         except (EngineError, click.ClickException) as error:
             values = {"title": "It cannot be read", "text": words_of(error)}
             return await site.answer(request, "message.html", values, 404 if isinstance(error, NotFoundError) else 502)
-        except (web.HTTPAccepted, web.HTTPNotFound, web.HTTPRequestEntityTooLarge, web.HTTPBadGateway) as error:
+        except (web.HTTPNotFound, web.HTTPRequestEntityTooLarge) as error:
             own = error.text and not error.text.startswith(str(error.status))
             text = error.text if own else f"There is no page {request.path.removeprefix(site.base)}."
-            response = await site.answer(request, "message.html", {"title": error.reason, "text": text}, error.status)
-            if refresh := error.headers.get("Refresh"):
-                response.headers["Refresh"] = refresh
-            return response
+            return await site.answer(request, "message.html", {"title": error.reason, "text": text}, error.status)
 
     app, outer = web.Application(middlewares=[messages_as_pages]), web.Application(middlewares=[gate.checks()])
     app[READS] = reads
     outer.on_response_prepare.append(gate.secure)
-    app.on_cleanup.extend((trainers.close, reads.close))
+    app.on_cleanup.append(reads.close)
     get = app.router.add_get
     get("/", site.page("models.html", pages.all_models, live=True))
-    get(model, site.page("model.html", pages.one_model, live=True))
+    get("/models/{namespace}/{name}", site.page("model.html", pages.one_model, live=True))
     get(_COMMIT, site.page("commit.html", pages.one_commit))
     get(f"{_COMMIT}/file", _file)
-    get(f"{_COMMIT}/write", trainers.open)
     app.router.add_static("/static", STATIC)
     outer.add_subapp(entrance.pages, app)
     return outer

@@ -1,6 +1,6 @@
 """`spec.generation`: the script to generate."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -71,3 +71,5 @@ class Generation(ApiModel):
     """A scene to continue, in any layout that a corpus may have; `words` counts the new words only."""
     samples: Annotated[int, Field(ge=1, le=100)] = 1
     """Number of scripts; further ones are new_script.2.txt and so on."""
+    copies: Literal["allow", "avoid"] = "allow"
+    """Whether sentences of six words or more that the training text has are written anew."""

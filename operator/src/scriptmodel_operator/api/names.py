@@ -15,8 +15,8 @@ MAX_PIPELINE_NAME = 51
 MAX_DERIVED_NAME = 63
 MAX_PROJECT_NAME = 20
 _VERSION_ROOM = len("-v99999")
-PIPELINES = ("train", "select", "generate")
-"""The pipelines of an object, each before those that read its output; `select` is that of a search."""
+PIPELINES = ("train", "generate")
+"""The pipelines of an object, each before those that read its output."""
 _REPOS = ("corpus", "base", "trials")
 """The repos that it owns: a corpus that is no repo, the models that it starts from, the runs of a search."""
 _LONGEST_SUFFIX = "-generate"

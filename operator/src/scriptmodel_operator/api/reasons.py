@@ -96,7 +96,7 @@ class Reason(StrEnum):
     RETAINED_REPOS = ("RetainedRepos", "Output repos kept by an earlier deletion block the names of the pipelines.")
     PIPELINE_LIMIT = (
         "PipelineLimit",
-        "Pachyderm's limits do not allow the object's pipelines (two, three with a search), or so many workers.",
+        "Pachyderm's limits do not allow the object's two pipelines, or so many workers.",
     )
     REFUSED = "Refused", "Pachyderm or the bucket refused a request; the message has its error."
     PIPELINE_FAILED = "PipelineFailed", "Kubernetes refused the resources of a step."

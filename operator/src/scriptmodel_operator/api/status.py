@@ -170,7 +170,7 @@ class Lineage(ApiModel):
     corpus: str | None = None
     """Commit of the corpus."""
     model: str | None = None
-    """Commit of the model."""
+    """Commit of the model; of a search with the folder of the best run, such as :/0007."""
     script: str | None = None
     """Commit of the script."""
     base: str | None = None
@@ -274,7 +274,7 @@ class ScriptModelStatus(ApiModel):
     source: SourceStatus | None = None
     """Corpus by URL: its newest check and commit."""
     pipelines: list[PipelineStatus] = Field(default_factory=list)
-    """The pipelines: two, and a third one with a search."""
+    """The pipelines."""
     history: list[HistoryEntry] = Field(default_factory=list)
     """The last five trained models, newest first."""
 

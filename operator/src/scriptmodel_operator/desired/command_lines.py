@@ -10,13 +10,9 @@ from scriptmodel_operator.engine.values import BASE_INPUT, TRIAL_INPUT
 PROGRAM = "scriptmodel-trainer"
 CORPUS_INPUT = "corpus"
 MODEL_INPUT = "model"
-SELECT_INPUT = "trials"
-"""Name of the input of `select`: what training wrote of each run."""
 SCRIPT_PATH = "/new_script.txt"
 GENERATION_PATH = "/generation.json"
 METRICS_PATH = "/metrics.json"
-SELECT = (PROGRAM, "select", f"/pfs/{SELECT_INPUT}", "--out", "/pfs/out")
-"""The command that copies the best model of many runs; without a selection it writes nothing."""
 DEFAULTS = Generation()
 """Those of sampling are also the trainer's defaults: these are left out of the command."""
 
@@ -70,6 +66,8 @@ def generate_command(generation: Generation, continued: str = "") -> tuple[str, 
             optional += [f"--{name.replace('_', '-')}", str(value)]
     if generation.continuation and generation.continuation.only_new:
         optional.append("--only-new")
+    if generation.copies == "avoid":
+        optional.append("--no-copies")
     return (
         *(PROGRAM, "generate", f"/pfs/{MODEL_INPUT}", "--out", f"/pfs/out{SCRIPT_PATH}"),
         *("--words", str(generation.words), "--top-p", generation.top_p, "--seed", str(generation.seed)),

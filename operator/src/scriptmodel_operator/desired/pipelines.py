@@ -13,7 +13,6 @@ from scriptmodel_operator.desired.environment import variables
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.engine.values import (
     WHOLE_REPO,
-    BranchRef,
     Datums,
     PipelineInput,
     PipelineSpec,
@@ -49,7 +48,6 @@ class DesiredPipeline:
 class Desired:
     train: DesiredPipeline
     generate: DesiredPipeline
-    select: DesiredPipeline | None = None
 
 
 def desired(
@@ -71,8 +69,7 @@ def desired(
     image = _image(model, image, compute, train_mark)
     claim = model.spec.training.checkpoints.claim_name or claim
     train = _train(model, refs, owner, compute, image, claim, train_mark)
-    select = _select(model, refs, owner, image) if refs.selects else None
-    return Desired(train, _generate(model, refs, owner, image, continued), select)
+    return Desired(train, _generate(model, refs, owner, image, continued))
 
 
 def train_compute(model: ScriptModel, refs: References) -> str:
@@ -84,7 +81,7 @@ def train_compute(model: ScriptModel, refs: References) -> str:
     patience = spec.training.early_stopping.patience
     optional: dict[str, Any] = {} if patience is None else {"patience": patience}
     optional |= {"base": refs.base.name} if refs.base else {}
-    optional |= {"search": True} if refs.selects else {}
+    optional |= {"search": True} if refs.searches else {}
     network = specified(spec.model, exclude={"start"})
     return digest({"layout": spec.corpus.layout, "model": network, "image": spec.training.image, **optional})
 
@@ -130,7 +127,7 @@ def _train(
             model.spec.model,
             training.early_stopping.patience,
             from_base=bool(refs.base),
-            many=refs.selects,
+            many=refs.searches,
         ),
         input=PipelineInput(
             command_lines.CORPUS_INPUT, refs.corpus, WHOLE_REPO, base=refs.base, trials=refs.trials if search else None
@@ -151,24 +148,6 @@ def _train(
     return DesiredPipeline(spec, mark)
 
 
-def _select(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
-    """Return the pipeline that selects the best model of many runs: as cheap as the one that writes the script."""
-    training = model.spec.training
-    best = {"best": refs.selection} if refs.selection else {}
-    compute = digest({"select": image, **best})
-    whole = digest({"compute": compute, "placement": specified(training, include=SHARED)})
-    spec = PipelineSpec(
-        ref=refs.select,
-        image=image,
-        command=(*command_lines.SELECT, *refs.selection),
-        input=PipelineInput(command_lines.SELECT_INPUT, BranchRef(refs.train.output, "master"), WHOLE_REPO),
-        datums=_datums(training),
-        pods=_pods(training),
-        description=f"Selects the best model of ScriptModel {model}",
-    )
-    return DesiredPipeline(spec, Mark(owner, digest=whole, compute=compute, image=image))
-
-
 def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, continued: str) -> DesiredPipeline:
     """Return the pipeline that writes the script, with the trainer's image but without GPUs or its resources."""
     training = model.spec.training
@@ -176,8 +155,7 @@ def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, co
     text = {"continued": continued} if continued else {}  # itself, wherever it was read
     options = specified(generation, exclude={"continuation": {"config_map"}})
     compute = digest({"generation": options, "image": image, **text})
-    best = {"model": "selected"} if refs.selects else {}
-    whole = digest({"compute": compute, "placement": specified(training, include=SHARED), **best})
+    whole = digest({"compute": compute, "placement": specified(training, include=SHARED)})
     spec = PipelineSpec(
         ref=refs.generate,
         image=image,

@@ -12,8 +12,6 @@ OWN_BRANCH = "master"
 @dataclass(frozen=True, slots=True)
 class References:
     train: PipelineRef
-    select: PipelineRef
-    """Selects the best model among those of many runs."""
     generate: PipelineRef
     own_corpus: RepoRef
     """Holds the corpus if spec.corpus names no repo."""
@@ -22,10 +20,8 @@ class References:
     own_trials: RepoRef
     """Holds what each of many runs trains, one in each folder."""
     corpus: BranchRef
-    selects: bool = False
-    """Whether training is many runs, so that a pipeline selects the model."""
-    selection: tuple[str, ...] = ()
-    """The words of the select command that name the best run; empty before all are over."""
+    searches: bool = False
+    """Whether training is many runs."""
     base: BranchRef | None = None
     """The branch of `own_base` that training starts from, once it exists."""
 
@@ -38,14 +34,9 @@ class References:
         return BranchRef(self.own_trials, OWN_BRANCH)
 
     @property
-    def maker(self) -> PipelineRef:
-        """The pipeline whose output is the model."""
-        return self.select if self.selects else self.train
-
-    @property
     def model(self) -> BranchRef:
-        """The branch that generation reads: the output of training, or of the selection of the best model."""
-        return BranchRef(self.maker.output, "master")
+        """The branch that generation reads: the output of training."""
+        return BranchRef(self.train.output, "master")
 
 
 def references(model: ScriptModel) -> References:
@@ -55,11 +46,10 @@ def references(model: ScriptModel) -> References:
     corpus = BranchRef(own, OWN_BRANCH) if repo is None else BranchRef(RepoRef(repo.project, repo.name), repo.branch)
     return References(
         train=PipelineRef(project, names["train"]),
-        select=PipelineRef(project, names["select"]),
         generate=PipelineRef(project, names["generate"]),
         own_corpus=own,
         own_base=RepoRef(project, names["base"]),
         own_trials=RepoRef(project, names["trials"]),
         corpus=corpus,
-        selects=model.spec.search is not None,
+        searches=model.spec.search is not None,
     )

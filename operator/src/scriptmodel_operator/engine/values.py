@@ -31,9 +31,14 @@ class RepoRef:
 
 
 def commit_of(text: str) -> tuple[RepoRef, str]:
-    """Return repo and commit of `project/repo@commit`."""
+    """Return repo and commit of `project/repo@commit`, or of `project/repo@commit:/folder`."""
     repo, _, commit = text.rpartition("@")
-    return RepoRef(*repo.rpartition("/")[::2]), commit
+    return RepoRef(*repo.rpartition("/")[::2]), commit.partition(":")[0]
+
+
+def folder_of(text: str) -> str:
+    """Return the folder of `project/repo@commit:/folder`, with its slash; empty for the root."""
+    return text.rpartition("@")[2].partition(":")[2]
 
 
 @dataclass(frozen=True, slots=True, order=True)

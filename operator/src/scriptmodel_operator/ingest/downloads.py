@@ -24,7 +24,7 @@ from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import BranchRef
-from scriptmodel_operator.ingest.fetch import CancelledDownloadError, Fetch, SourceError
+from scriptmodel_operator.ingest.fetch import CancelledDownloadError, Fetch, SourceError, Taken
 
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 600.0
@@ -150,24 +150,24 @@ class Downloads:
             log.exception("%s/%s: its download ended unexpectedly", *download.key, extra={"object": download.key})
             self._failed(entry, download, SourceError(Reason.RETRYING, f"{error}; trying again", passing=True))
         else:
-            head = taken.head
-            if head is not None and taken.new:
-                names = (head.id, download.branch)
-                log.info("%s/%s: commit %s of %s", *download.key, *names, extra={"object": download.key})
-            now = timestamp(datetime.now(UTC))
-            record = (known or SourceStatus()).model_copy(update={"last_check_time": now})
-            if head is not None:
-                changed = timestamp(head.finished_at) if head.finished_at else None
-                made = {"commit": head.id, "request": download.request.digest, "listing": taken.listing or None}
-                record = record.model_copy(update={**made, "last_change_time": changed})
-            entry.attempt = DownloadState(
-                record=record, committed=time.monotonic() if taken.new else entry.attempt.committed
-            )
-            entry.next_at = time.monotonic() + entry.request.seconds
+            self._succeeded(entry, download, known or SourceStatus(), taken)
         finally:
             entry.task = None
         if not entry.cancelled.is_set():
             self._requeue(download.key)
+
+    def _succeeded(self, entry: _Entry, download: Download, known: SourceStatus, taken: Taken) -> None:
+        changes: dict[str, str | None] = {"last_check_time": timestamp(datetime.now(UTC))}
+        if head := taken.head:
+            changed = timestamp(head.finished_at) if head.finished_at else None
+            changes |= {"commit": head.id, "request": download.request.digest, "last_change_time": changed}
+            changes["listing"] = taken.listing or None
+            if taken.new:
+                names = (head.id, download.branch)
+                log.info("%s/%s: commit %s of %s", *download.key, *names, extra={"object": download.key})
+        committed = time.monotonic() if taken.new else entry.attempt.committed
+        entry.attempt = DownloadState(record=known.model_copy(update=changes), committed=committed)
+        entry.next_at = time.monotonic() + entry.request.seconds
 
     def _failed(self, entry: _Entry, download: Download, error: Failure) -> None:
         if str(error) != str(entry.attempt.failure):

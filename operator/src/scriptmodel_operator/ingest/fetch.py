@@ -6,7 +6,7 @@ leaves nothing behind, and equal files make no commit. Only hashes reach the ope
 
 import re
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event
 
@@ -81,9 +81,7 @@ class Fetch:
             if fetched.errors:
                 causes = {without_query(url): self._cause(url, error) for url, error in fetched.errors.items()}
                 raise _failed(self.fetcher, causes)
-            if not fetched.file_set:
-                return Taken(None)
-            return Taken(*self._committed(fetched.file_set, fetched.kept), fetched.listing)
+            return self._committed(fetched) if fetched.file_set else Taken(None)
         finally:
             fetched.discard()
 
@@ -94,26 +92,25 @@ class Fetch:
         paths = {f"/{file_name(url)}": url for url in request.urls}
         return self.gateway.fetch_files(self.branch, paths, self.seconds, self.cancelled.is_set)
 
-    def _committed(self, file_set: str, kept: Set[str]) -> tuple[CommitInfo, bool]:
-        """Return the commit with the files of a file set, and those that are kept, and whether this call made it."""
-        fetched = self.gateway.walk_files(FILE_SETS, file_set)
+    def _committed(self, fetched: Fetched) -> Taken:
+        """Commit the files of a file set, and those that are kept, unless the newest commit has exactly these."""
+        new = self.gateway.walk_files(FILE_SETS, fetched.file_set)
         head, before = self._newest()
-        if lost := kept - before.keys():
+        if lost := fetched.kept - before.keys():
             raise SourceError(Reason.DOWNLOAD_FAILED, f"{self.branch} lost {min(lost)!r}; trying again", passing=True)
-        files = {**{path: before[path] for path in kept}, **fetched}
+        files = {**{path: before[path] for path in fetched.kept}, **new}
         if not any(file.size for file in files.values()):
             raise SourceError(Reason.CORPUS_EMPTY, "no file of spec.corpus has any bytes: put scripts there")
         if head is not None and not head.error and before == files:
-            return head, False
-        changed = sorted(path for path, file in files.items() if before.get(path) != file)
-        gone = sorted(before.keys() - files.keys())
+            return Taken(head, listing=fetched.listing)
         self._check()
-        self.gateway.replace_files(self.branch, (), gone, COMMIT_SECONDS, Copies(FILE_SETS, file_set, changed))
+        changed = Copies(FILE_SETS, fetched.file_set, sorted(p for p, file in files.items() if before.get(p) != file))
+        self.gateway.replace_files(self.branch, (), sorted(before.keys() - files.keys()), COMMIT_SECONDS, changed)
         head, after = self._newest()
         if head is None or head.error or after != files:
             what = f"commit {head.id} ({head.error or 'other files are in it'})" if head else "no commit"
             raise SourceError(Reason.CORPUS_FAILED, f"after the corpus was put into {self.branch}, it has {what}")
-        return head, True
+        return Taken(head, new=True, listing=fetched.listing)
 
     def _cause(self, url: str, error: EngineError) -> str:
         """Return the text of an error without the URL and without any query, which may be secret."""
@@ -127,13 +124,7 @@ class Fetch:
     def _newest(self) -> tuple[CommitInfo | None, Mapping[str, StoredFile]]:
         """Return the newest commit of the branch and its files. Files put into an open one would become part of it."""
         deadline = time.monotonic() + COMMIT_SECONDS
-        while True:
-            try:
-                head = self.gateway.branch_head(self.branch)
-            except NotFoundError:
-                return None, {}
-            if head is None:
-                return None, {}
+        while head := self._head():
             if head.finished:
                 return head, self.gateway.walk_files(self.branch.repo, head.id)
             if head.open or time.monotonic() > deadline:
@@ -141,6 +132,13 @@ class Fetch:
                 raise SourceError(Reason.WAITING_FOR_CORPUS_COMMIT, message, passing=True)
             self._check()
             time.sleep(_POLL_SECONDS)
+        return None, {}
+
+    def _head(self) -> CommitInfo | None:
+        try:
+            return self.gateway.branch_head(self.branch)
+        except NotFoundError:
+            return None
 
     def _check(self) -> None:
         if self.cancelled.is_set():

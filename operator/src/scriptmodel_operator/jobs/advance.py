@@ -45,7 +45,7 @@ class Advance:
         An error of one pipeline keeps no other from its step.
         """
         now, blocked = Round(listing), dict[PipelineRef, str]()
-        for ref in sorted(listing.pipelines, reverse=True):  # `train` before `select` and `generate`, which read it
+        for ref in sorted(listing.pipelines, reverse=True):  # `train` before `generate`, which reads it
             beat()
             try:
                 listing.pipelines[ref], waits = self._step(listing.pipelines[ref], now)

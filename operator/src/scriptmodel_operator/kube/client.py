@@ -5,9 +5,9 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -38,6 +38,7 @@ _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 _APPLY = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Within = Callable[[], AbstractContextManager[object]]
 _UNSAFE_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _PIECE = 1 << 16
@@ -147,8 +148,11 @@ class KubeClient:
             )
         return answer
 
-    def lines(self, path: str, what: str, seconds: float) -> "Lines":
-        """Return the lines of an answer that comes for at most `seconds`, as of a log that is followed."""
+    def lines(self, path: str, what: str, seconds: float, within: Within = nullcontext) -> "Lines":
+        """Return the lines of an answer that comes for at most `seconds`, as of a log that is followed.
+
+        It is read in contexts of `within`, which may replace errors.
+        """
         opened: Future[BaseHTTPResponse] = Future()
         deadline = time.monotonic() + seconds
 
@@ -165,7 +169,7 @@ class KubeClient:
                 response.close()
 
         threading.Thread(target=send, name="lines", daemon=True).start()
-        return Lines(opened, what, deadline)
+        return Lines(opened, what, deadline, within)
 
     def _sent(
         self, method: str, path: str, what: str, deadline: float, headers: Mapping[str, str], data: bytes | None = None
@@ -191,13 +195,18 @@ class KubeClient:
 class Lines:
     """The lines of an answer as they come; a line that is too long comes in pieces."""
 
-    def __init__(self, opened: Future[BaseHTTPResponse], what: str, deadline: float) -> None:
+    def __init__(self, opened: Future[BaseHTTPResponse], what: str, deadline: float, within: Within) -> None:
         """Wait a moment for the answer. Raises KubeError if the request is refused at once."""
-        self._opened, self._what, self._deadline, self._cancelled = opened, what, deadline, False
-        with suppress(TimeoutError):
+        self._opened, self._what, self._deadline, self._within = opened, what, deadline, within
+        self._cancelled = False
+        with within(), suppress(TimeoutError):
             opened.result(min(_left(deadline), _FIRST_SECONDS))
 
     def __iter__(self) -> Iterator[str]:
+        with self._within():
+            yield from self._read()
+
+    def _read(self) -> Iterator[str]:
         rest = b""
         try:
             response = self._opened.result(_left(self._deadline))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from scriptmodel_operator.engine.counting import Called, counted, ignored
@@ -41,21 +42,8 @@ class KubeCluster:
         with counted(self._called, f"{method} {kind[1] if kind else '?'}"), _translated(what):
             return self._client.request(method, path, what, body, content_type, accept)
 
-    def lines(self, path: str, what: str, seconds: float) -> "ClusterLines":
-        with _translated(what):
-            return ClusterLines(self._client.lines(path, what, seconds), what)
-
-
-class ClusterLines:
-    """Implements `jobs.ports.Lines`."""
-
-    def __init__(self, lines: Lines, what: str) -> None:
-        self._lines, self._what = lines, what
-        self.cancel = lines.cancel
-
-    def __iter__(self) -> Iterator[str]:
-        with _translated(self._what):
-            yield from self._lines
+    def lines(self, path: str, what: str, seconds: float) -> Lines:
+        return self._client.lines(path, what, seconds, partial(_translated, what))
 
 
 @contextmanager

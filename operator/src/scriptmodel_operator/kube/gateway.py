@@ -3,13 +3,16 @@
 The functions write finalizer, engine and status. They return the object as it is then, None if it is so already.
 """
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from scriptmodel_operator.api.identity import ENGINE, FINALIZER
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.engine.gateway import Calls
 from scriptmodel_operator.kube.client import KubeClient
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class KubeGateway(Protocol):
@@ -35,23 +38,15 @@ class ThreadedKube:
     """Implements `KubeGateway` by a client."""
 
     def __init__(self, client: KubeClient, calls: Calls) -> None:
-        self._client = client
-        self._calls = calls
+        self.get_config_map = _threaded(calls, client.get_config_map)
+        self.is_ending = _threaded(calls, client.is_ending)
+        self.patch_scriptmodel = _threaded(calls, client.patch_scriptmodel)
+        self.replace_status = _threaded(calls, client.replace_status)
+        self.create_event = _threaded(calls, client.create_event)
 
-    async def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
-        return await self._calls.run(self._client.get_config_map, namespace, name)
 
-    async def is_ending(self, namespace: str) -> bool:
-        return await self._calls.run(self._client.is_ending, namespace)
-
-    async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._calls.run(self._client.patch_scriptmodel, namespace, name, patch)
-
-    async def replace_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._calls.run(self._client.replace_status, namespace, name, uid, status)
-
-    async def create_event(self, namespace: str, body: Mapping[str, Any]) -> None:
-        await self._calls.run(self._client.create_event, namespace, body)
+def _threaded(calls: Calls, function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
+    return lambda *args, **kwargs: calls.run(function, *args, **kwargs)
 
 
 async def claim(gateway: KubeGateway, raw: Mapping[str, Any], engine: str) -> dict[str, Any] | None:
@@ -65,13 +60,9 @@ async def claim(gateway: KubeGateway, raw: Mapping[str, Any], engine: str) -> di
 
 async def remove_finalizer(gateway: KubeGateway, raw: Mapping[str, Any]) -> dict[str, Any] | None:
     """Remove the operator's finalizer, and no other, from this version of an object."""
-    patch, metadata = without_finalizer(raw), raw["metadata"]
+    metadata = raw["metadata"]
+    patch = _patch(metadata, _others(raw), {})
     return await gateway.patch_scriptmodel(metadata["namespace"], metadata["name"], patch) if patch else None
-
-
-def without_finalizer(raw: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the patch of this version of an object that removes the operator's finalizer; None if it has none."""
-    return _patch(raw["metadata"], _others(raw), {})
 
 
 def _others(raw: Mapping[str, Any]) -> list[str]:

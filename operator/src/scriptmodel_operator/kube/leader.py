@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -117,11 +118,9 @@ class Leader(Leadership):
 
     def _try(self) -> float | None:
         """Return None once this process holds the lease, else the seconds until the next attempt."""
-        sent = self.clock()
-        try:
-            found: dict[str, Any] | None = self._read()
-        except KubeNotFoundError:
-            found = None
+        sent, found = self.clock(), None
+        with suppress(KubeNotFoundError):
+            found = self._read()
         if found is not None and (wait := self._wait_for(found["spec"])) > 0:
             self._lease = found
             return min(wait, RETRY_SECONDS)
@@ -142,13 +141,16 @@ class Leader(Leadership):
         return self._observed[1] + float(spec.get("leaseDurationSeconds") or LEASE_SECONDS) - self.clock()
 
     def _held(self) -> dict[str, Any]:
-        return {"holderIdentity": self.identity, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": _now()}
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return {"holderIdentity": self.identity, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": now}
 
     def _take(self, found: Mapping[str, Any] | None) -> None:
         """Replace the lease, or create it. Raises KubeConflictError if another replica was faster."""
-        taken = {**self._held(), "acquireTime": _now(), "leaseTransitions": 0}
-        if found is not None:
-            self._put(found, taken | {"leaseTransitions": int(found["spec"].get("leaseTransitions") or 0) + 1})
+        held, before = self._held(), found["spec"] if found else {}
+        transitions = int(before.get("leaseTransitions") or 0) + 1 if found else 0
+        taken = {**held, "acquireTime": held["renewTime"], "leaseTransitions": transitions}
+        if found:
+            self._put(found, taken)
             return
         metadata = {"name": LEASE_NAME, "namespace": self.namespace}
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": taken}
@@ -180,7 +182,3 @@ class Leader(Leadership):
         """Replace the lease. Raises KubeConflictError if it has changed since it was read."""
         body = {**lease, "spec": {**lease["spec"], **changes}}
         self._lease = self._client.request("PUT", f"{self._leases}/{LEASE_NAME}", "writing the lease", body)
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

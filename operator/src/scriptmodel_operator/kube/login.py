@@ -5,14 +5,12 @@ not executed, and kopf, which is imported after this, does without the classes.
 """
 
 import importlib
-import logging
 import os
-import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec, module_from_spec
@@ -128,17 +126,11 @@ def login(kubeconfig: Path | None, *, account_first: bool = True) -> Connection:
     names = os.pathsep.join(map(str, files))
     try:
         return _from(files, settings)
-    except _UnreadableError as error:
-        raise LoginFailedError(f"cannot read the kubeconfig {names}: {error}") from error
     except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
         why = " ".join(str(error).removeprefix("Invalid kube-config file. ").split())
         raise LoginFailedError(f"cannot read the kubeconfig {names}: {why}") from error
     except (AttributeError, LookupError, TypeError) as error:  # the loader expects mappings
         raise LoginFailedError(f"{names} is not a valid kubeconfig") from error
-
-
-class _UnreadableError(Exception):
-    """A kubeconfig has something that is not supported, or fails."""
 
 
 def in_a_pod(kubeconfig: Path | None) -> bool:
@@ -154,30 +146,18 @@ def own_namespace() -> str:
 def _kubeconfigs(given: Path | None) -> list[Path]:
     """Return the given file, else the existing ones of KUBECONFIG, as kubectl does, else ~/.kube/config."""
     words = [str(given)] if given else os.environ.get("KUBECONFIG", "").split(os.pathsep)
-    named = [_expanded(path) for path in words if path.strip()]
-    found = [path for path in named or [_expanded("~/.kube/config")] if _exists(path)]
+    named = [Path(os.path.expanduser(path)) for path in words if path.strip()]  # noqa: PTH111 - also without a home
+    found = [path for path in named or [Path(os.path.expanduser("~/.kube/config"))] if os.path.exists(path)]  # noqa: PTH110, PTH111
     if named and not found:
         raise LoginFailedError(f"kubeconfig {named[0]} does not exist")
     return found
-
-
-def _expanded(path: str) -> Path:
-    with suppress(RuntimeError):  # a user without a home folder
-        return Path(path).expanduser()
-    return Path(path)
-
-
-def _exists(path: Path) -> bool:
-    with suppress(OSError):  # a folder that may not be entered
-        return path.exists()
-    return False
 
 
 def _from(files: list[Path], settings: Configuration) -> Connection:
     contexts = ((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("current-context") for file in files)
     name = next(filter(None, contexts), None)  # the first file wins, as with kubectl
     if name is None:
-        raise _UnreadableError("it has no current-context")
+        raise ConfigException("it has no current-context")
     merged = KubeConfigMerger(os.pathsep.join(map(str, files))).config
     loader = KubeConfigLoader(merged, name, config_base_path=None)
     context: Mapping[str, Any] = loader.current_context["context"]
@@ -185,46 +165,12 @@ def _from(files: list[Path], settings: Configuration) -> Connection:
     user = merged["users"].get_with_name(context["user"])["user"].value if context.get("user") else {}
     for key in _IMPERSONATION:
         if user.get(key):
-            raise _UnreadableError(f"it sets {key} for its user {context['user']}, which is not supported")
-    with _reported() as errors:
-        loader.load_and_set(settings)
-    if errors:
-        raise _UnreadableError(f"its program gave no credentials: {' '.join(errors)}")
+            raise ConfigException(f"it sets {key} for its user {context['user']}, which is not supported")
+    loader.load_and_set(settings)
     if "server" not in cluster:
-        raise _UnreadableError("it has no server")
+        raise ConfigException("it has no server")
     proxy = _use_proxy(settings, cluster.get("proxy-url") or "")
-    _check_certificates(settings)
     return Connection(settings, str(context.get("namespace") or ""), proxy)
-
-
-def _check_certificates(settings: Configuration) -> None:
-    checking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        if settings.ssl_ca_cert:
-            checking.load_verify_locations(settings.ssl_ca_cert)
-        if settings.cert_file:
-            checking.load_cert_chain(settings.cert_file, settings.key_file)
-    except OSError as error:
-        raise _UnreadableError(f"its certificates: {error}") from error
-
-
-@contextmanager
-def _reported() -> Iterator[list[str]]:
-    """Collect the errors that the official client logs when a credential plugin returns nothing."""
-    errors: list[str] = []
-
-    def collect(record: logging.LogRecord) -> bool:
-        if record.levelno < logging.ERROR:
-            return True
-        errors.append(" ".join(record.getMessage().split()))
-        return False
-
-    root = logging.getLogger()  # whose filters get what is logged to it, and not to loggers below
-    root.addFilter(collect)
-    try:
-        yield errors
-    finally:
-        root.removeFilter(collect)
 
 
 def _use_proxy(settings: Configuration, given: str) -> str:
@@ -238,9 +184,9 @@ def _use_proxy(settings: Configuration, given: str) -> str:
     try:
         url = parse_url(address)
     except ValueError as error:
-        raise _UnreadableError(f"{where} is {_NO_PROXY}") from error
+        raise ConfigException(f"{where} is {_NO_PROXY}") from error
     if url.scheme not in ("http", "https") or not url.host:
-        raise _UnreadableError(f"{where} is {_NO_PROXY}")  # without the address, which may contain a password
+        raise ConfigException(f"{where} is {_NO_PROXY}")  # without the address, which may contain a password
     settings.proxy, settings.proxy_headers = url._replace(auth=None).url, make_headers(proxy_basic_auth=url.auth)
     return address
 

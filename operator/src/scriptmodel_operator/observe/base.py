@@ -12,7 +12,7 @@ from scriptmodel_operator.api.network import Base, ModelRepo
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.base import base_origin, is_copy_of
 from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.engine.values import BranchRef, PipelineRef, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, PipelineRef, RepoRef, commit_of, folder_of
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.view import (
     NO_BASE,
@@ -48,7 +48,8 @@ class Bases:
             return BaseView(origin, owned, copy, repo=ref)
         source = self._in_repo(repo, snapshot) if repo else self._of_pipeline(train, start, model, snapshot)
         if source.repo is not None and source.commit is not None:
-            source = replace(source, paths=tuple(sorted(self.gateway.walk_files(source.repo, source.commit))))
+            files = sorted(self.gateway.walk_files(source.repo, source.commit))
+            source = replace(source, paths=tuple(path for path in files if path.startswith(f"{source.folder}/")))
         return BaseView(origin, owned, source=source, repo=ref)
 
     def _of_pipeline(
@@ -59,9 +60,12 @@ class Bases:
         if seen is None:
             return BaseSource(None)
         other = self.find((model.namespace, start.script_model or ""))
-        in_use = _in_use(other) if other else ""
-        good = next((job for job in seen.jobs if job.ref.id == in_use), seen.last_good)
-        return BaseSource(seen.info.ref.output, seen.computed(good).ref.id if good else None)
+        used = (other.previous.lineage.model if other else None) or ""
+        folder, searches = folder_of(used), seen.info.spec.input.trials is not None
+        kept = commit_of(used)[1] if folder or (other and other.spec.training.only_if_better) else ""
+        good = next((job for job in seen.jobs if job.ref.id == kept), None if searches else seen.last_good)
+        made = good if folder or not good else seen.computed(good)
+        return BaseSource(seen.info.ref.output, made.ref.id if made else None, folder if made else "")
 
     def _in_repo(self, repo: ModelRepo, snapshot: Snapshot) -> BaseSource:
         ref = RepoRef(repo.project, repo.name)
@@ -88,12 +92,4 @@ def _train_of(name: str, model: ScriptModel, owner: Owner, snapshot: Snapshot) -
     info = snapshot.pipelines.get(PipelineRef(project, names["train"]))
     mark = mark_of(info.spec.annotations) if info else None
     ours = mark is not None and mark.owner == replace(owner, name=name, uid=mark.owner.uid)
-    if info is None or not ours:
-        return None
-    return PipelineRef(project, names["select"]) if info.spec.input.trials else info.ref
-
-
-def _in_use(model: ScriptModel) -> str:
-    """Return the commit of the model in use; empty before the first one, and where that is the newest."""
-    used = model.previous.lineage.model if model.spec.training.only_if_better else None
-    return used.partition("@")[2] if used else ""
+    return info.ref if info and ours else None

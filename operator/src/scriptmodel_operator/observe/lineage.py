@@ -21,11 +21,11 @@ class Lineages:
     snapshot: Snapshot
 
     def read_by(self, job: JobInfo) -> ModelCommits:
-        """Return the commits that a train or select job reads."""
+        """Return the commits that a train job reads."""
         return self.of_model((job.ref.pipeline.output, job.ref.id))
 
     def reported(self, job: JobInfo | None) -> ModelCommits | None:
-        """Return the commits that a train or select job reads, with the details of the corpus commit."""
+        """Return the commits that a train job reads, with the details of the corpus commit."""
         made = self.read_by(job) if job else None
         if made is None or made.corpus is None or made.corpus_repo is None:
             return made
@@ -35,9 +35,6 @@ class Lineages:
     def of_model(self, place: Place) -> ModelCommits:
         """Return the commits that a model was made from: corpus, and base model or runs, if any."""
         refs, provenance = self.refs, self.results.provenance(*place)
-        trained = next((pair for pair in provenance if pair[0] == refs.train.output), None)
-        if trained is not None:  # it was selected from many runs
-            return replace(self.of_model(trained), model=place[1], repo=place[0])
         known = (refs.own_base, refs.own_trials)
         source = _preferred(tuple(pair for pair in provenance if pair[0] not in known), refs.corpus.repo)
         own = self.snapshot.repos.get(refs.own_base)
@@ -46,7 +43,6 @@ class Lineages:
         return ModelCommits(
             model=place[1],
             repo=place[0],
-            trained=place[1],
             corpus=source[1] if source else None,
             corpus_repo=source[0] if source else None,
             base=next(bases, ""),
@@ -62,9 +58,10 @@ class Lineages:
         model, output = self._model_of(commit), self.refs.generate.output
         if model is None:
             return None
-        return WrittenScript(
-            commit, self.results.script(output, commit), self.of_model(model), self.results.metrics(*model)
-        )
+        script = self.results.script(output, commit)
+        folder = script.model_folder if script else ""
+        made = replace(self.of_model(model), folder=folder)
+        return WrittenScript(commit, script, made, self.results.metrics(*model, folder))
 
     def kept_script(self, model: ScriptModel, newest: JobInfo | None, as_of: object) -> WrittenScript | None:
         """Return the script in the status; None if it is the newest one, has no text, or it or its model is gone."""

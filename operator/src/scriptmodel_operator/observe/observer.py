@@ -8,7 +8,6 @@ from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.desired.command_lines import SELECT_INPUT
 from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
@@ -75,7 +74,6 @@ class Observer:
             refs=refs,
             engine=EngineView(snapshot.engine, snapshot.time, model.spec.pachyderm.project in snapshot.projects),
             train=self._owned_pipeline(refs.train, owner, snapshot),
-            select=self._owned_pipeline(refs.select, owner, snapshot),
             generate=self._owned_pipeline(refs.generate, owner, snapshot),
             owned=ReposView(
                 owned_repo(refs.own_corpus, owner, snapshot),
@@ -96,44 +94,32 @@ class Observer:
         """Return what Pachyderm has for `model`. Raises EngineError where a read fails."""
         found = self.owned(model, snapshot)
         refs = found.refs
-        names = (refs.train, refs.select, refs.generate)
+        names = (refs.train, refs.generate)
         repos = *map(snapshot.repos_of, names), model.reconcile_at
-        train, select, generate = (
-            self._reported(model, seen, snapshot, repos) for seen in (found.train, found.select, found.generate)
-        )
-        found = replace(found, train=train, select=select, generate=generate)
+        train, generate = (self._reported(model, seen, snapshot, repos) for seen in (found.train, found.generate))
+        found = replace(found, train=train, generate=generate)
         reader = train if train and model.may_write(train.ownership) else None
-        maker, reported = found.maker, train.reported if train else None
-        good = maker.last_good if maker else None
+        reported, good = (train.reported, train.last_good) if train else (None, None)
         made = Lineages(self._results, refs, snapshot)
         owned, trials = self._owned_corpus(model, refs, found.owned.corpus), found.owned.trials
         written = generate.last_good if generate else None
         # Before the newest job has made a model, it does not matter what the generate job reads.
-        writer = generate.newest if generate and _is_trained(maker) else None
+        writer = generate.newest if generate and _is_trained(train) else None
         observed = replace(
             found,
             corpus=self._corpus(refs.corpus, reader, owned, snapshot),
             owned=replace(
                 found.owned,
                 corpus=owned,
-                trials=replace(trials, head=self._head(refs.trials)) if trials and refs.selects else trials,
+                trials=replace(trials, head=self._head(refs.trials)) if trials and refs.searches else trials,
                 retained=tuple(
                     snapshot.repos[ref.output]
-                    for ref, seen in zip(names, (train, select, generate), strict=True)
-                    if seen is None and ref.output in snapshot.repos and (refs.selects or ref != refs.select)
+                    for ref, seen in zip(names, (train, generate), strict=True)
+                    if seen is None and ref.output in snapshot.repos
                 ),
             ),
-            logs=LogsView(
-                training=self._log(reported),
-                selection=self._log(select.newest) if select and refs.selects and _is_trained(train) else None,
-                generation=self._log(writer),
-            ),
-            models=ModelsView(
-                reported=made.reported(reported),
-                read=made.model_read(writer),
-                good=made.reported(good),
-                metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
-            ),
+            logs=LogsView(training=self._log(reported), generation=self._log(writer)),
+            models=ModelsView(reported=made.reported(reported), read=made.model_read(writer), good=made.reported(good)),
             scripts=ScriptsView(
                 newest=made.script(written.ref.id) if written else None, kept=made.kept_script(model, written, repos)
             ),
@@ -142,9 +128,20 @@ class Observer:
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
         observed = replace(observed, refs=refs, base=base)
-        search = search_view(made, model, observed)
-        selected = (search.selection if search else ()) or (select.selection if select else ())
-        return replace(observed, search=search, refs=replace(refs, selection=selected))
+        observed = replace(observed, search=search_view(made, model, observed))
+        return replace(observed, models=self._with_metrics(observed))
+
+    def _with_metrics(self, observed: ModelView) -> ModelsView:
+        """Return the models with the metrics of the newest one: of a search, those of its best run."""
+        models, search, written = observed.models, observed.search, observed.scripts.newest
+        good = models.good
+        if good is None:
+            return models
+        folder = written.model.folder if written and written.model.model == good.model else ""
+        if search and search.commit == good.model and search.plan.winner:
+            folder = f"/{search.plan.winner}"
+        metrics = self._results.metrics(good.repo, good.model, folder)
+        return replace(models, good=replace(good, folder=folder), metrics=metrics)
 
     def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
         info = snapshot.pipelines.get(ref)
@@ -167,28 +164,25 @@ class Observer:
         ref, jobs = seen.info.ref, seen.jobs
         complete = ref.project in snapshot.complete_projects
         listed = complete or any(job.version == seen.info.version for job in jobs)
-        selects = seen.info.spec.input.name == SELECT_INPUT
-        if not complete and (selects or not any(job.good for job in jobs)):  # the list may lack the last good one
+        if not complete and not any(job.good for job in jobs):  # the list may lack the last good one
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         self.logs.leave(job.ref for job in jobs if job.state.final)
         newest = replace(seen, jobs=jobs).newest
-        existing = tuple(self._existing(jobs, as_of, selects=selects))
+        existing = tuple(self._existing(jobs, as_of))
         lost = newest if newest and all(job.ref != newest.ref for job in existing) else None
         return replace(seen, jobs=existing, listed=listed, lost=lost)
 
-    def _existing(self, jobs: Iterable[JobInfo], as_of: object, *, selects: bool) -> Iterator[JobInfo]:
+    def _existing(self, jobs: Iterable[JobInfo], as_of: object) -> Iterator[JobInfo]:
         """Yield the jobs without those whose commit somebody has deleted, which Pachyderm keeps.
 
-        Jobs older than the newest existing result do not matter, so they are not checked. A job that `selects` before
-        all runs are over has selected nothing, so it has no result.
+        Jobs older than the newest existing result do not matter, so they are not checked.
         """
         rest = iter(jobs)
         for job in rest:
             if job.state.final and not self._results.has(job.ref.pipeline.output, job.ref.id, as_of):
                 continue
-            empty = selects and job.good and self._results.metrics(job.ref.pipeline.output, job.ref.id) is None
-            yield replace(job, data_total=0) if empty else job
-            if job.good and not empty:
+            yield job
+            if job.good:
                 break
         yield from rest
 
@@ -248,7 +242,7 @@ class Observer:
             return None
 
     def _readers(self, refs: References, snapshot: Snapshot) -> Mapping[PipelineRef, str]:
-        own = (refs.train, refs.select, refs.generate)
+        own = (refs.train, refs.generate)
         found = (item for ref in own for item in snapshot.readers(ref.output).items())
         return {reader: namespace for reader, namespace in found if reader not in own}
 
@@ -279,5 +273,5 @@ def _is_older(repo: RepoInfo | None, train: PipelineInfo, now: datetime) -> bool
     return not train.created < repo.created < now + _IMPRECISION  # later: the clock was set back
 
 
-def _is_trained(maker: PipelineView | None) -> bool:
-    return maker is not None and maker.newest is not None and maker.newest.state is JobState.SUCCESS
+def _is_trained(train: PipelineView | None) -> bool:
+    return train is not None and train.newest is not None and train.newest.state is JobState.SUCCESS

@@ -37,6 +37,8 @@ Provenance = tuple[Place, ...]
 class Script:
     status: ScriptStatus
     blank: bool
+    model_folder: str = ""
+    """The folder of the model that wrote it, such as /0007 for the best run of a search; empty for the root."""
 
 
 class Results:
@@ -49,8 +51,10 @@ class Results:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, RepoRef, str], Any] = OrderedDict()
 
-    def metrics(self, repo: RepoRef, commit: str) -> ModelMetrics | None:
-        return self.cached("metrics", repo, commit, lambda: self._json(repo, commit, METRICS_PATH, ModelMetrics))
+    def metrics(self, repo: RepoRef, commit: str, folder: str = "") -> ModelMetrics | None:
+        """Return the metrics of the model in a folder of a commit; None if there is no valid metrics.json."""
+        path = folder + METRICS_PATH
+        return self.cached(path, repo, commit, lambda: self._json(repo, commit, path, ModelMetrics))
 
     def script(self, repo: RepoRef, commit: str) -> Script | None:
         return self.cached("script", repo, commit, lambda: self._read_script(repo, commit))
@@ -159,7 +163,8 @@ class Results:
             temperature=None if temperature is None else f"{temperature:g}",
             score=sample.score,
         )
-        return Script(status, blank=not content.strip(b"\0 \t\r\n\f\v"))
+        run = generation.run if generation else ""
+        return Script(status, not content.strip(b"\0 \t\r\n\f\v"), f"/{run}" if run else "")
 
 
 def excerpt(content: bytes) -> str:

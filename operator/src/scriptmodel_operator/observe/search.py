@@ -3,7 +3,6 @@
 A run without a valid record has failed.
 """
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal
@@ -55,20 +54,17 @@ def search_view(lineages: Lineages, model: ScriptModel, view: ModelView) -> Sear
     good = train.last_good if train else None
     mark = mark_of_job(results.gateway, train, good) if train and good else None
     made = lineages.read_by(good) if good and mark and (mark.compute, mark.retrain_at) == (compute, retrain) else None
-    found, results_digest = dict[str, RunResult](), ""
+    found: Mapping[str, RunResult] = {}
     if made and newest and made.trials and made.corpus == newest.corpus:
-        found, results_digest = outcomes(results, (refs.own_trials, made.trials), (made.repo, made.model))
+        found = outcomes(results, (refs.own_trials, made.trials), (made.repo, made.model))
     head = owned.head.id if owned and owned.ownership.ours and owned.head else ""
-    planned = plan(search, model.spec.model.seed, found)
-    selected = planned.finished and not planned.failure
     return SearchView(
-        plan=planned,
+        plan=plan(search, model.spec.model.seed, found),
         results=found,
         commit=made.model if made and found else "",
         present=inputs(results, refs.own_trials, head) if head else {},
         newest=newest,
         in_progress=bool(newest and newest.trials == head and train and train.newest and not train.newest.state.final),
-        selection=("--best", planned.winner, "--of", results_digest) if selected else (),
     )
 
 
@@ -92,16 +88,12 @@ def inputs(results: Results, repo: RepoRef, commit: str) -> Mapping[str, RunInpu
     return results.cached("inputs", repo, commit, read)
 
 
-def outcomes(results: Results, trials: Place, output: Place) -> tuple[dict[str, RunResult], str]:
-    """Return the results of a train job by the folder of the run, and their digest (`select --of`).
+def outcomes(results: Results, trials: Place, output: Place) -> Mapping[str, RunResult]:
+    """Return the results of a train job, which read `trials` and wrote `output`, by the folder of the run."""
 
-    The job read `trials` and wrote `output`.
-    """
-
-    def read() -> tuple[dict[str, RunResult], str]:
+    def read() -> Mapping[str, RunResult]:
         records = _trial_files(results, *output)
-        found = {name: _result(records.get(name, b""), given, name) for name, given in inputs(results, *trials).items()}
-        return found, hashlib.sha256(b"".join(records.values())).hexdigest()
+        return {name: _result(records.get(name, b""), given, name) for name, given in inputs(results, *trials).items()}
 
     return results.cached("runs", *output, read)
 

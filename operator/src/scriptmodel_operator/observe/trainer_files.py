@@ -3,6 +3,7 @@
 A figure that is not a sensible number counts as missing; any other mismatch makes the whole file invalid.
 """
 
+import re
 from typing import Annotated, Any, Self
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, Field, model_validator
@@ -11,6 +12,7 @@ from scriptmodel_operator.api.status import DeviceStatus, ScriptScore
 from scriptmodel_operator.api.untrusted import Count, Figure, device_status, number, short_text
 
 _LONGEST_WORD = 200
+_RUN = re.compile(r"\d{4,9}(\.\d{1,4})?", re.ASCII)
 _SENSES = ("poor", "fair", "good", "like the corpus")
 _FORMS = (*_SENSES, "a copy", "a loop", "noise", "foreign")
 _SCORES = tuple(name for name in ScriptScore.model_fields if name not in ("form", "sense"))
@@ -84,6 +86,10 @@ def _score(value: Any) -> ScriptScore | None:
     return ScriptScore(form=value["form"], sense=sense if sense in _SENSES else None, **shown)
 
 
+def _run(value: object) -> str:
+    return value if isinstance(value, str) and _RUN.fullmatch(value) else ""
+
+
 class SampleFigures(BaseModel):
     """One script in generation.json."""
 
@@ -96,3 +102,5 @@ class GenerationFile(BaseModel):
 
     samples: Annotated[list[SampleFigures], Field(max_length=1000)] = Field(default_factory=list)
     temperature: Annotated[Figure, Field(validation_alias=AliasPath("sampling", "temperature"))] = None
+    run: Annotated[str, BeforeValidator(_run), Field(validation_alias=AliasPath("model", "run"))] = ""
+    """The folder of the run whose model wrote them, where that is the best one of a search."""

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.desired.command_lines import SELECT
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.engine.values import (
     BranchRef,
@@ -51,11 +50,6 @@ class PipelineView:
     def running(self) -> JobInfo | None:
         """The job that a worker has taken, of any version."""
         return running_job(self.jobs)
-
-    @property
-    def selection(self) -> tuple[str, ...]:
-        """The words that name the best run in the command of a select pipeline."""
-        return self.info.spec.command[len(SELECT) :]
 
     @property
     def reported(self) -> JobInfo | None:
@@ -118,8 +112,10 @@ class BaseSource:
     """None if a ScriptModel has no train pipeline, or the repo does not exist."""
     commit: str | None = None
     """Its newest finished model; None before the first one."""
+    folder: str = ""
+    """The folder of that commit that has the model, as that of the best run of a search; empty for the root."""
     paths: tuple[str, ...] = ()
-    """Files of that commit, if it is not copied yet."""
+    """The files in that folder, if it is not copied yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +138,9 @@ class ModelCommits:
 
     model: str
     repo: RepoRef
-    """The repo of the model: the output of training, or of the selection from many runs."""
-    trained: str
+    """The repo of the model: the output of training."""
+    folder: str = ""
+    """Its folder in that repo, such as /0007 for the best run of a search; empty for the root."""
     corpus: str | None = None
     corpus_repo: RepoRef | None = None
     """Its repo; the spec may name another one since."""
@@ -189,8 +186,6 @@ class SearchView:
     """Whether that job is training the runs in the repo."""
     commit: str = ""
     """The commit of train's output that has the results; empty before the first."""
-    selection: tuple[str, ...] = ()
-    """The words that make select copy the best model; empty until it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +212,6 @@ class ReposView:
 @dataclass(frozen=True, slots=True)
 class LogsView:
     training: LogDigest | None = None
-    selection: LogDigest | None = None
     generation: LogDigest | None = None
 
 
@@ -250,8 +244,6 @@ class ModelView:
     refs: References
     engine: EngineView = EngineView()
     train: PipelineView | None = None
-    select: PipelineView | None = None
-    """Selects the best model of many runs; it is deleted some time after training became one run."""
     generate: PipelineView | None = None
     corpus: CorpusView | None = None
     owned: ReposView = ReposView()
@@ -267,9 +259,8 @@ class ModelView:
 
     @property
     def pipelines(self) -> tuple[PipelineView, ...]:
-        """The existing pipelines, each before its readers; `select` also after the last of many runs."""
-        select = self.select if self.refs.selects or (self.select and self.select.ownership.ours) else None
-        return tuple(seen for seen in (self.train, select, self.generate) if seen is not None)
+        """The existing pipelines, each before its readers."""
+        return tuple(seen for seen in (self.train, self.generate) if seen is not None)
 
     @property
     def own(self) -> tuple[PipelineView, ...]:
@@ -279,10 +270,6 @@ class ModelView:
     def stopped(self) -> tuple[PipelineView, ...]:
         """The object's own pipelines that are stopped; training first."""
         return tuple(seen for seen in self.own if seen.info.stopped)
-
-    @property
-    def maker(self) -> PipelineView | None:
-        return self.select if self.refs.selects else self.train
 
     @property
     def waits_for_quota(self) -> bool:
@@ -303,17 +290,17 @@ class ModelView:
 
     @property
     def reads_newest_model(self) -> bool:
-        newest = self.maker.newest if self.maker else None
+        newest = self.train.newest if self.train else None
         return newest is not None and self.models.read == newest.ref.id
 
     @property
     def script_is_of_newest_model(self) -> bool:
         """Whether the current version of the pipeline wrote the newest script, from a model equal to the newest one."""
-        maker, generate, newest = self.maker, self.generate, self.scripts.newest
-        if maker is None or generate is None or maker.last_good is None or newest is None or newest.script is None:
+        train, generate, newest = self.train, self.generate, self.scripts.newest
+        if train is None or generate is None or train.last_good is None or newest is None or newest.script is None:
             return False
-        source = next((job for job in maker.jobs if job.ref.id == newest.model.model), None)
+        source = next((job for job in train.jobs if job.ref.id == newest.model.model), None)
         written = generate.last_good
         if source is None or written is None or written.version != generate.info.version:
             return False
-        return maker.computed(source).ref == maker.computed(maker.last_good).ref
+        return train.computed(source).ref == train.computed(train.last_good).ref

@@ -13,8 +13,8 @@ from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.view import CorpusView, ModelView
 from scriptmodel_operator.reconcile.base import COPYING, base_to_copy
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker, missing_project
-from scriptmodel_operator.reconcile.chosen import Chosen, choose
-from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos, unused_select
+from scriptmodel_operator.reconcile.chosen import choose
+from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import difference
 from scriptmodel_operator.reconcile.search import STARTING, SearchProgress, runs_to_put, search_progress
@@ -77,10 +77,10 @@ def assess(observed: Observed) -> Planned:
     view = observed.view
     given = observed.given
     running, chosen = search_progress(given.model, view), choose(given.model, view)
-    return Planned(view, replace(_state(observed, running, chosen), chosen=chosen, runs_progress=running))
+    return Planned(view, replace(_state(observed, running), chosen=chosen, runs_progress=running))
 
 
-def _state(observed: Observed, running: SearchProgress | None, chosen: Chosen) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung
+def _state(observed: Observed, running: SearchProgress | None) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung
     given, view, desired = observed.given, observed.view, observed.desired
     model = given.model
     stages, owner, recorded = (
@@ -124,8 +124,7 @@ def _state(observed: Observed, running: SearchProgress | None, chosen: Chosen) -
         return Applying(stages=stages, source=source, difference=differs, actions=actions)
     if runs and not view.stopped:
         return Ingesting(stages=stages, source=source, message=STARTING, actions=(*stops, *runs))
-    unused = unused_select(view, finished=stages.first_unfinished is None and not chosen.held_back)
-    upkeep = _starts(model, view) or (*stops, *unused, *unused_repos(view))
+    upkeep = _starts(model, view) or (*stops, *unused_repos(view))
     return Applied(stages=stages, source=source, difference=differs, actions=upkeep)
 
 
@@ -147,11 +146,10 @@ def _stages(given: Given, view: ModelView, running: SearchProgress | None, *, cr
     previous = given.model.previous
     base = given.model.spec.model.base if view.refs.base is None else ""
     message = running.message if running else f"the train job runs, from the base {base}" if base else ""
-    train, select, generate = (
-        seen is not None and given.model.may_write(seen.ownership) for seen in (view.train, view.select, view.generate)
+    train, generate = (
+        seen is not None and given.model.may_write(seen.ownership) for seen in (view.train, view.generate)
     )
-    makes = train and (select or not view.refs.selects)
-    trained = training_stage(view, previous, message) if makes or creating else NOT_STARTED
+    trained = training_stage(view, previous, message) if train or creating else NOT_STARTED
     generated = generation_stage(view, trained, previous) if generate or creating else NOT_STARTED
     return Stages(_corpus(view, given.model.namespace), trained, generated)
 

@@ -33,7 +33,7 @@ def base_to_copy(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Act
     if source.commit is None:
         text = f"{name} has no finished model yet: training starts once it has one"
         return Problem(Reason.WAITING_FOR_BASE, text, stalled=False)
-    if missing := [path for path in _NEEDED if path not in source.paths]:
+    if missing := [path for path in _NEEDED if source.folder + path not in source.paths]:
         text = f"{name} is not a model directory, since it has no {missing[0]}: correct spec.model.from"
         return Problem(Reason.BASE_INVALID, f"{text} (commit {short_id(source.commit)})")
     owned = own_repo(model, owner, view.refs.own_base, base.owned, "repo")

@@ -22,9 +22,8 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
     """Return the first problem that somebody has to solve before pipelines can be written."""
     if not view.engine.has_project:
         return Problem(Reason.PROJECT_NOT_FOUND, missing_project(model, view))
-    needed = (view.train, view.select if view.refs.selects else None, view.generate)
-    for seen in needed:
-        if seen and not model.may_write(seen.ownership):
+    for seen in view.pipelines:
+        if not model.may_write(seen.ownership):
             return conflict(model, f"step {seen.info.ref}", seen.ownership, seen.mark)
     if view.owned.retained:
         names = ", ".join(str(repo.ref) for repo in view.owned.retained)

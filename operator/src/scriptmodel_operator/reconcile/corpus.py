@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from scriptmodel_operator.act.actions import CreateRepo, DeletePipeline, DeleteRepo, ReplaceFiles
+from scriptmodel_operator.act.actions import CreateRepo, DeleteRepo, ReplaceFiles
 from scriptmodel_operator.act.ownership import own_repo
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusDownload, CorpusHttp
@@ -99,21 +99,8 @@ def unused_repos(view: ModelView) -> Iterator[DeleteRepo]:
     """Yield the deletion of each repo of the object's own that the spec no longer needs, once no pipeline reads it."""
     for owned, needed in (
         (view.owned.corpus, view.refs.own_corpus == view.refs.corpus.repo),
-        (view.owned.trials, view.refs.selects),
+        (view.owned.trials, view.refs.searches),
         (view.base.owned, view.base.current),
     ):
         if owned is not None and owned.ownership.ours and not owned.readers and not needed:
             yield DeleteRepo(owned.ref)
-
-
-def unused_select(view: ModelView, *, finished: bool) -> Iterator[DeletePipeline]:
-    """Yield the deletion of the select pipeline once training is one run and nothing reads that pipeline.
-
-    The last model of many runs stays until another one has `finished`, and is not held back.
-    """
-    select, generate = view.select, view.generate
-    if view.refs.selects or select is None or not select.ownership.ours:
-        return
-    read = generate is not None and generate.info.spec.input.branch.repo == view.refs.select.output
-    if finished and not (read or view.owned.readers):
-        yield DeletePipeline(select.info.ref, keep_repo=False)

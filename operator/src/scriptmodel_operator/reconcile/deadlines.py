@@ -23,16 +23,13 @@ def jobs_to_stop(model: ScriptModel, view: ModelView) -> tuple[StopJob, ...]:
         return ()
     training = model.spec.training
     active, pending = training.active_deadline, training.pending_deadline
-    selecting = view.select if view.search else None
     computing = (
         (view.train, _runs_since(view.train.running)),
-        (selecting, _computes_since(selecting, view.train)),
-        (view.generate, _computes_since(view.generate, view.maker, view.models.read)),
+        (view.generate, _computes_since(view.generate, view.train, view.models.read)),
     )
     waiting = (
         (view.train, _training_waits_since(view)),
-        (selecting, _waits_for_worker_since(selecting, view.train)),
-        (view.generate, _waits_for_worker_since(view.generate, view.maker, ready=view.reads_newest_model)),
+        (view.generate, _waits_for_worker_since(view.generate, view.train, ready=view.reads_newest_model)),
     )
     return (
         *(StopJob(ref, SUPERSEDED_TEXT) for ref in _superseded(view.train, view)),

@@ -59,7 +59,7 @@ def training_status(model: ScriptModel, view: ModelView, runs: SearchProgress | 
         **restarts_in_log(log, kept),
     )
     if job.state is JobState.SUCCESS:
-        metrics = view.models.metrics if view.models.good and view.models.good.trained == job.ref.id else None
+        metrics = view.models.metrics if view.models.good and view.models.good.model == job.ref.id else None
         if metrics:
             return found.model_copy(update=_finished(metrics, found))
     if runs:
@@ -158,7 +158,7 @@ def lineage(model: ScriptModel, view: ModelView, chosen: Chosen) -> Lineage:
     output, metrics = view.refs.generate.output, script.metrics if script else view.models.metrics
     return Lineage(
         corpus=f"{source.corpus_repo}@{source.corpus}" if source.corpus_repo else None,
-        model=f"{source.repo}@{source.model}",
+        model=f"{source.repo}@{source.model}{source.folder and ':' + source.folder}",
         script=f"{output}@{script.commit}" if script else None,
         base=_base_commit(model, view, source) if source.base else metrics.base or None if metrics else None,
         held_back=f"{output}@{newest.commit}" if newest and chosen.held_back else None,
@@ -191,13 +191,13 @@ def history(
     runs: SearchProgress | None,
 ) -> list[HistoryEntry]:
     """Put the newest model in front of the previous history."""
-    entries, maker, made = model.previous.history, view.maker, view.models.good
-    if maker is None or maker.last_good is None:
+    entries, train, made = model.previous.history, view.train, view.models.good
+    if train is None or train.last_good is None:
         return entries
-    job = maker.computed(maker.last_good)
+    job = train.computed(train.last_good)
     before = model.previous.history_of(job.ref.id)
-    gpu_seconds = before.gpu_seconds if view.search else _gpu_seconds(model, view, maker, job)
-    if runs and view.search and made and made.trained == view.search.commit:
+    gpu_seconds = before.gpu_seconds if view.search else _gpu_seconds(model, view, train, job)
+    if runs and view.search and made and made.model == view.search.commit:
         gpu_seconds = runs.status.gpu_seconds
     figures = {
         "model_commit": job.ref.id,

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from scriptmodel_operator.act.actions import ChangeKind, PipelineChange
 from scriptmodel_operator.api.marks import Mark
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.command_lines import SELECT_INPUT
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.environment import REQUEST
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
@@ -74,16 +73,12 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
         train = _write(ChangeKind.RECOMPUTE, desired.train, failed, "another script is requested", reprocess=True)
     if train is not None:
         yield train
-    above = train
-    for wanted, observed in ((desired.select, view.select), (desired.generate, view.generate)):
-        found = _change(model, wanted, observed) if wanted else None
-        if wanted and found is None and above is not None and above.kind is ChangeKind.CREATE and observed:
-            # Its input repo was deleted; an update connects the two again.
-            found = _write(ChangeKind.RECOMPUTE, wanted, observed, "its input is created again")
-        if wanted:
-            above = found
-        if found is None or (train is None and _training_failed(view) and found.kind is not ChangeKind.CREATE):
-            continue  # after a failed training, the last good script stays until a new model exists
+    found = _change(model, desired.generate, view.generate)
+    if found is None and train is not None and train.kind is ChangeKind.CREATE and view.generate:
+        # Its input repo was deleted; an update connects the two again.
+        found = _write(ChangeKind.RECOMPUTE, desired.generate, view.generate, "its input is created again")
+    after_failure = train is None and _training_failed(view)  # the last good script stays until a new model exists
+    if found is not None and (found.kind is ChangeKind.CREATE or not after_failure):
         yield found
 
 
@@ -106,9 +101,7 @@ def _requested(
     model: ScriptModel, desired: DesiredPipeline, observed: PipelineView, mark: Mark
 ) -> PipelineChange | None:
     if mark.compute != desired.mark.compute:
-        over = desired.spec.input.name == SELECT_INPUT and mark.image == desired.mark.image
-        why = "the search is over" if over else "the spec changed"
-        return _write(ChangeKind.RECOMPUTE, desired, observed, why, reprocess=True)
+        return _write(ChangeKind.RECOMPUTE, desired, observed, "the spec changed", reprocess=True)
     if desired.mark.retrain_at and retraining_requested(model, mark):
         return _write(ChangeKind.RECOMPUTE, desired, observed, "retrain-at requests it", reprocess=True)
     if mark.digest == desired.mark.digest:

@@ -35,7 +35,6 @@ class _Work(NamedTuple):
 
 
 _TRAINING = _Work("training", "train", Reason.TRAINING_FAILED, "change the spec or annotate scriptmodel.dev/retrain-at")
-_SELECTION = _TRAINING._replace(name="selecting the best model", verb="select")
 _GENERATION = _Work(
     "generation", "write", Reason.GENERATION_FAILED, "change spec.generation, if only its seed; the model is kept"
 )
@@ -46,7 +45,7 @@ _STARTED = "resume the object"
 def training_stage(view: ModelView, previous: ScriptModelStatus, running: str) -> Condition:
     """Return how far training is. Done means that the newest job of the current version made a model.
 
-    With many runs, it means that the best model was selected; `running` says how far their job is.
+    With many runs, it means that one of them did; `running` says how far their job is.
     """
     train = view.train
     if train is None:
@@ -67,7 +66,7 @@ def _training_job(
     if view.repeats and train.last_good is not None:
         return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
-        return _selected(view, job, reported) if view.search and job.data_total else _succeeded(job, view)
+        return _searched(view, job) if view.search and job.data_total else _succeeded(job, view)
     if job.state.final:
         failed = failure(job, view.logs.training, reported, generating=False)
         return _ended(job, failed, _of(train, _TRAINING), train.claim)
@@ -77,30 +76,14 @@ def _training_job(
     return _waiting(view, train, job)
 
 
-def _selected(view: ModelView, job: JobInfo, reported: JobFailure | None) -> Condition:  # noqa: PLR0911 - a ladder
+def _searched(view: ModelView, job: JobInfo) -> Condition:
     """Return the stage after a train job of many runs that succeeded."""
-    search, select = view.search, view.select
-    if search is None or select is None:
-        return Condition(Reason.CREATING, "the select step is being created")
-    if search.plan.failure:
+    if view.search and view.search.plan.failure:
         what = "change spec.search or spec.model, or annotate scriptmodel.dev/retrain-at"
-        return Problem(Reason.TRAINING_FAILED, f"the search failed: {search.plan.failure}: {what}")
-    if not search.plan.finished:
+        return Problem(Reason.TRAINING_FAILED, f"the search failed: {view.search.plan.failure}: {what}")
+    if view.search and not view.search.plan.finished:
         return Condition(Reason.TRAINING, "the search is next")
-    if select.info.state is PipelineState.FAILURE:
-        return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(select))
-    chosen = select.newest
-    if chosen is None and select.lost and select.selection == view.refs.selection:
-        return _deleted(select.lost, _SELECTION)
-    if chosen is None or not chosen.state.final or select.selection != view.refs.selection:
-        return Condition(Reason.TRAINING, "the best trial is being selected")
-    if chosen.good:
-        return _succeeded(job, view)
-    if chosen.state is not JobState.SUCCESS:
-        failed = failure(chosen, view.logs.selection, reported, generating=False)
-        return _ended(chosen, failed, _of(select, _SELECTION))
-    text = "selection wrote no model: the image in spec.training.image may be no scriptmodel trainer"
-    return Problem(Reason.TRAINING_FAILED, f"{text} (job {short_id(chosen.ref.id)})")
+    return _succeeded(job, view)
 
 
 def _succeeded(job: JobInfo, view: ModelView) -> Condition:
@@ -108,7 +91,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
         return Problem(
             Reason.NO_DATA, "the train job read no files: put scripts into the corpus; a new commit trains again"
         )
-    metrics = view.models.metrics if view.models.good and view.models.good.trained == job.ref.id else None
+    metrics = view.models.metrics if view.models.good and view.models.good.model == job.ref.id else None
     known = {"validation": metrics.best, "test": metrics.perplexity.test} if metrics else {}
     figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
     model, winner = view.models.good.model if view.models.good else "", view.search.plan.winner if view.search else ""

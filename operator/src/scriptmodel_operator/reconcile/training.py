@@ -95,7 +95,7 @@ def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
     if train is None or metrics is None or metrics.stopped_by != "budget" or train.running is not None:
         return False
     newest = train.newest
-    if newest is None or view.models.good is None or newest.ref.id != view.models.good.trained or view.search:
+    if newest is None or view.models.good is None or newest.ref.id != view.models.good.model or view.search:
         return False
     before, after = (dict(each.pods.variables).get(BUDGET, "") for each in (train.info.spec, spec))
     return before.isdigit() and (not after or (after.isdigit() and int(after) > int(before)))

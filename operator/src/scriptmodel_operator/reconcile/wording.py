@@ -29,6 +29,7 @@ _OPTIONS |= {
     "--continue": "generation.continue",
     "--continue-text": "generation.continue",
     "--only-new": "generation.continue.onlyNew",
+    "--no-copies": "generation.copies",
 }
 _TRAIN = {
     **_OPTIONS,

@@ -183,7 +183,7 @@ class SearchStatus(ApiModel):
     progress_percent: Annotated[int, Field(ge=0, le=100)] | None = None
     """Part of the training that is done, in percent."""
     top: Annotated[list[TrialStatus], Field(max_length=TOP_TRIALS)] = Field(default_factory=list)
-    """The ten best trials, best first; the report of the best model lists all."""
+    """The ten best trials, best first."""
     gpu_seconds: int | None = None
     """GPU seconds of all trials."""
     seconds: int | None = None

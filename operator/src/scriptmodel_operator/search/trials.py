@@ -164,10 +164,10 @@ def _winner(found: list[Standing]) -> str:
 
 def _failure(found: list[Standing]) -> str:
     failed = [each for each in found if each.state == "failed"]
-    if len(failed) <= len(found) // 2:
+    if len(failed) < len(found):
         return ""
     first = f"trial {failed[0].trial}: {failed[0].message or failed[0].reason}"
-    return f"{len(failed)} of {len(found)} trials failed ({first})"
+    return f"all {len(found)} trials failed ({first})"
 
 
 def trials(search: Search) -> list[Values]:

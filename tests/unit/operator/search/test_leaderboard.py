@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from scriptmodel_cli.logs import training_job
+from scriptmodel_cli.logs import lines_of, reported_job
 from scriptmodel_cli.screen import progress_of, rows_of, screen_of
 from scriptmodel_cli.text import table
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.engine.values import commit_of
 from tests.unit.operator.browsing import MODEL, browsing
-from tests.unit.operator.search.worlds import RANDOM, search, search_world, select
+from tests.unit.operator.search.worlds import RANDOM, search, search_world
 from tests.unit.operator.search.worlds import search as search_to_its_end
 from tests.unit.operator.terminal import CREATED, as_object, event, plain, planned
 from tests.unit.operator.world import trained_world
@@ -63,19 +64,23 @@ def test_a_status_shows_the_search() -> None:
 def test_the_log_of_a_search_is_that_of_its_best_model() -> None:
     world = search_world(RANDOM)
     search(world)
-    job = training_job(world.pachyderm, references(world.model))
+    job = reported_job(world.pachyderm, references(world.model).train)
     assert job is not None
-    assert job.ref.pipeline == select(world)
-    assert job.ref.id == world.model.status["lineage"]["model"].partition("@")[2]
+    world.pachyderm.files[world.train.output, job.ref.id]["/0001/train.log.jsonl"] = b"the best\n"
+    lines = lines_of(world.pachyderm, job, world.model.status["lineage"]["model"])
+    assert [line.text for line in lines] == ["the best"]
 
 
 async def test_the_trials_of_a_search_are_a_table() -> None:
     world = search_world(RANDOM)
     search(world, {"0001": "diverged", "0002": 1.5, "0003": 1.25})
-    best = world.model.status["lineage"]["model"].partition("@")[2]
+    _repo, best = commit_of(world.model.status["lineage"]["model"])
     metrics = {"epochs": [{"epoch": 1, "train_perplexity": 9, "valid_perplexity": 8}]}
-    files = world.pachyderm.files[select(world).output, best]
-    files |= {"/metrics.json": json.dumps(metrics).encode(), "/train.log.jsonl": event(event="start").encode()}
+    files = world.pachyderm.files[world.train.output, best]
+    files |= {
+        "/0003/metrics.json": json.dumps(metrics).encode(),
+        "/0003/train.log.jsonl": event(event="start").encode(),
+    }
     async with browsing(world) as browser:
         page = await browser.page(MODEL, "random: 2 complete, 1 failed")
         assert re.findall(r"<tr><th scope=.row.>(\d)</th><td>([a-z]+)</td>", page) == [
@@ -89,18 +94,16 @@ async def test_the_trials_of_a_search_are_a_table() -> None:
 
 def test_the_trials_of_an_object_are_planned() -> None:
     world = search_world(RANDOM)
-    found = [change.what for change in planned(world).changes]
-    assert found[-1] == "train 3 new trials"
+    assert any(change.what.startswith("put 3 files into") for change in planned(world).changes)
     search_to_its_end(world, {"0002": "diverged"})
     world.written()
     assert planned(world).changes == ()
     world.want({"search": {**RANDOM["search"], "numTrials": 4}})
-    assert [change.what for change in planned(world).changes] == ["train 1 new trial"]
+    assert [change.what.partition(" into")[0] for change in planned(world).changes] == ["put 1 files"]
     world.want({"search": {**RANDOM["search"], "numTrials": 2}})
-    assert [change.what for change in planned(world).changes] == ["drop 1 trial"]
+    assert "and remove 1" in planned(world).changes[0].what
     world.want({**RANDOM, "training": {"image": "other:1"}})
     assert [(change.what.split()[:2], change.effect) for change in planned(world).changes] == [
         (["update", "step"], "trains again from the first epoch"),
-        (["update", "step"], "selects the best model"),
         (["update", "step"], "writes a new script"),
     ]

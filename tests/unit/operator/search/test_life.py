@@ -8,17 +8,14 @@ import pytest
 
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.errors import PipelineLimitError
-from scriptmodel_operator.engine.values import JobInfo, commit_of
+from scriptmodel_operator.engine.values import JobInfo, commit_of, folder_of
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.unit.operator.search.worlds import (
     RANDOM,
-    choose,
     finish,
     put,
     search,
     search_world,
-    select,
-    train,
     trials,
 )
 from tests.unit.operator.world import PLAYS, World, trained_world
@@ -35,7 +32,7 @@ def written(world: World) -> list[JobInfo]:
     return [job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.generate and job.good]
 
 
-def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writes() -> None:
+def test_runs_are_put_before_the_pipelines_are_created_and_the_best_model_writes() -> None:
     world = search_world(RANDOM)
     world.written()
     world.reconcile()
@@ -44,7 +41,6 @@ def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writ
         f"create repo {names.own_trials.name}",
         f"put {names.own_trials.name}",
         f"create {names.train.name}",
-        f"create {names.select.name}",
         f"create {names.generate.name}",
     ]
     spec = world.pachyderm.pipelines[world.train][-1].spec
@@ -53,7 +49,7 @@ def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writ
     assert {**put(world)["0001"], "parameters": ""} == {"parameters": "", "seed": 0}
     assert search(world, {"0001": "diverged", "0002": 7.0, "0003": 6.0}) == [3]
     assert world.ready == ("True", "Generated")
-    assert world.written() == [f"update {names.select.name}"]
+    assert world.written() == []
     assert world.condition("Trained")["message"].startswith("trial 3 is the best: perplexity 60.0 (validation)")
     status = world.model.status
     assert status["search"]["trials"] == {
@@ -67,11 +63,12 @@ def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writ
     assert status["search"]["top"][2]["reason"] == "diverged"
     assert (status["search"]["completed"], status["search"]["gpuSeconds"]) == ("3/3", 24)
     repo, commit = commit_of(status["lineage"]["model"])
-    assert (repo, status["history"][0]["modelCommit"]) == (names.select.output, commit)
-    assert world.pachyderm.files[repo, commit]["/model.json"] == b"0003"
+    assert (repo, status["history"][0]["modelCommit"]) == (names.train.output, commit)
+    assert world.pachyderm.files[repo, commit]["/0003/model.json"] == b"0003"
+    assert folder_of(status["lineage"]["model"]) == "/0003"
     assert status["lineage"]["corpus"].startswith("default/plays@")
     assert status["perplexity"] == "60.0"
-    assert [each["name"] for each in status["pipelines"]] == [names.train.name, names.select.name, names.generate.name]
+    assert [each["name"] for each in status["pipelines"]] == [names.train.name, names.generate.name]
     assert world.written() == []
     world.reconcile()
     assert world.written() == []
@@ -157,31 +154,17 @@ def test_a_search_is_added_to_a_trained_model_and_removed_again() -> None:
     assert world.model.status["lineage"]["script"] == script
     assert search(world) == [3]
     assert world.ready == ("True", "Generated")
-    assert commit_of(world.model.status["lineage"]["model"])[0] == select(world).output
     best = world.model.status["lineage"]["model"]
     world.want()
     world.written()
     world.reconcile()
     assert world.model.status["lineage"]["model"] == best, "until another model has written"
-    assert select(world) in world.pachyderm.pipelines
     assert trials(world).repo not in world.pachyderm.repos
     finish(world)
     world.reconcile()
     assert world.ready == ("True", "Generated")
-    assert set(world.pachyderm.pipelines) == {world.train, world.generate}
     assert "search" not in world.model.status
-    assert commit_of(world.model.status["lineage"]["model"])[0] == world.train.output
-    world.reconcile()
-    assert world.written()[-1] == f"delete {select(world).name}"
-
-
-def test_a_search_that_a_retained_repo_blocks_is_not_said_to_be_created() -> None:
-    world = trained_world()
-    world.pachyderm.create_repo(select(world).output, "")
-    world.want(RANDOM)
-    world.reconcile()
-    assert world.ready == ("False", "RetainedRepos")
-    assert world.condition("Trained")["reason"] == "NotStarted"
+    assert folder_of(world.model.status["lineage"]["model"]) == ""
 
 
 @pytest.mark.parametrize("policy", ["Delete", "Retain"])
@@ -191,7 +174,7 @@ def test_a_search_is_deleted_with_its_object(policy: str) -> None:
     world.written()
     assert world.delete() is None
     refs = references(world.model)
-    assert world.written()[:3] == [f"delete {each.name}" for each in (refs.generate, refs.select, refs.train)]
+    assert world.written()[:2] == [f"delete {each.name}" for each in (refs.generate, refs.train)]
     assert world.pachyderm.pipelines == {}
     assert (refs.own_trials in world.pachyderm.repos) == (policy == "Retain")
 
@@ -203,21 +186,21 @@ def test_a_suspended_search_resumes() -> None:
     world.written()
     world.reconcile()
     refs = references(world.model)
-    assert world.written() == [f"stop {each.name}" for each in (refs.generate, refs.select, refs.train)]
+    assert world.written() == [f"stop {each.name}" for each in (refs.generate, refs.train)]
     world.want(RANDOM)
     world.reconcile()
-    assert world.written() == [f"start {each.name}" for each in (refs.train, refs.select, refs.generate)]
+    assert world.written() == [f"start {each.name}" for each in (refs.train, refs.generate)]
     assert search(world) == [3]
     assert world.ready == ("True", "Generated")
 
 
-def test_the_search_fails_with_too_many_failed_trials_and_recovers() -> None:
+def test_a_search_whose_trials_all_fail_recovers() -> None:
     world = search_world(RANDOM)
-    search(world, {"0001": "diverged", "0003": "killed"})
+    search(world, {"0001": "diverged", "0002": "diverged", "0003": "killed"})
     assert world.ready == ("False", "TrainingFailed")
     assert written(world) == []
     message = world.condition("Stalled")["message"]
-    assert "2 of 3 trials failed (" in message
+    assert "all 3 trials failed (" in message
     assert "trial 1: training diverged in epoch 3" in message
     world.want(changed(RANDOM, numTrials=4))
     assert search(world) == [1]
@@ -246,7 +229,7 @@ def test_progress_is_that_of_all_runs() -> None:
     assert world.model.status["training"]["eta"] == "1m24s"
 
 
-def test_fewer_workers_wait_for_the_end_of_the_job_even_if_its_runs_keep_their_states() -> None:
+def test_fewer_workers_wait_for_the_end_of_the_job_though_its_runs_keep_states() -> None:
     world = search_world(RANDOM)
     world.claim = "checkpoints"
     world.reconcile()
@@ -263,26 +246,20 @@ def test_fewer_workers_wait_for_the_end_of_the_job_even_if_its_runs_keep_their_s
     assert search(world) == [3, 0]
 
 
-def test_a_server_without_room_for_the_third_pipeline_is_reported_and_changes_nothing() -> None:
-    world = trained_world()
-    world.pachyderm.pipeline_limit = 2
-    world.want(RANDOM)
-    with pytest.raises(Exception, match="more than 16"):
-        world.reconcile()
-    assert select(world) not in world.pachyderm.pipelines
-    assert world.pachyderm.pipelines[world.train][-1].version == 1
-    world.pachyderm.pipeline_limit = 3
-    assert search(world) == [3]
-
-
 def test_the_best_model_of_a_search_is_the_base_of_another_object() -> None:
     first = search_world(RANDOM, name="shakespeare", uid="uid-2")
     search(first)
-    world = search_world({"model": {"preset": "test", "from": {"scriptModel": "shakespeare"}}}, first.pachyderm)
+    world = search_world({"model": {"preset": "test", "from": {"scriptModel": "shakespeare"}}}, first.pachyderm, first)
     world.reconcile()
     finish(world)
     world.reconcile()
-    assert world.model.status["lineage"]["base"] == first.model.status["lineage"]["model"]
+    repo, commit = commit_of(first.model.status["lineage"]["model"])
+    assert world.model.status["lineage"]["base"] == f"{repo}@{commit}"
+    owned, copy = references(world.model).own_base, commit_of(world.model.status["lineage"]["base"])[1]
+    (copied,) = (files for (held, _), files in world.pachyderm.files.items() if held == owned)
+    assert copy == commit
+    assert copied["/0001/model.json"] == b"0001"
+    assert {path.split("/")[1] for path in copied} == {"0001"}
 
 
 def test_a_repo_of_runs_that_somebody_deletes_is_put_again_and_read_again() -> None:
@@ -306,39 +283,6 @@ def test_more_workers_than_the_server_allows_are_reported() -> None:
     assert "lower spec.search.parallelTrials" in message
 
 
-def test_a_select_job_that_fails_is_reported_with_its_cause() -> None:
-    world = search_world(RANDOM)
-    world.reconcile()
-    train(world)
-    world.reconcile()
-    error = {"event": "error", "message": "no trial can be read", "hint": "use the trainer's image"}
-    world.pachyderm.fail(select(world), [json.dumps(error)])
-    world.reconcile()
-    assert world.ready == ("False", "TrainingFailed")
-    assert "selecting the best model failed: no trial can be read" in world.condition("Ready")["message"]
-
-
-def test_the_deletion_of_the_selected_model_is_reported() -> None:
-    world = search_world(RANDOM)
-    search(world)
-    chosen = [job for job in world.pachyderm.jobs if job.pipeline == select(world)][-1]
-    world.pachyderm.drop(chosen.id)
-    world.reconcile()
-    assert world.ready == ("False", "NoData")
-
-
-def test_a_selection_takes_place_after_training() -> None:
-    world = search_world(RANDOM)
-    world.reconcile()
-    train(world)
-    world.reconcile()
-    assert world.condition("Trained")["message"] == "the best trial is being selected"
-    choose(world)
-    world.reconcile()
-    assert world.condition("Trained")["status"] == "True"
-    assert world.ready == ("False", "Generating")
-
-
 def test_values_that_a_search_varies_are_in_no_pipeline() -> None:
     world = search_world(RANDOM)
     search(world)
@@ -348,11 +292,3 @@ def test_values_that_a_search_varies_are_in_no_pipeline() -> None:
     world.reconcile()
     assert world.pachyderm.reprocessed[world.train] is False
     assert world.written()[1:] == [f"update {world.train.name}"]
-
-
-def test_pipelines_of_a_search_are_connected_in_one_transaction() -> None:
-    world = trained_world()
-    world.want(RANDOM)
-    state, _ = world.assess()
-    refs = references(world.model)
-    assert [change.ref for change in state.difference.now] == [refs.train, refs.select, refs.generate]

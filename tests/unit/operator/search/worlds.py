@@ -1,16 +1,14 @@
 """Worlds with a search, whose jobs end as the trainer's would: what is unchanged is skipped."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from scriptmodel_operator.desired.command_lines import SELECT
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.engine.values import BranchRef, JobInfo, JobState, PipelineRef, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, JobInfo, JobState, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.job_worlds import trained_trial
+from tests.unit.operator.job_worlds import SCRIPT, best_run, generated, trained_trial
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 PARAMETERS = [{"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}]
@@ -22,15 +20,14 @@ Else the number of the trial is the value.
 """
 
 
-def search_world(spec: dict[str, Any], pachyderm: FakePachyderm | None = None, **changes: Any) -> World:
-    """A world with a corpus, not reconciled yet."""
-    world = World(model=scriptmodel(spec, **changes), pachyderm=pachyderm or FakePachyderm())
+def search_world(
+    spec: dict[str, Any], pachyderm: FakePachyderm | None = None, other: World | None = None, **changes: Any
+) -> World:
+    """A world with a corpus, not reconciled yet, and perhaps with the object of another one."""
+    find = (lambda _key: other.model) if other else (lambda _key: None)
+    world = World(model=scriptmodel(spec, **changes), pachyderm=pachyderm or FakePachyderm(), find=find)
     world.pachyderm.put(world.corpus, PLAYS)
     return world
-
-
-def select(world: World) -> PipelineRef:
-    return references(world.model).select
 
 
 def trials(world: World) -> BranchRef:
@@ -64,27 +61,22 @@ def train(world: World, outcomes: Outcomes | None = None) -> JobInfo:
     return pachyderm.jobs[job.ref]
 
 
-def choose(world: World) -> None:
-    """End the oldest unfinished select job."""
-    pachyderm, ref = world.pachyderm, select(world)
-    source = pachyderm.commits[ref.output, pachyderm.oldest_unfinished(ref).ref.id].provenance[0]
-    files = pachyderm.files.get(source, {})
-    records = {path: json.loads(text) for path, text in files.items() if path.endswith("/trial.json")}
-    words = pachyderm.pipelines[ref][-1].spec.command[len(SELECT) :]
-    options = dict(zip(words[::2], words[1::2], strict=True))
-    texts = b"".join(files[path] for path in sorted(records))
-    model: dict[str, bytes] = {}
-    if options.get("--of") == hashlib.sha256(texts).hexdigest():
-        model = {f"/{name}": files[f"/{options['--best']}/{name}"] for name in ("model.json", "metrics.json")}
-        model["/trials.jsonl"] = b"{}\n" * len(records)
-    pachyderm.write(ref, model, total=int(bool(files)))
+def write(world: World) -> None:
+    """End the oldest unfinished generate job, which writes with the best run."""
+    pachyderm, ref = world.pachyderm, world.generate
+    (source,) = pachyderm.commits[ref.output, pachyderm.oldest_unfinished(ref).ref.id].provenance
+    run = best_run(pachyderm.files[source])
+    if run:
+        pachyderm.write(ref, {"/new_script.txt": SCRIPT, "/generation.json": generated(run)}, total=1)
+    else:
+        pachyderm.fail(ref, [])
 
 
 def finish(world: World, outcomes: Outcomes | None = None) -> None:
     """End all jobs, each pipeline's before those that read its output."""
     train_pipeline = world.pachyderm.pipelines.get(world.train)
     searches = train_pipeline and train_pipeline[-1].spec.input.trials
-    steps = {world.train: partial(train, world, outcomes), select(world): partial(choose, world)}
+    steps = {world.train: partial(train, world, outcomes), world.generate: partial(write, world)}
     world.end_jobs(steps if searches else {})
 
 

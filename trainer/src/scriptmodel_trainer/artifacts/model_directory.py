@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 import scriptmodel_trainer
 from scriptmodel_trainer.artifacts.description import MOST_JSON, Description, Play
+from scriptmodel_trainer.artifacts.trials import model_folder
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.network_numpy import Network
@@ -186,13 +187,14 @@ def protect(path: Path, *, option: str = "--out", but: tuple[str, ...] = ()) -> 
 
 
 def load_model(folder: Path, judged: bool = False) -> TrainedModel:
-    """Read a model directory, with the n-grams of its training text if `judged`.
+    """Read a model directory, of a search that of its best run, with the n-grams of its training text if `judged`.
 
     Nothing in it is trusted: kinds of files, sizes, JSON, vocabulary and shapes are checked before weights are read.
     Raises BadInputError that says what is missing or broken.
     """
     if not folder.is_dir():
         raise BadInputError(f"no such model directory: {folder}", "give the --out of a train command")
+    folder = model_folder(folder)
     if not (folder / MODEL).is_file():
         raise BadInputError(f"{folder} holds no model", f"there is no {MODEL}: train it first")
     try:

@@ -3,7 +3,9 @@
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -17,10 +19,9 @@ from scriptmodel_trainer.storage.records import Amount, Count, Text
 T = TypeVar("T", bound="TrialSpec")
 State = Literal["complete", "failed"]
 Reason = Literal["", "diverged", "out-of-memory", "bad-input", "killed", "error"]
-TRIAL, TRIALS = "trial.json", "trials.jsonl"
+TRIAL = "trial.json"
 MOST_TRIAL = 1 << 20
 """Bytes of a trial.json: ten thousand epochs need less."""
-MOST_TRIALS = 1 << 26
 NAME = re.compile(r"\d{4,9}(\.\d{1,4})?")
 """The folder of a run: the number of its trial and, if it is one of several repeats, that of the repeat."""
 
@@ -52,18 +53,6 @@ class TrialRecord(TrialSpec, frozen=True, kw_only=True):
     gpu_seconds: Amount = 0.0
 
 
-class TrialRun(TrialRecord, frozen=True, kw_only=True):
-    """A line of trials.jsonl: what came of a run, with the number of its trial and of its repeat."""
-
-    trial: Count
-    repeat: Count = 1
-    winner: bool = False
-
-    @property
-    def settings(self) -> str:
-        return " ".join(f"{key}={value}" for key, value in self.parameters.items()) or "no settings of its own"
-
-
 def read(folder: Path, kind: type[T]) -> T:
     """Read what a run is to be (TrialSpec), or what came of it; BadInputError if its trial.json is missing or wrong."""
     try:
@@ -73,13 +62,26 @@ def read(folder: Path, kind: type[T]) -> T:
         raise BadInputError(f"{folder / TRIAL} does not describe a trial: {error}", example) from error
 
 
-def read_runs(folder: Path) -> tuple[TrialRun, ...]:
-    """Read the runs of the search that a model is of; none without a trials.jsonl, or if it cannot be used."""
-    try:
-        lines = read_bounded(folder / TRIALS, MOST_TRIALS).splitlines()
-        return tuple(converted(parse_json(line), TrialRun) for line in lines)
-    except (OSError, ValueError, BadInputError):
-        return ()
+def model_folder(folder: Path) -> Path:
+    """Return where the model is: in the output of a search the folder of its best run, else `folder` itself.
+
+    The best trial has the least mean `value` of its complete runs, and the best run the least of that trial; the
+    perplexity decides between equal ones. Raises BadInputError if no run of a search is complete.
+    """
+    runs = sorted(path.parent for path in folder.glob(f"*/{TRIAL}") if NAME.fullmatch(path.parent.name))
+    if not runs:
+        return folder
+    complete: dict[str, list[tuple[float, float, str]]] = {}
+    for run in runs:
+        with suppress(BadInputError):  # a run without a valid record has failed
+            record = read(run, TrialRecord)
+            if record.state == "complete" and record.value > 0:
+                trial = complete.setdefault(run.name.partition(".")[0], [])
+                trial.append((record.value, record.perplexity, run.name))
+    if not complete:
+        raise BadInputError(f"no run of the search in {folder} is complete", "its trial.json files say why they failed")
+    best = min(complete.values(), key=lambda trial: (fmean(run[0] for run in trial), fmean(run[1] for run in trial)))
+    return folder / min(best)[2]
 
 
 def write_records(path: Path, *records: TrialRecord) -> None:

@@ -69,6 +69,7 @@ _REQUEST = """
 --continue FILE|-  continue this scene, of any layout, at most 64 KiB; - reads standard input
 --continue-text TEXT  continue this text
 --only-new  write only what follows the text that is continued
+--no-copies  write sentences anew that stand in the training text, of six words or more
 --samples N  number of scripts, each in a file of its own [default: 1]
 --title TEXT  title of the script in its files [default: A new script]
 --author NAME  author of the script in its files [default: scriptmodel]
@@ -159,25 +160,10 @@ data PATH...  script files, or folders to search for them
         settings={"usage": "%(prog)s --trial FOLDER --data PATH [PATH ...] --out FOLDER [options]"},
     ),
     Command(
-        "select",
-        "copy the best model of a search, with a table and a report of all runs",
-        "Copy the model of the best run of a search, with a table of all runs as trials.jsonl, and a report on the "
-        "search. Writes nothing without --best, or if the runs are not those of --of: pipelines of a ScriptModel with "
-        "spec.search name both once the search is over.",
-        """
-folder FOLDER  folder of the runs, written by trial
---best NAME  folder of the run whose model is copied
---of DIGEST  SHA-256 of all trial.json among which it is the best, one after the other by folder [default: any]
---out MODEL_DIR  write the model to this directory
-""",
-        "results/ --best 0007 --out best/",
-        required=("--out",),
-    ),
-    Command(
         "job",
-        "run train, trial, select or generate in a pod: inputs and outputs are in a bucket",
+        "run train, trial or generate in a pod: inputs and outputs are in a bucket",
         "Run the command of a job document: fetch its inputs into /pfs ($PFS_ROOT) and the newest checkpoint of an "
-        "earlier attempt into $SCRIPTMODEL_STATE_DIR, run train, trial, select or generate in this process, and store "
+        "earlier attempt into $SCRIPTMODEL_STATE_DIR, run train, trial or generate in this process, and store "
         "what it wrote to /pfs/out, its log and, last, the manifest. Checkpoints are stored while it trains, and at "
         "SIGTERM. All transfers use presigned URLs in the document, which is read again before each: while a URL has "
         "expired or the bucket is away, the command waits. Jobs of the operator use it.",
@@ -276,7 +262,8 @@ folder {_MODEL}
         "list, add or remove bases, from which write starts",
         "A base is a model of many plays. `write` starts from one that is in the language of the plays. `make base` in "
         "a checkout makes one of public-domain plays. Bases are in the user's folder "
-        "(~/.local/share/scriptmodel/bases) or the system's; SCRIPTMODEL_BASES names other folders.",
+        "(~/.local/share/scriptmodel/bases) or the system's; SCRIPTMODEL_BASES names other folders. Those of a release "
+        "are added by name from the address in SCRIPTMODEL_BASE_URL.",
         """
 action [list|add|remove]  what to do [default: list]
 given [FILE|URL|NAME]  packed base to check and install in the user's folder, or name of a base to remove from it

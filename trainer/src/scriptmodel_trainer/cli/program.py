@@ -179,7 +179,9 @@ def _run_generate(options: argparse.Namespace, log: str, progress: Progress) -> 
         raise BadInputError("--log json needs --out", "the script itself goes to standard output otherwise")
     sheets = _module("generate").generate(_request(options, progress), progress)
     if options.out is None:
-        print("\n".join(sheet.text for sheet in sheets), end="")
+        print("\n".join(sheet.text for sheet in sheets), end="", flush=True)
+    if sheets[0].copied:
+        progress.note(f"copied: {sheets[0].copied}")
 
 
 def _request(parsed: argparse.Namespace, progress: Progress, **given: Any) -> Any:

@@ -27,9 +27,6 @@ def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, pro
     if as_json:
         return json.dumps(finite(msgspec.to_builtins(result)))
     lines = [f"Perplexity: {result.perplexity:.3f} ({result.tokens:,} tokens)"]
-    lines += [
-        f"  {name:<12} {part.perplexity:>12.3f} ({part.tokens:,} tokens)" for name, part in result.by_class.items()
-    ]
     if result.nats_per_character is not None:
         lines.append(f"Nats per character: {result.nats_per_character:.3f}")
     return "\n".join(lines)

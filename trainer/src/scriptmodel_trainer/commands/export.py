@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from scriptmodel_trainer.artifacts import model_directory
-from scriptmodel_trainer.artifacts.trials import read_runs
 from scriptmodel_trainer.corpus.given import given_text
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import Progress
@@ -17,7 +16,7 @@ _USUAL_PAGE = 15_000_000  # bytes
 def report(folder: Path, out: Path) -> None:
     """Write the report page of a model anew."""
     model_directory.protect(out, but=(model_directory.REPORT,))
-    page = render_report(model_directory.load_model(folder, judged=True), runs=read_runs(folder))
+    page = render_report(model_directory.load_model(folder, judged=True))
     write_file(out, page.encode("utf-8", errors="replace"))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from scriptmodel_trainer.artifacts import model_directory
+from scriptmodel_trainer.artifacts.trials import model_folder
 from scriptmodel_trainer.corpus.given import GivenText
 from scriptmodel_trainer.corpus.tokens import OPEN_EXPOSITION, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
@@ -21,6 +22,7 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.requests import note_unknown, require_limits
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Script, Writer, writer_of
+from scriptmodel_trainer.judging.copies import KnownSentences, stored_sentences
 from scriptmodel_trainer.judging.reference import stored_reference
 from scriptmodel_trainer.progress.events import FileWritten
 from scriptmodel_trainer.progress.listeners import Progress
@@ -50,14 +52,19 @@ class GenerateOptions:
     continued: str | None = None
     title: str = ""
     author: str = ""
+    no_copies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A script in the first of its formats, and as plain text what follows the text that it continues."""
+    """A script in the first of its formats, and as plain text what follows the text that it continues.
+
+    `copied` says how much of all scripts of the command is copied; empty if the model does not know.
+    """
 
     text: str
     new: str
+    copied: str = ""
 
 
 def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
@@ -67,13 +74,18 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
     """
     check(options)
     started = time.monotonic()
-    model = model_directory.load_model(options.model, judged=options.record is not None)
+    folder = model_folder(options.model)
+    model = model_directory.load_model(folder, judged=True)
     _prepare(options)
-    reference = stored_reference(model, options.model)
+    known = stored_sentences(model, folder)
+    reference = stored_reference(model, folder) if options.record else None
+    if options.no_copies and known is None:
+        raise BadInputError("the model has no sentences of its training text", "train it again, or omit --no-copies")
     writer = writer_of(model)
     note_unknown(writer, options.opening, progress)
-    scripts = _scripts(options, writer)
-    verdicts = [reference.verdict(script.tokens[script.given :]) if reference else None for script in scripts]
+    scripts = _scripts(options, writer, known if options.no_copies else None)
+    new = [script.tokens[script.given :] for script in scripts]
+    verdicts = [reference.verdict(tokens) if reference else None for tokens in new]
     texts = [_texts(options, writer, script) for script in scripts]
     printed = [
         _printed(options, model, text, spoken, number, len(scripts))
@@ -84,14 +96,19 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
         for number, (script, (text, *_), sheets) in enumerate(zip(scripts, texts, printed, strict=True), 1):
             files = dict(zip(sample_paths(options.out, number, options.formats), sheets, strict=True))
             entries.append(_store(files, count_pieces(text), script, progress))
-        for entry, verdict in zip(entries, verdicts, strict=True):
+        for entry, verdict, tokens in zip(entries, verdicts, new, strict=True):
+            if known:
+                entry["copies"] = dataclasses.asdict(known.copies(tokens))
             if verdict:
                 entry["score"] = dataclasses.asdict(verdict)
         if options.record is not None:
             record = _record(options, model, entries, time.monotonic() - started)
+            if folder != options.model:
+                record["model"]["run"] = folder.name
             write_file(options.record, json_bytes(record))
             progress.report(FileWritten(options.record, None))
-    return [Sheet(sheets[0], new) for sheets, (*_, new) in zip(printed, texts, strict=True)]
+    copied = str(known.copies(*new)) if known else ""
+    return [Sheet(sheets[0], new, copied) for sheets, (*_, new) in zip(printed, texts, strict=True)]
 
 
 def _texts(options: GenerateOptions, writer: Writer, script: Script) -> tuple[str, str, str]:
@@ -141,10 +158,11 @@ def check(options: GenerateOptions) -> None:
         raise BadInputError(message, "name a file with --out, or leave out --samples")
 
 
-def _scripts(options: GenerateOptions, writer: Writer) -> list[Script]:
-    """Return all samples."""
+def _scripts(options: GenerateOptions, writer: Writer, refused: KnownSentences | None) -> list[Script]:
+    """Return all samples, without sentences that are refused."""
+    is_copy = (lambda tokens: bool(refused.copies(tokens).copied)) if refused else None
     seeds = [(options.seed, sample) for sample in range(options.samples)]
-    return [writer.write(options.words, options.sampling, seed, options.opening) for seed in seeds]
+    return [writer.write(options.words, options.sampling, seed, options.opening, is_copy) for seed in seeds]
 
 
 def _prepare(options: GenerateOptions) -> None:

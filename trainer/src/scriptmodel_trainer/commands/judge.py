@@ -14,9 +14,9 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.requests import require_limits
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling
 from scriptmodel_trainer.generation.writer import writer_of
+from scriptmodel_trainer.judging.copies import Copies, KnownSentences, stored_sentences
 from scriptmodel_trainer.judging.figures import MEANING, mean_figures, shown
-from scriptmodel_trainer.judging.ngrams import spoken_hashes
-from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of, stored_reference
+from scriptmodel_trainer.judging.reference import reference_of
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.files import finite
@@ -49,7 +49,7 @@ def judge(
     if model and model.vocabulary.plain:
         message = f"{subject} was trained on plain text, and the judge compares speeches and directions"
         raise BadInputError(message, "judge a model that was trained on plays")
-    known = stored_reference(model, subject) if model and model.origin.base else None
+    known = stored_sentences(model, subject) if model and model.origin.base else None
     if model:
         writer, sampling = writer_of(model), Sampling(takes=TAKES)
         texts = [writer.write(words, sampling, (seed, sample), Opening()).tokens for sample in range(samples)]
@@ -75,19 +75,18 @@ def _tokens(script: Path, layout: str, progress: Progress) -> list[str]:
     return [whole.lexicon[number] for number in whole.ids.tolist()]
 
 
-def _report(texts: Sequence[Sequence[str]], corpus: stream.TokenStream, base: Reference | None) -> dict[str, Any]:
+def _report(texts: Sequence[Sequence[str]], corpus: stream.TokenStream, base: KnownSentences | None) -> dict[str, Any]:
     """Return verdict and figures; the text that a base has learned from is known, too."""
     reference = reference_of(corpus, base)
     if reference is None:
         raise BadInputError("the corpus is too small to hold out text to compare with", "add scripts to --data")
-    held_out, training = held_out_tokens(corpus), spoken_hashes(corpus.splits["train"], corpus.lexicon)
-    figures = mean_figures([reference.figures(tokens, training) for tokens in texts])
-    longest = reference.figures(held_out[: max(map(len, texts))], training).longest_copy
+    figures = mean_figures([reference.figures(tokens) for tokens in texts])
     return {
         **dataclasses.asdict(reference.verdict(*texts)),
         "samples": len(texts),
         "figures": dataclasses.asdict(figures),
-        "held_out": {**dataclasses.asdict(reference.held_out), "longest_copy": longest},
+        "held_out": dataclasses.asdict(reference.held_out),
+        "copies": dataclasses.asdict(reference.sentences.copies(*texts)),
     }
 
 
@@ -98,7 +97,6 @@ def _table(report: Mapping[str, Any]) -> str:
     rows = [
         f"{meaning:<48} {shown(report['figures'][name]):>9} {shown(report['held_out'][name]):>9}"
         for name, meaning in MEANING.items()
-        if report["figures"][name] is not None
     ]
     head = f"{'':<48} {'text':>9} {'held out':>9}"
     return "\n".join(
@@ -107,5 +105,6 @@ def _table(report: Mapping[str, Any]) -> str:
             f"Sense: {report['sense']} ({report['sense_score']:.2f})",
             head,
             *rows,
+            f"Copied: {Copies(**report['copies'])}",
         )
     )

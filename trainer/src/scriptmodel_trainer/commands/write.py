@@ -230,9 +230,8 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
 
     quiet, unfinished = Quiet(progress), paths_in(folder)
     begun = newest_in(folder)
-    pace = begun.auto.pace if begun and begun.auto else None  # the same command continues the same training
     request = Request(options.request.words, options.request.opening)
-    training = dataclasses.replace(options.training, request=request, pace=pace)
+    training = dataclasses.replace(options.training, request=request)
     found: list[Speech] = []
     train(training, quiet, signals, before, require, lambda *file: found.extend(speeches_of(*file)))
     write_file(options.folder / model_directory.REPORT, read_bounded(folder / model_directory.REPORT, _MOST_REPORT))
@@ -250,7 +249,7 @@ def _note_base(run: Run, wanted: str | None, progress: Progress) -> None:
             f"starting from the base {base.model.card.name}, {read}; --base none learns from these plays alone"
         )
     elif wanted is None:
-        progress.note(bases.HOW_TO_GET_ONE)
+        progress.note(bases.how_to_get_one())
 
 
 def _limit(choice: Choice | None, minutes: float) -> str:
@@ -284,6 +283,7 @@ def _ending(options: WriteOptions, out: Path, sheet: Sheet) -> list[str]:
         *(["..."] if len(lines) > _SHOWN else []),
         "",
         f"Script: {out}{samples} ({len(sheet.text.split()):,} words); also as {others}",
+        *([f"Copied: {sheet.copied}"] if sheet.copied else []),
         f"Report: {options.folder / model_directory.REPORT}",
         f"Model:  {options.folder / MODEL}",
         f"Next:   {command}    # another script, in seconds",

@@ -56,13 +56,15 @@ class WholeStream(_Corpus):
 class TokenStream(_Corpus):
     """The files in three splits (1-D int32 each).
 
-    `starts` are the places in each split at which another file starts, but the first one.
+    `starts` are the places in each split at which another file starts, but the first one; `files` names those of the
+    training split.
     """
 
     splits: dict[str, Ids]
     digest: str
     notes: tuple[str, ...]
     starts: dict[str, Ids]
+    files: tuple[str, ...]
     lines: Flags  # 1 in the place of each token of the training split at which a line of verse begins
     plays: tuple[PlayFacts, ...]  # those of files that have a part in training
     split: str  # what stayed together: SCENES or whole FILES
@@ -136,6 +138,7 @@ def read_corpus(
         digest=reading.corpus_digest(sources),
         notes=notes,
         starts={name: _changes(owners) for name, (_, owners, _) in parts.items()},
+        files=tuple(files[number].tally.file for number in train_owners[[0, *_changes(train_owners)]].tolist()),
         lines=train_lines,
         plays=tuple(play for number in np.unique(train_owners).tolist() for play in files[number].plays),
         split=split,

@@ -8,17 +8,17 @@ import numpy as np
 from scriptmodel_trainer.artifacts.description import Play
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME
 from scriptmodel_trainer.generation.casting import Cast, one_form
-from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, plain_kind_of
+from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of, plain_kind_of
 from scriptmodel_trainer.generation.page import Names, Page
 from scriptmodel_trainer.model.network_numpy import Network
-from scriptmodel_trainer.model.verse import PRONOUNS, Lines, is_small
+from scriptmodel_trainer.model.verse import Lines, is_small
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 _LONGEST_ASIDE = 60  # tokens; a network forgets that a bracket, a quote or a direction is open
 _CLOSERS = (Kind.CLOSE_QUOTE, Kind.CLOSE_BRACKET, Kind.CLOSE_EXPOSITION)
 _SPEECH_ENDS = (Kind.OPEN_NAME, Kind.OPEN_EXPOSITION)
-_WITHIN = (Last.WORD, Last.CLITIC, Last.COMMA, Last.DASH)  # a sentence
+_WITHIN = (Kind.WORD, Kind.CLITIC, Kind.COMMA, Kind.DASH)  # a sentence
 
 
 class Choices:
@@ -64,9 +64,6 @@ class Choices:
             self._spell(page, logits)
             if page.position.place in (Place.NAME, Place.NAMED):
                 logits[self._joins > page.left - self.grammar.to_end(page.position)[0]] = -np.inf
-            if page.bracketed and page.position.last is Last.OPENER and page.speaker is not None:
-                pronoun = self._lines.pronouns.get(self._vocabulary.words[page.speaker], "")
-                logits[self.numbers(PRONOUNS.get(pronoun, ()))] = -np.inf
             if logits.max() == -np.inf:  # none of the words that fit is known
                 logits = page.logits + allowed
         if in_name and self._changes_speakers and page.speaker is not None and (logits > -np.inf).sum() > 1:

@@ -8,7 +8,6 @@ Plain text is lines of words and marks.
 import enum
 import heapq
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from scriptmodel_trainer.corpus import plain, tokens
@@ -107,34 +106,21 @@ class Place(enum.Enum):
     PLAIN = "plain text"
 
 
-class Last(enum.Enum):
-    """The class of the last token, as far as it affects the next one."""
-
-    START = "start"
-    WORD = "word"
-    CLITIC = "clitic"
-    COMMA = "comma"
-    DASH = "dash"
-    ENDER = "ender"
-    OPENER = "opener"
-    CLOSER = "closer"
-    MARK = "mark"
-    LINE_END = "line end"
-    GAP = "gap"
-    CASE = "case"
+_OPENERS = (Kind.OPEN_BRACKET, Kind.OPEN_QUOTE)
+_CLOSERS = (Kind.CLOSE_BRACKET, Kind.CLOSE_QUOTE)
 
 
 @dataclass(frozen=True, slots=True)
 class GrammarState:
     """A state of the automaton.
 
-    `groups` are the open brackets and quotes, outermost first, each bracket with whether a sentence was open around it;
-    `sentence` is True while a sentence has words and no ender; `ended` while the last token that is no closer is an
-    ender with a word before it.
+    `last` is the kind of the last token, None after what begins a speech or a direction. `groups` are the open brackets
+    and quotes, outermost first, each bracket with whether a sentence was open around it; `sentence` is True while a
+    sentence has words and no ender; `ended` while the last token that is no closer is an ender with a word before it.
     """
 
     place: Place
-    last: Last = Last.START
+    last: Kind | None = None
     sentence: bool = False
     ended: bool = False
     groups: tuple[tuple[Kind, bool], ...] = ()
@@ -143,20 +129,19 @@ class GrammarState:
     def final(self) -> bool:
         """True where a script may end: nothing is open and a sentence, or a line of plain text, has just ended."""
         if self.place is Place.PLAIN:
-            return self.last is Last.LINE_END
+            return self.last is Kind.LINE_END
         return self.ended and self.at_boundary
 
     @property
     def at_boundary(self) -> bool:
         """True where a speech or exposition may begin."""
-        if self.place is Place.OUTSIDE:
-            return True
-        return self.place is Place.SPEECH and self.complete
+        return self.place is Place.OUTSIDE or (self.place is Place.SPEECH and self.complete)
 
     @property
     def complete(self) -> bool:
         """True where something was said, no sentence is unfinished and no bracket or quote open."""
-        return not self.sentence and not self.groups and self.last in (Last.ENDER, Last.CLOSER)
+        ends = self.last in (Kind.ENDER, Kind.CLOSE_EXPOSITION, *_CLOSERS)
+        return ends and not self.sentence and not self.groups
 
 
 @dataclass(frozen=True)
@@ -183,31 +168,33 @@ class Grammar:
         return {Kind.OPEN_NAME, Kind.NAME, Kind.CLOSE_NAME} <= self.kinds
 
     def allowed(self, at: GrammarState) -> frozenset[Kind]:
-        known = self._allowed.get(at)
-        if known is None:
-            kinds = self.kinds - {Kind.UNWRITTEN}
-            if at.place is Place.PLAIN:
-                known = frozenset(kind for kind in kinds if _may_follow_plain(at.last, kind))
-            else:
-                known = frozenset(kind for kind in kinds if _may_follow(at, kind, self.has_names))
-            self._allowed[at] = known
-        return known
+        if at not in self._allowed:
+            self._allowed[at] = frozenset(kind for kind in self.kinds if _may_follow(at, kind, self.has_names))
+        return self._allowed[at]
 
     def advance(self, at: GrammarState, kind: Kind) -> GrammarState:
         """Return the state after a token of that kind, which must be allowed unless the text is plain."""
         if at.place is Place.PLAIN:
-            return GrammarState(Place.PLAIN, _PLAIN.get(kind, Last.MARK))
-        after = _MOVES[kind](at)
-        if kind is Kind.CLOSE_EXPOSITION and not self.has_names:
-            return replace(after, place=Place.SPEECH)
-        return after
+            return GrammarState(Place.PLAIN, kind)
+        if kind in _BEGIN:
+            return GrammarState(_BEGIN[kind])
+        if kind is Kind.CLOSE_EXPOSITION:
+            return GrammarState(Place.OUTSIDE if self.has_names else Place.SPEECH, kind, ended=at.ended)
+        if kind in _OPENERS:  # what is in brackets is no part of the sentence around it; what is quoted is
+            sentence = at.sentence and kind is Kind.OPEN_QUOTE
+            return replace(at, last=kind, sentence=sentence, ended=False, groups=(*at.groups, (kind, at.sentence)))
+        if kind in _CLOSERS:
+            sentence = at.groups[-1][1] if kind is Kind.CLOSE_BRACKET else at.sentence
+            return replace(at, last=kind, sentence=sentence, groups=at.groups[:-1])
+        sentence = kind in (Kind.WORD, Kind.CLITIC) or (at.sentence and kind is not Kind.ENDER)
+        # A sentence that breaks off with a dash has no full stop to end a script with.
+        return replace(at, last=kind, sentence=sentence, ended=kind is Kind.ENDER and at.last is not Kind.DASH)
 
     def to_end(self, at: GrammarState) -> tuple[int, int]:
         """Return what completes the script from here: pieces of text (see `cost`), and tokens to write them."""
-        known = self._distances.get(at)
-        if known is None:
-            known = self._distances[at] = self._shortest(at)
-        return known
+        if at not in self._distances:
+            self._distances[at] = self._shortest(at)
+        return self._distances[at]
 
     def _shortest(self, start: GrammarState) -> tuple[int, int]:
         """Dijkstra's shortest path to a final position, fewest pieces first, then fewest tokens."""
@@ -233,101 +220,50 @@ def cost(at: GrammarState, kind: Kind) -> int:
     A word after a dash attaches to it and yet counts, so that no endless script is free of cost.
     """
     if at.place is Place.PLAIN:
-        touches = kind is Kind.COMMA and at.last is Last.WORD
+        touches = kind is Kind.COMMA and at.last is Kind.WORD
         return 0 if touches or kind in (Kind.LINE_END, Kind.GAP, Kind.CASE) else 1
     if kind is Kind.WORD:
-        return 0 if at.last is Last.OPENER else 1
+        return 0 if at.last in _OPENERS else 1
     return 0 if kind in ATTACHED else 1
 
 
-ATTACHED = frozenset((Kind.CLITIC, Kind.COMMA, Kind.DASH, Kind.ENDER, Kind.CLOSE_BRACKET, Kind.CLOSE_QUOTE))
+ATTACHED = frozenset((Kind.CLITIC, Kind.COMMA, Kind.DASH, Kind.ENDER, *_CLOSERS))
 """Kinds of tokens that are printed without a space before them."""
 
-
-# Where a token of plain text leads, and what may follow.
-_PLAIN = {
-    Kind.WORD: Last.WORD,
-    Kind.COMMA: Last.COMMA,
-    Kind.MARK: Last.MARK,
-    Kind.LINE_END: Last.LINE_END,
-    Kind.GAP: Last.GAP,
-    Kind.CASE: Last.CASE,
+_BEGIN = {
+    Kind.OPEN_NAME: Place.NAME,
+    Kind.NAME: Place.NAMED,
+    Kind.CLOSE_NAME: Place.SPEECH,
+    Kind.OPEN_EXPOSITION: Place.EXPOSITION,
 }
-_BREAKS = frozenset((Kind.LINE_END, Kind.GAP))
-_AFTER_BREAK = _PLAIN.keys() - _BREAKS
-
-
-def _may_follow_plain(last: Last, kind: Kind) -> bool:
-    if last is Last.CASE:
-        return kind is Kind.WORD
-    return kind in _AFTER_BREAK or (kind in _BREAKS and last not in (Last.START, Last.LINE_END, Last.GAP))
+_BREAKS = (Kind.LINE_END, Kind.GAP)
+_OF_PLAIN_TEXT = (Kind.WORD, Kind.COMMA, Kind.MARK, Kind.CASE, *_BREAKS)
 
 
 def _may_follow(at: GrammarState, kind: Kind, has_names: bool) -> bool:
-    if at.place is Place.NAME:
-        return kind is Kind.NAME
-    if at.place is Place.NAMED:
-        return kind is Kind.CLOSE_NAME
+    if at.place is Place.PLAIN:
+        if at.last is Kind.CASE:
+            return kind is Kind.WORD
+        return kind in _OF_PLAIN_TEXT and not (kind in _BREAKS and at.last in (None, *_BREAKS))
+    if at.place in (Place.NAME, Place.NAMED):
+        return kind is (Kind.NAME if at.place is Place.NAME else Kind.CLOSE_NAME)
     if kind is Kind.OPEN_NAME:
         return has_names and at.at_boundary
     if kind is Kind.OPEN_EXPOSITION:
-        return at.at_boundary or (not has_names and at.last is Last.START and at.place is Place.SPEECH)
-    if at.place is Place.OUTSIDE:
-        return False
-    rule = _RULES.get(kind)
-    return rule is not None and rule(at)
-
-
-def _spoken(at: GrammarState) -> bool:
-    return at.last in (Last.WORD, Last.CLITIC, Last.CLOSER)
-
-
-def _opens_group(at: GrammarState, kind: Kind) -> bool:
-    return at.last is not Last.OPENER and all(group is not kind for group, _ in at.groups)
-
-
-def _innermost(at: GrammarState) -> Kind | None:
-    return at.groups[-1][0] if at.groups else None
-
-
-# Within a speech or an exposition: whether a token of the kind may follow.
-_RULES: dict[Kind, Callable[[GrammarState], bool]] = {
-    Kind.WORD: lambda _: True,
-    Kind.CLITIC: lambda at: at.last is Last.WORD,
-    Kind.COMMA: lambda at: at.sentence and _spoken(at),
-    Kind.DASH: lambda at: at.sentence and _spoken(at),
-    Kind.ENDER: lambda at: at.sentence and (_spoken(at) or at.last is Last.DASH),
-    Kind.OPEN_BRACKET: lambda at: _opens_group(at, Kind.OPEN_BRACKET),
-    Kind.OPEN_QUOTE: lambda at: _opens_group(at, Kind.OPEN_QUOTE),
-    Kind.CLOSE_BRACKET: lambda at: _innermost(at) is Kind.OPEN_BRACKET and (_spoken(at) or at.last is Last.ENDER),
-    Kind.CLOSE_QUOTE: lambda at: _innermost(at) is Kind.OPEN_QUOTE and at.last is not Last.OPENER,
-    Kind.CLOSE_EXPOSITION: lambda at: at.place is Place.EXPOSITION and at.complete,
-}
-
-# Where a token of the kind leads.
-_MOVES: dict[Kind, Callable[[GrammarState], GrammarState]] = {
-    Kind.WORD: lambda at: replace(at, last=Last.WORD, sentence=True, ended=False),
-    Kind.CLITIC: lambda at: replace(at, last=Last.CLITIC, sentence=True, ended=False),
-    Kind.COMMA: lambda at: replace(at, last=Last.COMMA, ended=False),
-    Kind.DASH: lambda at: replace(at, last=Last.DASH, ended=False),
-    # A sentence that breaks off with a dash has no full stop to end a script with.
-    Kind.ENDER: lambda at: replace(at, last=Last.ENDER, sentence=False, ended=at.last is not Last.DASH),
-    Kind.OPEN_BRACKET: lambda at: replace(
-        at,
-        last=Last.OPENER,
-        sentence=False,
-        ended=False,
-        groups=(*at.groups, (Kind.OPEN_BRACKET, at.sentence)),
-    ),
-    Kind.OPEN_QUOTE: lambda at: replace(
-        at, last=Last.OPENER, ended=False, groups=(*at.groups, (Kind.OPEN_QUOTE, at.sentence))
-    ),
-    # What stands in brackets is no part of the sentence around it; what is quoted is.
-    Kind.CLOSE_BRACKET: lambda at: replace(at, last=Last.CLOSER, sentence=at.groups[-1][1], groups=at.groups[:-1]),
-    Kind.CLOSE_QUOTE: lambda at: replace(at, last=Last.CLOSER, groups=at.groups[:-1]),
-    Kind.OPEN_NAME: lambda _: GrammarState(Place.NAME),
-    Kind.NAME: lambda _: GrammarState(Place.NAMED),
-    Kind.CLOSE_NAME: lambda _: GrammarState(Place.SPEECH),
-    Kind.OPEN_EXPOSITION: lambda _: GrammarState(Place.EXPOSITION),
-    Kind.CLOSE_EXPOSITION: lambda at: GrammarState(Place.OUTSIDE, Last.CLOSER, ended=at.ended),
-}
+        return at.at_boundary or (not has_names and at.last is None and at.place is Place.SPEECH)
+    spoken = at.last in (Kind.WORD, Kind.CLITIC, *_CLOSERS)
+    innermost = at.groups[-1][0] if at.groups else None
+    opens = at.last not in _OPENERS and all(group is not kind for group, _ in at.groups)
+    fits = {
+        Kind.WORD: True,
+        Kind.CLITIC: at.last is Kind.WORD,
+        Kind.COMMA: at.sentence and spoken,
+        Kind.DASH: at.sentence and spoken,
+        Kind.ENDER: at.sentence and (spoken or at.last is Kind.DASH),
+        Kind.OPEN_BRACKET: opens,
+        Kind.OPEN_QUOTE: opens,
+        Kind.CLOSE_BRACKET: innermost is Kind.OPEN_BRACKET and (spoken or at.last is Kind.ENDER),
+        Kind.CLOSE_QUOTE: innermost is Kind.OPEN_QUOTE and at.last not in _OPENERS,
+        Kind.CLOSE_EXPOSITION: at.place is Place.EXPOSITION and at.complete,
+    }
+    return at.place is not Place.OUTSIDE and fits.get(kind, False)

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from scriptmodel_trainer.corpus.tokens import CLOSE_BRACKET, MARKERS, OPEN_BRACKET
-from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost
+from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost
 from scriptmodel_trainer.model.subwords import CONTINUES
 from scriptmodel_trainer.model.verse import Lines, LineStart, width_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary
@@ -79,7 +79,7 @@ class Page:
     @property
     def titled(self) -> bool:
         """True after a title, as `Mrs.`, which a name follows."""
-        return self.position.last is Last.WORD and self.script[-1] in self._lines.capitals
+        return self.position.last is Kind.WORD and self.script[-1] in self._lines.capitals
 
     def put(self, token: str, kind: Kind) -> int:
         """Write one token down; returns its number, which the network reads next."""

@@ -10,7 +10,7 @@ shortest lines were first.
 
 import itertools
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -147,16 +147,20 @@ class Replies:
         used: Collection[int] = (),
         speech: int = -1,
     ) -> list[Reply]:
-        """Return real lines that are not `used` and not of that `speech`, each of another one, best first."""
+        """Return real lines, each of another speech, best first, that differ from each other and from those `used`.
+
+        None is of that `speech`.
+        """
         name = self._speaker(scene, np.random.default_rng((seed, len(used))))
         usual = np.log(quotable.usual)
         begins, topic = scene.heard.next_after(self._cue(scene, name)) - usual, scene.heard.topic() - usual
         known = {part for each in scene.speakers for part in name_parts(each)}
         addressed = scene.typography.name(scene.last).title() if scene.last and scene.last != name else ""
+        said = [_words(quotable.lines[number].text) for number in used]
         texts: dict[str, int] = {}
         for number in quotable.nearest(begins, topic).tolist():
             line = quotable.lines[number]
-            fits = number not in used and line.speech != speech and len(line.text.split()) <= words
+            fits = line.speech != speech and len(line.text.split()) <= words and _is_new(line.text, said)
             if fits and (text := quotable.fitted(number, known, addressed)):
                 texts[text] = number
                 if len(texts) == _LIKELY:
@@ -164,8 +168,13 @@ class Replies:
         found: dict[int, Reply] = {}
         for reply in sorted(self._scored(scene, name, list(texts), _REAL), key=lambda reply: -reply.score):
             line = texts[reply.text]
+            if len(found) == count:
+                break
+            if not _is_new(reply.text, said):
+                continue
+            said.append(_words(reply.text))
             found.setdefault(quotable.lines[line].speech, Reply(name, reply.text, reply.printed, reply.score, line))
-        return list(found.values())[:count]
+        return list(found.values())
 
     def said(self, scene: Scene, reply: Reply) -> None:
         """Let a reply be the last one of a scene."""
@@ -211,6 +220,16 @@ class Replies:
 
     def _cue(self, scene: Scene, name: str) -> Ids:
         return self._vocabulary.encode([OPEN_NAME, scene.cast.voice(name), CLOSE_NAME])
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.casefold()))
+
+
+def _is_new(text: str, said: Iterable[frozenset[str]]) -> bool:
+    """Return whether a text shares less than half of its words, and of theirs, with each that was said."""
+    words = _words(text)
+    return all(2 * len(words & each) < len(words | each) for each in said)
 
 
 def _letters(text: str) -> str:

@@ -14,7 +14,7 @@ TAKES = 16
 COPIED = 0.4
 """What a script copies of what a trained cache says: the cache knows texts of people, not copies of copies."""
 _MOST_TAKES = 64
-_BLOCK = 128
+_BELOW_ONE = float(np.nextafter(1, 0))  # a product may be rounded up
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +51,9 @@ def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> i
     if np.float32(enough) == 0:  # so small a nucleus holds the likeliest word alone
         return int(np.argmax(logits))
     while True:
-        number = _draw(weights, random)
+        covered = np.cumsum(weights, dtype=np.float64)
+        number = int(np.searchsorted(covered, random.random() * covered[-1] * _BELOW_ONE, side="right"))
         least = weights[number]
         if sampling.top_p == 1 or np.dot(weights, weights > least) < enough:
             return number
         weights[weights <= least] = 0  # none of these is in it either, so it takes few draws
-
-
-def _draw(weights: Floats, random: np.random.Generator) -> int:
-    """Draw an index with probability proportional to its weight; at least one weight must be positive.
-
-    Adding up one after the other takes longer than all else here, so first sums of blocks are added up, then those of
-    one block.
-    """
-    blocks = np.add.reduceat(weights, np.arange(0, len(weights), _BLOCK))
-    block, rest = _reached(blocks, random.random())
-    number, _ = _reached(weights[block * _BLOCK : (block + 1) * _BLOCK], rest)
-    return block * _BLOCK + number
-
-
-def _reached(weights: Floats, share: float) -> tuple[int, float]:
-    """Return which of the weights, laid end to end, covers that share of their length, and the share within it."""
-    covered = np.cumsum(weights, dtype=np.float64)
-    point = min(share * covered[-1], np.nextafter(covered[-1], 0))  # a product may be rounded up
-    number = int(np.searchsorted(covered, point, side="right"))
-    return number, max(0.0, 1 - float((covered[number] - point) / weights[number]))

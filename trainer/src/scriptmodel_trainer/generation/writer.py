@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -31,6 +31,7 @@ from scriptmodel_trainer.model.verse import Lines
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 _CONTEXT = 64  # given tokens that are rendered with new ones, so that these attach to them as in one text
+_TRIES = 8  # of a sentence that may not be a copy
 _MOST_READ = 3000
 """Tokens of a given text that the network reads; what is further back changes its state no more."""
 
@@ -86,14 +87,22 @@ class Writer:
         self._shared = {part for part, count in named.items() if count > 1}  # `lady`
         self._kind_of = plain_kind_of if self._grammar.is_plain else kind_of
 
-    def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
+    def write(
+        self,
+        words: int,
+        sampling: Sampling,
+        seed: Sequence[int],
+        opening: Opening,
+        is_copy: Callable[[Sequence[str]], bool] | None = None,
+    ) -> Script:
         """Return a whole script of at most `words` words as `wc -w` counts its text.
 
-        The words of a text that the opening continues are not counted. Raises BadInputError if so few words cannot
+        The words of a text that the opening continues are not counted. A sentence that `is_copy` is written anew.
+        Raises BadInputError if so few words cannot
         hold a script, or the opening does not fit.
         """
         reader = Reader(self._network, sampling.temperature)
-        if sampling.takes == 1 or self._grammar.is_plain:  # which has no sentences
+        if (sampling.takes == 1 and not is_copy) or self._grammar.is_plain:  # which has no sentences
             return run([reader], [self.stream(words, sampling, seed, opening)])[0]
         draft, random = Draft(), np.random.default_rng(seed)
         (page,) = run([reader], [self._open(words, sampling, seed, opening, draft, random)])
@@ -101,10 +110,14 @@ class Writer:
         kept.stage.play(self._vocabulary.joined(page.script))
         while not self._ended(kept.page, words):
             answers = bool(kept.page.script)  # as the first sentence does not
-            takes, draws = [kept.copy() for _ in range(sampling.takes)], random.spawn(sampling.takes)
-            sentences = [self._sentence(take, words, sampling, own) for take, own in zip(takes, draws, strict=True)]
-            run([take.reader for take in takes], sentences)
-            kept = best_take(self._vocabulary, takes, self._ranks if answers else None)
+            for _ in range(_TRIES):
+                takes, draws = [kept.copy() for _ in range(sampling.takes)], random.spawn(sampling.takes)
+                sentences = [self._sentence(take, words, sampling, own) for take, own in zip(takes, draws, strict=True)]
+                run([take.reader for take in takes], sentences)
+                new = [take for take in takes if not (is_copy and is_copy(self._said(take)))]
+                if new:
+                    break
+            kept = best_take(self._vocabulary, new or takes, self._ranks if answers else None)
         draft.pieces = kept.page.script
         return self.script(draft)
 
@@ -123,6 +136,10 @@ class Writer:
         run([reader.copy() for _ in seeds], speeches)
         for page in pages:
             yield self.script(replace(draft, pieces=page.script))
+
+    def _said(self, take: Take) -> list[str]:
+        """Return the tokens of the sentence that a take adds."""
+        return self._vocabulary.joined([self._vocabulary.words[number] for number in take.new])
 
     def _stage(self, cast: Cast) -> Stage:
         names = [*map(cast.voice, cast.names)] or self._vocabulary.names

@@ -13,7 +13,7 @@ from scriptmodel_trainer.storage.files import read_bounded
 
 _MOST_URLS = 200
 _MOST_DOCUMENT = 1 << 20  # bytes, as of a Secret
-_COMMANDS = ("train", "trial", "select", "generate")
+_COMMANDS = ("train", "trial", "generate")
 
 Url = Annotated[str, Meta(pattern=r"^https?://[!-~]+\Z", max_length=1 << 14)]
 Words = Annotated[tuple[str, ...], Meta(min_length=2)]

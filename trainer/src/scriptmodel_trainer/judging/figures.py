@@ -1,6 +1,6 @@
 """The figures of a script: variety, repetition, what it shares with the training text, speeches and directions.
 
-All but `words` and `longest_copy` do not depend on the length of the text, so a script of a page compares with a play.
+All but `words` do not depend on the length of the text, so a script of a page compares with a play.
 """
 
 import itertools
@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_type_hints
 
+from scriptmodel_trainer.judging.copies import SHORTEST, KnownSentences
 from scriptmodel_trainer.judging.elements import elements_of
-from scriptmodel_trainer.judging.ngrams import Hashes, KnownNgrams, hashes_of, longest_copy
+from scriptmodel_trainer.judging.ngrams import KnownNgrams, hashes_of
 from scriptmodel_trainer.storage.records import Amount, Count, Share
 
 WINDOW = 200
@@ -32,9 +33,7 @@ class Figures:
     known_pairs: Annotated[Share, "pairs of words that it has"]
     known_triples: Annotated[Share, "triples of words that it has"]
     triples_by_chance: Annotated[Share, f"triples of words {_APART[0]} to {_APART[-1]} apart that it has"]
-    copied_8grams: Annotated[Share, "runs of 8 words that it has"]
-    # None where the training text itself is not at hand.
-    longest_copy: Annotated[int | None, "longest run of words copied from it"] = None
+    copied_sentences: Annotated[Share, f"sentences of {SHORTEST} words or more that it has"]
     speeches: Annotated[Amount, "speeches per 1,000 words"]
     words_per_speech: Annotated[Amount, "words of a speech"]
     directions: Annotated[Amount, "directions per 1,000 words"]
@@ -50,12 +49,12 @@ MEANING: dict[str, str] = {
 """What each figure means, in a few words."""
 
 
-def figures_of(tokens: Sequence[str], known: KnownNgrams, training: Hashes | None = None) -> Figures:
-    """Return the figures of a text; `training` holds the words of the training text, for the longest copy."""
+def figures_of(tokens: Sequence[str], known: KnownNgrams, training: KnownSentences) -> Figures:
+    """Return the figures of a text beside n-grams and sentences of a training text."""
     lines = elements_of(tokens)
     sentences = [[word.casefold() for word in sentence] for line in lines for sentence in line.sentences]
     words = list(itertools.chain.from_iterable(sentences))
-    hashes = hashes_of(words)
+    hashes, copies = hashes_of(words), training.copies(tokens)
     speeches = [line for line in lines if line.speaker]
     directions = [line for line in lines if line.direction]
     speakers = [line.speaker for line in speeches]
@@ -67,8 +66,7 @@ def figures_of(tokens: Sequence[str], known: KnownNgrams, training: Hashes | Non
         known_pairs=known.share(hashes, 2),
         known_triples=known.share(hashes, 3),
         triples_by_chance=known.share(hashes, 3, _APART),
-        copied_8grams=known.share(hashes, 8),
-        longest_copy=None if training is None else longest_copy(hashes, training),
+        copied_sentences=copies.copied / max(1, copies.sentences),
         speeches=1000 * len(speeches) / max(1, len(words)),
         words_per_speech=_mean(line.words for line in speeches),
         directions=1000 * len(directions) / max(1, len(words)),
@@ -80,16 +78,15 @@ def figures_of(tokens: Sequence[str], known: KnownNgrams, training: Hashes | Non
 
 
 def mean_figures(samples: Sequence[Figures]) -> Figures:
-    """Return the mean of each figure over samples; the longest copy is that of any."""
+    """Return the mean of each figure over samples."""
     means: dict[str, Any] = {
         name: _mean(getattr(sample, name) for sample in samples) for name in Figures.__dataclass_fields__
     }
-    copies = [sample.longest_copy for sample in samples if sample.longest_copy is not None]
-    return Figures(**{**means, "words": round(means["words"]), "longest_copy": max(copies, default=None)})
+    return Figures(**{**means, "words": round(means["words"])})
 
 
-def _mean(values: Iterable[float | None]) -> float:
-    known = [value for value in values if value is not None]
+def _mean(values: Iterable[float]) -> float:
+    known = [*values]
     return sum(known) / len(known) if known else 0.0
 
 
@@ -109,10 +106,8 @@ def _repeated(sentences: Iterable[Sequence[str]]) -> float:
     return _mean(repeated)
 
 
-def shown(value: float | None) -> str:
-    """Return a figure as tables have it, `-` if the text is too short for it."""
-    if value is None:
-        return "-"
+def shown(value: float) -> str:
+    """Return a figure as tables have it."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"

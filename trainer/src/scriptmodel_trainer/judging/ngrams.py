@@ -15,12 +15,12 @@ from scriptmodel_trainer.storage.arrays import Ids
 Hashes = npt.NDArray[np.uint64]
 Stored = npt.NDArray[np.uint32]
 
-SIZES = (1, 2, 3, 8)
+SIZES = (1, 2, 3)
 """Words of the n-grams that a model directory holds."""
 MOST = 1 << 20
 """Hashes of one size that are kept; of a larger text the smallest ones, an even sample of its n-grams."""
 
-_BASE = np.uint64(0x9E3779B97F4A7C15)
+BASE = np.uint64(0x9E3779B97F4A7C15)
 _MIXER = np.uint64(0xD6E8FEB86659FD93)
 CHUNK = 1 << 20  # words whose n-grams are held at once
 
@@ -37,11 +37,16 @@ def hashes_of(words: Iterable[str]) -> Hashes:
 
 def spoken_hashes(ids: Ids, lexicon: Sequence[str]) -> Hashes:
     """Return the hash of each word of a token stream, names of speakers, markers and punctuation left out."""
+    return hashes_of(lexicon)[ids[spoken(ids, lexicon)]]
+
+
+def spoken(ids: Ids, lexicon: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return which tokens of a stream are words, but for names of speakers."""
     words = np.fromiter(map(is_word, lexicon), np.bool_, len(lexicon))
     kept = words[ids]
     if OPEN_NAME in lexicon and len(ids) > 1:
         kept[1:] &= ids[:-1] != lexicon.index(OPEN_NAME)
-    return hashes_of(lexicon)[ids[kept]]
+    return kept
 
 
 def ngrams(words: Hashes, size: int, step: int = 1) -> Hashes:
@@ -49,7 +54,7 @@ def ngrams(words: Hashes, size: int, step: int = 1) -> Hashes:
     count = max(0, len(words) - (size - 1) * step)
     total = np.zeros(count, np.uint64)
     for start in range(0, size * step, step):
-        total = total * _BASE + words[start : start + count]
+        total = total * BASE + words[start : start + count]
     return total
 
 
@@ -80,12 +85,6 @@ class KnownNgrams:
         places = np.searchsorted(kept, own) % len(kept)  # what is above all is not the first
         return float((kept[places] == own).mean())
 
-    def with_runs_of(self, other: KnownNgrams) -> KnownNgrams:
-        """Return these n-grams, and the longest ones of another training text too; at most MOST of each size."""
-        longest = SIZES[-1]
-        both = np.union1d(self.of_size[longest], other.of_size[longest])[:MOST]
-        return KnownNgrams({**self.of_size, longest: both})
-
 
 def known_ngrams(words: Hashes) -> KnownNgrams:
     """Return the n-grams of a training text, in memory that does not grow with it."""
@@ -98,31 +97,3 @@ def _smallest(words: Hashes, size: int) -> Stored:
         part = words[start : start + CHUNK + size - 1]
         kept = np.unique(np.concatenate([kept, shortened(ngrams(part, size))]))[:MOST]
     return kept
-
-
-def longest_copy(words: Hashes, training: Hashes) -> int:
-    """Return the length of the longest run of words that the training text has, too."""
-    own, other = _Runs(words), _Runs(training)
-    length, too_long = 0, min(len(words), len(training)) + 1
-    while too_long - length > 1:
-        middle = (length + too_long) // 2
-        runs = np.sort(own.of(middle))
-        places = np.searchsorted(runs, theirs := other.of(middle)) % len(runs)
-        if (runs[places] == theirs).any():
-            length = middle
-        else:
-            too_long = middle
-    return length
-
-
-class _Runs:
-    """Hashes of the runs of words of any length, in a time that does not grow with the length."""
-
-    def __init__(self, words: Hashes) -> None:
-        self._powers = np.cumprod(np.full(len(words), _BASE))
-        inverses = np.cumprod(np.full(len(words), np.uint64(pow(int(_BASE), -1, 1 << 64))))
-        self._sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(words * inverses)])
-
-    def of(self, length: int) -> Hashes:
-        hashes: Hashes = (self._sums[length:] - self._sums[:-length]) * self._powers[: len(self._sums) - length]
-        return hashes

@@ -1,7 +1,8 @@
-"""What a script is judged by: figures of held-out text, and the n-grams of the training text."""
+"""What a script is judged by: figures of held-out text, n-grams and sentences of the training text."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,11 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.judging.copies import KnownSentences, known_sentences, stored_sentences
 from scriptmodel_trainer.judging.figures import Figures, figures_of, mean_figures
 from scriptmodel_trainer.judging.ngrams import (
     MOST,
     SIZES,
-    Hashes,
     KnownNgrams,
     known_ngrams,
     spoken_hashes,
@@ -27,7 +28,7 @@ from scriptmodel_trainer.storage.files import converted
 if TYPE_CHECKING:
     from scriptmodel_trainer.corpus.stream import TokenStream  # it loads all layouts, which no judgement needs
 
-_NAMES = set(Figures.__dataclass_fields__) - {"longest_copy"}
+_NAMES = set(Figures.__dataclass_fields__)
 NO_FIGURES = (
     "the model holds no figures to judge by, since its corpus is too small to hold text out or it is plain text"
 )
@@ -35,14 +36,15 @@ NO_FIGURES = (
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Figures of held-out text, and the n-grams of the training text."""
+    """Figures of held-out text, the n-grams of the training text, and its sentences with those of a base's."""
 
     held_out: Figures
     known: KnownNgrams
+    sentences: KnownSentences
 
-    def figures(self, tokens: Sequence[str], training: Hashes | None = None) -> Figures:
-        """Return the figures of a text; `training` holds the words of the training text, for the longest copy."""
-        return figures_of(tokens, self.known, training)
+    def figures(self, tokens: Sequence[str]) -> Figures:
+        """Return the figures of a text."""
+        return figures_of(tokens, self.known, self.sentences)
 
     def verdict(self, *texts: Sequence[str]) -> Verdict:
         """Return the verdict on a text, or on several as one."""
@@ -58,28 +60,29 @@ def held_out_tokens(corpus: TokenStream) -> list[str]:
     return [corpus.lexicon[number] for number in np.concatenate(parts).tolist()]
 
 
-def reference_of(corpus: TokenStream, base: Reference | None = None) -> Reference | None:
+def reference_of(corpus: TokenStream, base: KnownSentences | None = None) -> Reference | None:
     """Return what scripts of this corpus are judged by; None if it is too small to hold any text out.
 
-    Runs of words that the training text of a `base` model has are copies, too. Held-out text is measured without
+    Sentences of a `base` model's training text are copies, too. Held-out text is measured without
     them: after the corpus has grown, the base may have learned from text that is held out now.
     """
     held_out = held_out_tokens(corpus)
     if not held_out:
         return None
     training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
-    known = known_ngrams(training)
-    return Reference(figures_of(held_out, known), known.with_runs_of(base.known) if base else known)
+    known, sentences = known_ngrams(training), known_sentences(corpus)
+    return Reference(figures_of(held_out, known, sentences), known, known_sentences(corpus, base))
 
 
 def stored_figures(reference: Reference) -> dict[str, float]:
-    """Return the figures by name, to be stored; the longest copy depends on the length of a text and is left out."""
-    return {name: getattr(reference.held_out, name) for name in Figures.__dataclass_fields__ if name in _NAMES}
+    """Return the figures by name, to be stored."""
+    return dataclasses.asdict(reference.held_out)
 
 
 def arrays_of(reference: Reference) -> dict[str, npt.NDArray[Any]]:
-    """Return the n-grams as arrays by name, to be stored."""
-    return {f"ngrams{size}": hashes for size, hashes in reference.known.of_size.items()}
+    """Return n-grams and sentences as arrays by name, to be stored."""
+    ngrams = {f"ngrams{size}": hashes for size, hashes in reference.known.of_size.items()}
+    return {**ngrams, **reference.sentences.arrays()}
 
 
 def stored_reference(model: TrainedModel, folder: Path | None = None) -> Reference | None:
@@ -87,11 +90,11 @@ def stored_reference(model: TrainedModel, folder: Path | None = None) -> Referen
 
     Raises BadInputError if the model's n-grams or figures are not those of a training text.
     """
-    figures, arrays = model.metrics.held_out, model.ngrams
-    if figures is None or arrays is None:
+    figures, arrays, sentences = model.metrics.held_out, model.ngrams, stored_sentences(model, folder)
+    if figures is None or arrays is None or sentences is None:
         return None
     try:
-        return Reference(_figures_from(figures), _ngrams_from(arrays))
+        return Reference(_figures_from(figures), _ngrams_from(arrays), sentences)
     except ValueError as error:
         raise BadInputError(f"{folder or 'the model'} is damaged: {error}", "train the model again") from error
 

@@ -42,7 +42,7 @@ class Verdict:
 def judge(text: Figures, held_out: Figures) -> Verdict:
     """Return the verdict on the figures of a text."""
     aspects = {
-        "originality": 1 - _excess(text.copied_8grams, held_out.copied_8grams),
+        "originality": 1 - _excess(text.copied_sentences, held_out.copied_sentences),
         "variety": _variety(text, held_out),
         "order": _order(text, held_out),
         "vocabulary": min(1.0, (1 - held_out.known_words + _UNKNOWN) / (1 - text.known_words + _UNKNOWN)),

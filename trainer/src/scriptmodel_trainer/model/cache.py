@@ -118,15 +118,12 @@ class RecentTokens:
         self._cache = cache
         self._document = document
         self._temperature = np.float32(temperature if temperature >= COLD else 1.0)
-        self._tokens: Ids = np.zeros(cache.window, np.int32)
-        self._keys: Floats = np.zeros((cache.window, len(cache.gate)), np.float32)  # of the tokens; a ring
-        self._held = 0
-        self._present: Floats = np.zeros(0, np.float32)
+        self._tokens: Ids = np.zeros(0, np.int32)
+        self._keys: Floats = np.zeros((0, len(cache.gate)), np.float32)  # of the tokens
+        self._present: Floats = self._keys  # none yet
 
     def copy(self) -> Self:
-        same = copy(self)
-        same._tokens, same._keys = self._tokens.copy(), self._keys.copy()
-        return same
+        return copy(self)  # reading replaces the arrays
 
     def mixed(self, token: int, features: Floats, logits: Floats) -> Floats:
         """Return the temperature times the logarithms of the mixed probabilities of the next token, (V,).
@@ -136,12 +133,9 @@ class RecentTokens:
         self.keep(token, features)
         logits = (logits - logits.max()) / self._temperature
         logits -= np.log(np.exp(logits).sum(dtype=np.float64)).astype(np.float32)
-        if not self._held:
-            return logits * self._temperature
-        count = min(self._held, self._cache.window)
-        ages = (self._held - 1 - np.arange(count)) % self._cache.window
-        copied, network = self._cache.copies(np, features, self._keys[:count] @ self._present, ages)
-        again = np.bincount(self._tokens[:count], copied, len(logits))
+        ages = np.arange(len(self._tokens) - 1, -1, -1)
+        copied, network = self._cache.copies(np, features, self._keys @ self._present, ages)
+        again = np.bincount(self._tokens, copied, len(logits))
         words = np.flatnonzero(again)
         logits += np.log(network)
         logits[words] = np.logaddexp(logits[words], np.log(again[words]))
@@ -149,10 +143,10 @@ class RecentTokens:
 
     def keep(self, token: int, features: Floats) -> None:
         """Read a token, after which the network has these features (D,); those before it become its key."""
-        if self._present.size:
-            place = self._held % self._cache.window  # that of the oldest one
-            self._keys[place], self._tokens[place] = self._present, token
-            self._held += 1
+        window = self._cache.window
         if token == self._document:
-            self._held = 0
+            self._tokens, self._keys = self._tokens[:0], self._keys[:0]
+        elif self._present.size:
+            self._tokens = np.concatenate([self._tokens, np.array([token], np.int32)])[-window:]
+            self._keys = np.concatenate([self._keys, self._present[np.newaxis]])[-window:]
         self._present = directions(np, features)

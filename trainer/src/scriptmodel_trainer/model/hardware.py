@@ -1,7 +1,6 @@
 """Loads TensorFlow quietly, and only when it is needed: it takes seconds, and bad input is reported before."""
 
 import contextlib
-import gc
 import os
 import platform
 import re
@@ -36,7 +35,7 @@ def load_tensorflow(seed: int) -> None:
         # More threads would use up the limit sooner and then stand still, some of them in the middle of an operation.
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(min(limit, len(os.sched_getaffinity(0)))))
     try:
-        with _native_stderr_held(), _not_collected():
+        with _native_stderr_held():
             import tensorflow as tf  # noqa: PLC0415  # loaded here on purpose, see above
     except ImportError as error:
         raise BadInputError(f"TensorFlow cannot be loaded: {error}", "install scriptmodel-trainer[cpu]") from error
@@ -76,12 +75,12 @@ def bfloat16_is_faster() -> bool:
         return True
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         return False
-    flags = _cpu_flags()
-    if flags is None:
-        return True
-    if "GenuineIntel" in (_described_cpus() or ""):
+    described = _described_cpus()
+    found = _FLAGS.search(described)
+    flags = found[0].split() if found else []
+    if "GenuineIntel" in described:
         return "amx_bf16" in flags
-    return not flags.isdisjoint(("avx512_bf16", "amx_bf16", "bf16"))
+    return not described or not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
 
 
 def device() -> Device:
@@ -114,42 +113,16 @@ def _cpu_limit() -> int | None:
 
 
 def _cpu_name() -> str:
-    found = _CPU_NAME.search(_described_cpus() or "")
+    found = _CPU_NAME.search(_described_cpus())
     return found[1] if found else platform.machine()
 
 
-def _cpu_flags() -> frozenset[str] | None:
-    """Return the instruction sets of the CPU; None where the system does not list them."""
-    described = _described_cpus()
-    if described is None:
-        return None
-    flags = _FLAGS.search(described)
-    return frozenset(flags[0].split()) if flags else frozenset()
-
-
-def _described_cpus() -> str | None:
-    """Return what Linux says of the processors; None on another system."""
+def _described_cpus() -> str:
+    """Return what Linux says of the processors; empty on another system."""
     try:
         return Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return None
-
-
-@contextlib.contextmanager
-def _not_collected() -> Iterator[None]:
-    """Spare the garbage collector the objects of a first import, now and in later collections: a second of each start.
-
-    Loaded again, nothing is spared, since what is spared is never freed.
-    """
-    if "tensorflow" in sys.modules:
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
+        return ""
 
 
 @contextlib.contextmanager

@@ -130,18 +130,28 @@ class LanguageModel:
             return written_out()
         return whole() if kept is None else tf.cond(tf.reduce_all(kept > 0), whole, written_out)
 
-    def with_cache(
-        self, losses: Any, features: Any, inputs: Any, targets: Any, state: Sequence[Sequence[Any]]
+    def read_and_score(
+        self,
+        inputs: Any,
+        targets: Any,
+        state: Sequence[Sequence[Any]],
+        vectors: Any,
+        dropout: Dropout | None = None,
+        precision: str = FLOAT32,
     ) -> tuple[Any, list[list[Any]]]:
-        """Return the losses (B * T,) of a window under the mixture with the cache, and the cache's state after it.
+        """Return the losses (B * T,) of a window in nats, its cache included, and the state after it.
 
-        Without a cache the losses are unchanged, and there is no state.
+        Token numbers and targets are (B, T); the other arguments are those of `features`.
         """
+        features, after = self.features(inputs, state, dropout, precision, vectors)
+        read = dropout.of_output(features) if dropout else features
+        losses = self.losses(tf.reshape(read, (-1, features.shape[-1])), tf.reshape(targets, (-1,)), vectors, precision)
         if not self.cache:
-            return losses, []
+            return losses, after
         xp = tf.experimental.numpy
-        network, copied, after = recall(xp, self.cache, features, inputs, targets, state[-1], self.document)
-        return mixed(xp, tf.exp(-losses), tf.reshape(network, (-1,)), tf.reshape(copied, (-1,))), [after]
+        network, copied, held = recall(xp, self.cache, features, inputs, targets, state[-1], self.document)
+        losses = mixed(xp, tf.exp(-losses), tf.reshape(network, (-1,)), tf.reshape(copied, (-1,)))
+        return losses, [*after, held]
 
     def losses(self, features: Any, targets: Any, vectors: Any, precision: str = FLOAT32) -> Any:
         """Return the losses (N,) of `targets` (N,) in nats, of the network without its cache.

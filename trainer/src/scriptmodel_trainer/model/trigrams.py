@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.storage.arrays import Floats, Ids
+from scriptmodel_trainer.storage.arrays import SMALLEST, Floats, Ids
 
 MOST_BYTES = 1 << 30
 """Size of a stored model."""
@@ -28,7 +28,6 @@ _LEAST = 2  # occurrences of a trigram that is kept
 _SUMS = 1e-3  # from 1, of probabilities that are stored
 _PARTS = {"rows": np.int32, "words": np.int32, "shares": np.float32, "backoffs": np.float32}
 _CHANCE = 3
-_HALVINGS = 40  # of the interval that holds the fitted share
 
 _Numbers = npt.NDArray[np.int64]
 _Shares = npt.NDArray[np.float64]
@@ -78,6 +77,13 @@ class Trigrams:
     def mixed(self, network: _Real, expected: Floats) -> _Real:
         """Return the probabilities of the mixture, given those by the network and those `expected` by the trigrams."""
         return network + self.share * (expected - network)
+
+    def mixed_logits(self, before: int | None, last: int, logits: Floats) -> Floats:
+        """Return the logarithms of the mixture's probabilities (V,) after two tokens, given the network's logits."""
+        likely = np.exp(logits - logits.max())
+        mixture = self.mixed(likely / likely.sum(), self.distribution(before, last))
+        logarithms: Floats = np.log(np.maximum(mixture, np.float32(SMALLEST)))
+        return logarithms
 
     def never_after(self, last: int) -> Ids:
         """Return the words that never follow a word, though chance alone would bring them there `_CHANCE` times.
@@ -146,32 +152,24 @@ def count(stream: Ids, vocabulary: int, first: int) -> Trigrams:
 
 
 def fitted_share(network: _Shares, trigrams: Floats, kept: _Shares, copied: _Shares) -> float:
-    """Return the share of trigrams in a mixture that makes a text most probable, 0 if they do not help.
+    """Return the share of trigrams, in hundredths, in a mixture that makes a text most probable.
 
     Of each token, (T,), are given its probability by the `network` and by the `trigrams`, the share that a cache leaves
-    to both and the probability that the cache copies it. The log-likelihood is concave in the share, so the zero of its
-    derivative is found by bisection.
+    to both and the probability that the cache copies it.
     """
-    slope = kept * (trigrams - network)
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        share = (low + high) / 2
-        if (slope / (kept * network + share * slope + copied)).sum() > 0:
-            low = share
-        else:
-            high = share
-    return low
+    alone, slope = kept * network + copied, kept * (trigrams - network)
+    shares = np.linspace(0, 1, 101)
+    return float(max(shares, key=lambda share: np.log(np.maximum(alone + share * slope, SMALLEST)).sum()))
 
 
 def trigrams_from(arrays: Mapping[str, npt.NDArray[Any]], vocabulary: int) -> Trigrams:
     """Return a stored model of that many words; raises ValueError if it is not one, since it may be forged."""
-    words, share = arrays.get("words"), arrays.get("share")
-    if words is None or words.shape != (vocabulary,) or not _are_shares(words) or words.min() <= 0:
+    words, counts, share = (arrays.get(name, np.zeros(0)) for name in ("words", "counts", "share"))
+    if words.shape != (vocabulary,) or not _are_shares(words) or words.min() <= 0:
         raise ValueError("the trigrams do not have the words of the model")
-    if share is None or share.shape != () or not _are_shares(share) or abs(float(words.sum(dtype=float)) - 1) > _SUMS:
+    if share.shape != () or not _are_shares(share) or abs(float(words.sum(dtype=float)) - 1) > _SUMS:
         raise ValueError("the trigrams hold something else than probabilities")
-    counts = arrays.get("counts")
-    if counts is None or counts.dtype != np.int32 or counts.shape != (vocabulary,) or counts.min() < 0:
+    if counts.dtype != np.int32 or counts.shape != (vocabulary,) or counts.min() < 0:
         raise ValueError("the trigrams do not have the counts of the words")
     bigrams = _ngrams_from(arrays, "bigrams", vocabulary, vocabulary)
     return Trigrams(

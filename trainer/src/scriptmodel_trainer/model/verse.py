@@ -5,9 +5,8 @@ of a line: a word that has no capital within sentences of prose begins one.
 """
 
 import itertools
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -32,12 +31,7 @@ _NAMES = 0.1
 _LONGEST, _WIDEST = 70, 200  # characters of verse, and that are told apart
 _STARTS = MARKERS - {OPEN_NAME, OPEN_BRACKET, CLOSE_BRACKET}  # after what is in brackets a sentence may continue
 _MISPRINTS = 0.01  # share of the words that may begin small where all are meant to have a capital
-_SURE = 0.8  # share of the directions with a pronoun that begin with the same one
 _TITLED, _TIMES = 0.9, 20  # share of the places of a title after which a name comes; the fewest of them
-
-
-PRONOUNS = {"he": ("She", "she"), "she": ("He", "he")}
-"""How a direction begins that is of somebody else than who speaks."""
 
 
 class LineStart(IntEnum):
@@ -55,13 +49,11 @@ class Lines:
     `openings` are the words that have a capital only where a sentence or a line begins, `widths` the characters after
     which the corpus ends a line rather than not, before each LineStart; empty for a corpus without verse. After
     `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`.
-    `pronouns` are those, he or she, with which directions within the speeches of a speaker begin.
     """
 
     openings: frozenset[Name] = frozenset()
     widths: tuple[Count, ...] = ()
     capitals: frozenset[Name] = frozenset()
-    pronouns: Mapping[Name, Name] = field(default_factory=dict)
 
     def broken(self, script: Sequence[str]) -> list[str]:
         """Return the tokens of a script with LINE before each word that begins another line of a speech in verse.
@@ -124,21 +116,7 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
         and counts[numbers[token]] <= _NAMES * counts[numbers[token.lower()]]
     )
     widths = _widths(train, starts, lexicon, openings) if starts.any() else ()
-    return Lines(openings, widths, _capitals(train, lexicon), _pronouns(train, lexicon))
-
-
-def _pronouns(train: Ids, lexicon: Sequence[str]) -> dict[str, str]:
-    """Return whether he or she begins the directions within the speeches of a speaker, where that is certain."""
-    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    speaker = before = ""
-    for token in map(lexicon.__getitem__, train.tolist()):
-        if before == OPEN_NAME:
-            speaker = token
-        elif before == OPEN_BRACKET and token.casefold() in PRONOUNS:
-            counts[speaker][token.casefold()] += 1
-        before = token
-    usual = {speaker: found.most_common(1)[0] for speaker, found in counts.items()}
-    return {each: word for each, (word, times) in usual.items() if times >= max(2, _SURE * counts[each].total())}
+    return Lines(openings, widths, _capitals(train, lexicon))
 
 
 def is_small(token: str) -> bool:

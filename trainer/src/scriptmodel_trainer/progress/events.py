@@ -14,7 +14,8 @@ from scriptmodel_trainer.errors import Reported
 class ProgressEvent(Struct, frozen=True, kw_only=True):
     """Something that happened while a command ran; `time` is when, in seconds since 1970.
 
-    A class's tag is its name in the JSON log; one without is shown to people only. All fields go into the JSON object.
+    A class's tag is its name in the JSON log; one without is shown to people only. All fields go into the JSON object,
+    and the lines as `text`.
     """
 
     time: float = field(default_factory=time.time)
@@ -29,6 +30,9 @@ class Warned(ProgressEvent, frozen=True, tag="warning"):
 
     code: str
     message: str
+
+    def lines(self) -> Iterator[str]:
+        yield f"Warning: {self.message}"
 
 
 class Started(ProgressEvent, frozen=True, tag="start"):
@@ -96,6 +100,10 @@ class Progressed(ProgressEvent, frozen=True, tag="progress"):
     perplexity: float
     words_per_second: float
     eta_seconds: float
+
+    def lines(self) -> Iterator[str]:
+        place, speed = f"{self.epoch}/{self.epochs} {self.fraction:.0%}", f"{self.words_per_second:,.0f} words/s"
+        yield f"Epoch: {place} Perplexity: {self.perplexity:.1f}, {speed}, {self.eta_seconds:,.0f} s left"
 
 
 class Measured(ProgressEvent, frozen=True):
@@ -181,3 +189,6 @@ class FileWritten(ProgressEvent, frozen=True, tag="written"):
 
 class Failed(ProgressEvent, frozen=True, tag="error"):
     error: Reported
+
+    def lines(self) -> Iterator[str]:
+        yield f"Error: {self.error.line()}"

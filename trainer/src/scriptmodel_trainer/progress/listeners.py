@@ -52,7 +52,8 @@ class JsonProgress(Progress):
         if (kind := event.__struct_config__.tag) is None:
             return
         fields = {name: _plain(name, value) for name, value in _fields(event).items()}
-        record = {"event": kind, "time": round(event.time, 3), **self._more, **fields}
+        text = "\n".join(event.lines())
+        record = {"event": kind, "time": round(event.time, 3), **self._more, **fields, "text": text}
         self._write(json_text(record) + "\n")
 
 

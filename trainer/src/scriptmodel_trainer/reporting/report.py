@@ -1,12 +1,10 @@
 """The page `report.html`: training, corpus, settings and a script with its figures; one self-contained file."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
-from scriptmodel_trainer.artifacts.trials import TrialRun
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling
@@ -21,8 +19,8 @@ from scriptmodel_trainer.web.training import Curve, Epoch
 _WORDS = 250  # of the script of a report
 
 
-def render_report(model: TrainedModel, runs: Sequence[TrialRun] = ()) -> str:
-    """Return the page as HTML; `runs` are those of the search that the model is the best of."""
+def render_report(model: TrainedModel) -> str:
+    """Return the page as HTML."""
     metrics, origin = model.metrics, model.origin
     epochs = (
         Epoch(each.epoch, each.train_perplexity, each.valid_perplexity, each.sample.replace("_", " "))
@@ -36,7 +34,6 @@ def render_report(model: TrainedModel, runs: Sequence[TrialRun] = ()) -> str:
         model=model,
         cards=_cards(model),
         curve=Curve(tuple(epochs)),
-        search=_search(runs),
         corpus=_corpus(model),
         written=_written(model),
         settings=(settings | asdict(origin.preset)).items(),
@@ -85,27 +82,6 @@ def _counted(words: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{word.replace('_', ' ')} {count:,}" for word, count in words)
 
 
-def _search(runs: Sequence[TrialRun]) -> dict[str, Any]:
-    """Return heads and rows of a table of all runs of a search, the best one first; nothing without runs."""
-    names = list(dict.fromkeys(name for run in runs for name in run.parameters))
-    ranked = sorted(runs, key=lambda run: (not run.winner, run.state != "complete", run.value, run.perplexity))
-    rows = [
-        [
-            f"{run.trial}.{run.repeat}" if run.repeat > 1 else str(run.trial),
-            "best" if run.winner else run.state,
-            *(run.parameters.get(name, "–") for name in names),
-            number(run.perplexity),
-            f"{run.value:.4f}" if math.isfinite(run.value) else "–",
-            f"{run.epochs} of {run.epochs_total}" if run.epochs_total else str(run.epochs),
-            f"{run.seconds:,.0f}",
-            run.message or run.reason,
-        ]
-        for run in ranked
-    ]
-    heads = ["trial", "state", *names, "perplexity", "surprise at a letter", "epochs", "seconds", "failure"]
-    return {"heads": heads, "rows": rows}
-
-
 def _written(model: TrainedModel) -> dict[str, Any]:
     """Return a script, and what the judge finds, or why there is neither."""
     try:
@@ -126,11 +102,8 @@ def _judged(reference: Reference, script: Sequence[str]) -> list[tuple[str, ...]
     columns = (reference.figures(script), reference.held_out)
     return [
         ("how near to held-out text (0 to 1)", str(reference.verdict(script)), ""),
-        *(
-            (meaning, *(shown(getattr(column, name)) for column in columns))
-            for name, meaning in MEANING.items()
-            if name != "longest_copy"
-        ),
+        *((meaning, *(shown(getattr(column, name)) for column in columns)) for name, meaning in MEANING.items()),
+        (f"copied: {reference.sentences.copies(script)}", "", ""),
     ]
 
 

@@ -1,30 +1,26 @@
 """The third step of the train command: measures a trained network on the text that training holds out."""
 
-import time
-from collections.abc import Callable
-
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import Origin, TrainedModel
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.evaluation.nats_per_character import per_character, validation_of
-from scriptmodel_trainer.evaluation.perplexity import Scored, score_of, scored
+from scriptmodel_trainer.evaluation.perplexity import score_of, scored
 from scriptmodel_trainer.generation.casting import plays_of
-from scriptmodel_trainer.judging.reference import Reference, arrays_of, reference_of, stored_figures
+from scriptmodel_trainer.judging.copies import KnownSentences, known_sentences
+from scriptmodel_trainer.judging.reference import arrays_of, reference_of, stored_figures
 from scriptmodel_trainer.model import hardware
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.trigrams import count as count_trigrams
 from scriptmodel_trainer.model.verse import lines_of
-from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
+from scriptmodel_trainer.progress.events import TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.storage.records import (
     CorpusFacts,
-    EpochRecord,
     Metrics,
     SplitPerplexity,
     perplexity_of,
 )
-from scriptmodel_trainer.training.reporter import REPORT_SECONDS
 from scriptmodel_trainer.training.run import Run, TrainingResult
 
 
@@ -35,34 +31,34 @@ def assess(run: Run, result: TrainingResult, progress: Progress) -> TrainedModel
 
     network = Network(result.weights, vocabulary.document, cutoff=preset.softmax_cutoff)
 
-    def scored_split(split: str) -> Scored:
-        stream = run.splits[split]
-        report = while_testing(progress, result.history[-1], len(stream), REPORT_SECONDS)
-        return scored(network, stream, first, report=report)
-
-    best = result.history[result.best_epoch - 1]
+    best = run.state.history[run.state.best_epoch - 1]
     trigrams, valid_perplexity = None, best.valid_perplexity
     if corpus.holds_out:
-        valid = scored_split("valid")
+        valid = scored(network, run.splits["valid"], first)
         valid_perplexity = without = perplexity_of(float(valid.losses(None).mean()))
         if preset.trigrams:
             trigrams = valid.fitted(count_trigrams(run.splits["train"], len(vocabulary), first))
             valid_perplexity = perplexity_of(float(valid.losses(trigrams).mean()))
             progress.report(TrigramsMixed(trigrams.share, valid_perplexity, without))
-    test = score_of(vocabulary, run.splits["test"], scored_split("test").losses(trigrams), _words(corpus, "test"))
+    stream = run.splits["test"]
+    test = score_of(vocabulary, stream, scored(network, stream, first).losses(trigrams), _words(corpus, "test"))
     validation = None
     if corpus.holds_out:
         validation = validation_of(valid_perplexity, tokens["valid"], _words(corpus, "valid"), vocabulary)
     base = options.base.record(vocabulary) if options.base else None
-    reference = None if vocabulary.plain else _reference(run, progress)  # the judge looks for speeches
+    reference = ngrams = None
+    if not vocabulary.plain:  # the judge looks for speeches
+        sentences = _base_sentences(run, progress)
+        reference = reference_of(corpus, sentences)
+        ngrams = arrays_of(reference) if reference else known_sentences(corpus, sentences).arrays()
     metrics = Metrics(
         fingerprint=run.fingerprint,
-        epochs=result.history,
+        epochs=tuple(run.state.history),
         perplexity=SplitPerplexity(best.train_perplexity, valid_perplexity, test.perplexity),
         tokens=tokens,
         understood=round(corpus.understood, 5),
-        best_epoch=result.best_epoch,
-        seconds=result.seconds,
+        best_epoch=run.state.best_epoch,
+        seconds=run.state.seconds,
         validation=validation,
         test=test,
         restarts=run.state.restarts,
@@ -88,7 +84,6 @@ def assess(run: Run, result: TrainingResult, progress: Progress) -> TrainedModel
     known = frozenset(lexicon)
     lines = lines_of(train, corpus.lines, lexicon, known)
     plays = plays_of(corpus.plays, frozenset(vocabulary.names), lexicon, known - lines.openings)
-    ngrams = arrays_of(reference) if reference else None
     return TrainedModel(origin, vocabulary, result.weights, metrics, ngrams, trigrams, plays, lines=lines)
 
 
@@ -102,27 +97,11 @@ def _words(corpus: TokenStream, split: str) -> list[str]:
     return [corpus.lexicon[number] for number in corpus.splits[split].tolist()]
 
 
-def _reference(run: Run, progress: Progress) -> Reference | None:
-    """Return what the model's scripts are judged by; warn if the base does not record its training text."""
+def _base_sentences(run: Run, progress: Progress) -> KnownSentences | None:
+    """Return the sentences of the base's training text; warn if it does not record them."""
     base = run.options.base
-    known = base.reference if base else None
-    reference = reference_of(run.corpus, known)
-    if reference and base and known is None:
-        text = f"the base model {base.folder} has no {model_directory.NGRAMS}: its corpus was too small"
+    if base and base.sentences is None:
+        text = f"the base model {base.folder} has no sentences of its training text"
         lost = "a script that copies the base's training text is not recognised as a copy: train the base again"
         progress.report(Warned("base-text-unknown", f"{text}; {lost}"))
-    return reference
-
-
-def while_testing(progress: Progress, last: EpochRecord, total: int, interval: float) -> Callable[[int], None]:
-    """Return a function that reports every `interval` seconds, given how many of `total` tokens are scored."""
-    started = reported_at = time.monotonic()
-
-    def report(scored: int) -> None:
-        nonlocal reported_at
-        now = time.monotonic()
-        if now - reported_at >= interval:
-            reported_at, eta = now, (now - started) * (total - scored) / scored
-            progress.report(Progressed(last.epoch, last.epoch, 1.0, last.train_perplexity, last.words_per_second, eta))
-
-    return report
+    return base.sentences if base else None

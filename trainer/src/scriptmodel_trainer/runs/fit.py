@@ -1,7 +1,7 @@
 """The second step of the train command: trains the network of a run."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from scriptmodel_trainer.evaluation.perplexity import scored
 from scriptmodel_trainer.generation.log_lines import sample_line
@@ -13,10 +13,11 @@ from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.spelling import without_unseen
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.arrays import Floats
-from scriptmodel_trainer.training.blending import blended
 from scriptmodel_trainer.training.fine_tuning import weights_after
 from scriptmodel_trainer.training.run import Run, TrainingResult
 from scriptmodel_trainer.training.stopping import StopSignals
+
+_SHARES = (0.25, 0.5, 0.75, 1.0)  # of what was learned beyond a base
 
 
 def fit(run: Run, progress: Progress, signals: StopSignals) -> tuple[Run, TrainingResult]:
@@ -61,3 +62,19 @@ def _for_this_machine(preset: Preset) -> Preset:
     if preset.precision != "auto":
         return preset
     return dataclasses.replace(preset, precision=hardware.faster_precision())
+
+
+def blended(
+    base: Mapping[str, Floats], trained: Mapping[str, Floats], loss: Callable[[dict[str, Floats]], float]
+) -> tuple[dict[str, Floats], float]:
+    """Return the best mixture of two networks' weights by their loss, and its share of the trained ones.
+
+    The base alone is among them, so a training that overfits does no harm. Source: Wortsman et al., "Robust fine-tuning
+    of zero-shot models" (arXiv:2109.01903).
+    """
+    best, least, kept = dict(base), loss(dict(base)), 0.0
+    for share in _SHARES:
+        mixed = {name: (1 - share) * base[name] + share * weights for name, weights in trained.items()}
+        if (found := loss(mixed)) < least:
+            best, least, kept = mixed, found, share
+    return best, kept

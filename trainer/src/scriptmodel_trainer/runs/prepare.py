@@ -1,8 +1,10 @@
 """The first step of the train command: reads the corpus and decides what exactly is trained."""
 
+import dataclasses
+import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from scriptmodel_trainer.artifacts import bases
 from scriptmodel_trainer.artifacts.model_directory import LOG, TrainedModel
@@ -10,11 +12,12 @@ from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.requests import check_request
 from scriptmodel_trainer.model import hardware
+from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.spelling import spelled_out
 from scriptmodel_trainer.model.vocabulary import Vocabulary, build_vocabulary, with_documents
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.runs.fingerprint import run_fingerprint
+from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.storage.records import Choice
 from scriptmodel_trainer.training.checkpoints import Checkpoints
 from scriptmodel_trainer.training.fine_tuning import vocabulary_after
@@ -80,7 +83,6 @@ def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary
 def _note_choice(choice: Choice, progress: Progress) -> None:
     """Note what `auto` chose, and for what."""
     limit = "no limit of time" if choice.minutes is None else f"{choice.minutes:g} minutes"
-    limit += f" (this machine takes {choice.pace:g} for one of the table)" if choice.pace != 1 else ""
     settings = " ".join(f"{key}={json.dumps(value)}" for key, value in choice.settings.items())
     chosen = f"{choice.preset}{settings and f' with {settings}'}"
     progress.note(f"{CHOSEN}{chosen}, for {choice.tokens:,} words and marks to train on and {limit}")
@@ -106,3 +108,20 @@ def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:
     if options.gpu_required:
         raise BadInputError(message, hint)
     progress.report(Warned("no-gpu", f"{message}: training uses the CPU; {hint}"))
+
+
+def run_fingerprint(
+    preset: Preset, seed: int, files: str, vocabulary: Vocabulary, splits: Mapping[str, Ids], base: str | None
+) -> str:
+    """Return the fingerprint of a run: its settings and seed, and the corpus as it is read.
+
+    `files` and `base` are the digests of the corpus and of the base model, if there is one. Another version of a layout
+    changes words or numbers. With precision=auto it is that of any machine: a run continues where bfloat16 is not the
+    faster one as well.
+    """
+    words = [vocabulary.words, sorted(vocabulary.speakers), vocabulary.spelled_names, sorted(vocabulary.parts)]
+    sizes = [len(ids) for ids in splits.values()]
+    digest = hashlib.sha256(json.dumps([dataclasses.asdict(preset), seed, base, files, words, sizes]).encode())
+    for ids in splits.values():
+        digest.update(ids.tobytes())
+    return digest.hexdigest()

@@ -33,17 +33,11 @@ class EpochRecord(Struct, frozen=True):
     sample: Text = ""
 
 
-class ClassScore(Struct, frozen=True):
-    tokens: Count
-    perplexity: float = math.inf
-
-
 class Score(Struct, frozen=True):
     """`perplexity` is exp(mean negative log likelihood, in nats) over all `tokens`."""
 
     perplexity: float = math.inf
     tokens: Count = 0
-    by_class: Mapping[Text, ClassScore] = {}
     nats_per_character: float | None = None
 
 
@@ -91,16 +85,12 @@ class Card(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """The preset that `auto` chose for so many tokens to train on and for the minutes given, and its own settings.
-
-    `pace` is how many minutes the machine that chose takes for one of the table, 1 if that was not measured.
-    """
+    """The preset that `auto` chose for so many tokens to train on and for the minutes given, and its own settings."""
 
     preset: Text
     tokens: Count
     minutes: Amount | None = None
     settings: Mapping[Text, Amount | bool] = {}
-    pace: Annotated[float, Meta(gt=0)] = 1.0
 
 
 class Device(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Chooses a preset from a table, by the tokens to train on and the minutes given, and a pace if one was measured."""
+"""Chooses a preset from a table, by the tokens to train on and the minutes given."""
 
 import dataclasses
 import json
@@ -36,18 +36,14 @@ _ROWS = (
     _Row(1.4, "tuned", _ALWAYS | {"epochs": 8, "layers": 1}),
     _Row(0.0, "demo", _ALWAYS),
 )
-_LEAST = 0.3  # minutes for 100,000 tokens
 _MOST_MINUTES = 1_000_000
 
 
-def choose(tokens: int, minutes: float | None, pace: float = 1.0) -> Choice:
-    """Return the preset for a corpus; equal arguments always choose the same one.
-
-    `pace` is how many minutes the machine takes for one of the table.
-    """
-    given = math.inf if minutes is None else minutes / pace * 100_000 / max(1, tokens)
+def choose(tokens: int, minutes: float | None) -> Choice:
+    """Return the preset for a corpus; equal arguments always choose the same one."""
+    given = math.inf if minutes is None else minutes * 100_000 / max(1, tokens)
     row = next(row for row in _ROWS if given >= row.minutes)
-    return Choice(row.preset, tokens, minutes, row.settings, pace)
+    return Choice(row.preset, tokens, minutes, row.settings)
 
 
 def preset_of(choice: Choice) -> Preset:
@@ -60,7 +56,7 @@ def is_choice_for(choice: Choice | None, minutes: float) -> bool:
     """Return whether `auto` chooses the same preset and settings for so many minutes; without a choice it does not."""
     if choice is None:
         return False
-    again = choose(choice.tokens, minutes, pace=choice.pace)
+    again = choose(choice.tokens, minutes)
     return (again.preset, again.settings) == (choice.preset, choice.settings)
 
 
@@ -68,12 +64,6 @@ def is_longest(choice: Choice) -> bool:
     """Return whether more minutes would choose the same preset and settings."""
     row = _ROWS[0]
     return (row.preset, row.settings) == (choice.preset, choice.settings)
-
-
-def minutes_of(choice: Choice) -> float:
-    """Return how long a training that was chosen takes at its pace."""
-    rows = (row for row in _ROWS if (row.preset, row.settings) == (choice.preset, choice.settings))
-    return max(next((row.minutes for row in rows), 0.0), _LEAST) * choice.pace * choice.tokens / 100_000
 
 
 def minutes_from(text: str | None, preset: str | None) -> float | None:

@@ -11,7 +11,7 @@ from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.layouts import PLAIN
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.judging.reference import Reference, stored_reference
+from scriptmodel_trainer.judging.copies import KnownSentences, stored_sentences
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.vocabulary import (
@@ -31,11 +31,11 @@ _MOST_EPOCHS, _READ = 8, 400_000  # at most so many epochs, and tokens in each m
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """A model to start from; `reference` judges its scripts."""
+    """A model to start from; `sentences` are those of its training text, if known."""
 
     folder: Path
     model: TrainedModel
-    reference: Reference | None
+    sentences: KnownSentences | None
 
     def record(self, vocabulary: Vocabulary) -> Base:
         """Return what the new model, with that vocabulary, says of its base."""
@@ -48,7 +48,7 @@ class BaseModel:
 def load_base(folder: Path) -> BaseModel:
     """Read a model directory to start from; BadInputError if it is missing, damaged or no model."""
     model = model_directory.load_model(folder, judged=True)
-    return BaseModel(folder, model, stored_reference(model, folder))
+    return BaseModel(folder, model, stored_sentences(model, folder))
 
 
 def preset_after(

@@ -1,7 +1,6 @@
 """The compiled parts of training: many windows per call, everything on the device, one host sync per call."""
 
 import contextlib
-import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -9,9 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from scriptmodel_trainer.evaluation.perplexity import ValidationRows
 from scriptmodel_trainer.model.dropout import Dropout
 from scriptmodel_trainer.model.network_tensorflow import LanguageModel
-from scriptmodel_trainer.training.batches import TrainingRows, ValidationRows
+from scriptmodel_trainer.training.batches import TrainingRows
 from scriptmodel_trainer.training.optimizers import Optimizer
 
 
@@ -106,63 +106,37 @@ class TrainingGraph:
         dropout = Dropout(model.preset, self._seed, step)
         inputs, targets = tf.ensure_shape(tokens[:, :-1], (None, steps)), tokens[:, 1:]
         with tf.GradientTape() as tape:
-            vectors = model.vectors
-            features, after = model.features(inputs, self.state, dropout, precision, vectors)
-            flat = tf.reshape(dropout.of_output(features), (-1, features.shape[-1]))
-            losses = model.losses(flat, tf.reshape(targets, (-1,)), vectors, precision)
-            losses, cache = model.with_cache(losses, features, inputs, targets, self.state)
+            losses, after = model.read_and_score(inputs, targets, self.state, model.vectors, dropout, precision)
             mean = tf.reduce_mean(losses)
             # Zaremba's recipe sums over a window's steps; rate and clipping are meant for that.
             objective = mean * steps if model.preset.optimizer == "sgd" else mean
         gradients = tape.gradient(objective, variables)
         self._optimizer.apply(gradients, rate)
-        for layer, parts in zip(self.state, after + cache, strict=True):
+        for layer, parts in zip(self.state, after, strict=True):
             for variable, part in zip(layer, parts, strict=True):
                 variable.assign(part)
         return mean
 
 
-class ValidationGraph:
+class Validation:
     """Mean negative log likelihood of a whole stream."""
 
     def __init__(self, model: LanguageModel, rows: ValidationRows) -> None:
-        self._model = model
-        self._rows = rows
-        self._tokens = tf.constant(np.stack([rows.inputs, rows.targets]))
-        self._counted = tf.constant(rows.counted)
-        self._state = [[tf.Variable(part) for part in layer] for layer in model.zero_state(len(rows.inputs))]
-        self._total = tf.Variable(tf.zeros((), tf.float64))
-        self._run = tf.function(self._windows, input_signature=[tf.TensorSpec((), tf.int32)] * 2, autograph=False)
+        self._model, self._rows = model, rows
+        self._read = tf.function(self._window, autograph=False)
 
     def run(self, on_progress: Callable[[], None] = lambda: None) -> float:
-        """Return the mean over all counted tokens, in nats; `on_progress` is called after each call of the graph."""
-        for part in (self._total, *itertools.chain.from_iterable(self._state)):
-            part.assign(tf.zeros_like(part))
-        pace, window = Pace(), 0
-        while window < self._rows.windows:
-            count = min(pace.count, self._rows.windows - window)
-            with pace.of(count):
-                self._run(tf.constant(window), tf.constant(window + count))
-                window += count
-                total = float(self._total.numpy())
+        """Return the mean over all counted tokens, in nats; `on_progress` is called after each window."""
+        rows, vectors = self._rows, tf.convert_to_tensor(self._model.vectors)
+        state, total = self._model.zero_state(len(rows.inputs)), 0.0
+        for begin in range(0, rows.inputs.shape[1], rows.steps):
+            part = np.s_[:, begin : begin + rows.steps]
+            window = (tf.constant(array[part]) for array in (rows.inputs, rows.targets, rows.counted))
+            loss, state = self._read(*window, state, vectors)
+            total += float(loss)
             on_progress()
-        return total / float(self._rows.counted.sum())
+        return total / float(rows.counted.sum())
 
-    def _windows(self, first: Any, end: Any) -> None:
-        vectors = self._model.vectors
-        _for_each(first, end, lambda window: self._window(window, vectors))
-
-    def _window(self, window: Any, vectors: Any) -> None:
-        steps = self._rows.steps
-        begin = window * steps
-        tokens = self._tokens[:, :, begin : begin + steps]
-        inputs = tf.ensure_shape(tokens[0], (None, steps))
-        features, after = self._model.features(inputs, self._state, vectors=vectors)
-        flat = tf.reshape(features, (-1, features.shape[-1]))
-        losses = self._model.losses(flat, tf.reshape(tokens[1], (-1,)), vectors)
-        losses, cache = self._model.with_cache(losses, features, inputs, tokens[1], self._state)
-        counted = tf.reshape(self._counted[:, begin : begin + steps], (-1,))
-        self._total.assign_add(tf.cast(tf.reduce_sum(losses * counted), tf.float64))
-        for layer, parts in zip(self._state, after + cache, strict=True):
-            for variable, part in zip(layer, parts, strict=True):
-                variable.assign(part)
+    def _window(self, inputs: Any, targets: Any, counted: Any, state: Any, vectors: Any) -> tuple[Any, Any]:
+        losses, after = self._model.read_and_score(inputs, targets, state, vectors)
+        return tf.reduce_sum(tf.cast(losses * tf.reshape(counted, (-1,)), tf.float64)), after

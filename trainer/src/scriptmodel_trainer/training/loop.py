@@ -7,12 +7,13 @@ from typing import Self
 import tensorflow as tf
 
 from scriptmodel_trainer.errors import DivergedError
+from scriptmodel_trainer.evaluation.perplexity import cut_for_validation
 from scriptmodel_trainer.model.network_tensorflow import LanguageModel
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.records import EpochRecord, perplexity_of
-from scriptmodel_trainer.training.batches import TrainingRows, cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.batches import TrainingRows, cut_for_training
 from scriptmodel_trainer.training.checkpointer import Checkpointer
-from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.graph import Pace, TrainingGraph, Validation
 from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.training.reporter import Reporter
 from scriptmodel_trainer.training.run import Run, TrainingResult
@@ -47,7 +48,7 @@ class Compiled:
 
     rows: TrainingRows
     training: TrainingGraph
-    validation: ValidationGraph
+    validation: Validation
     model: LanguageModel
     variables: Variables
 
@@ -63,7 +64,7 @@ class Compiled:
         valid = cut_for_validation(run.splits["valid"], first, preset.cache_window)
         training = TrainingGraph(model, optimizer, rows, options.seed)
         variables = Variables(model.variables, optimizer.slots, training.state)
-        return cls(rows, training, ValidationGraph(model, valid), model, variables)
+        return cls(rows, training, Validation(model, valid), model, variables)
 
 
 compiled = Compiled.of  # tests of many equal trainings compile once
@@ -101,7 +102,7 @@ class _Loop:
         self._checkpointer.save()  # scoring the test split may take long, too
         if state.window:  # the budget ended the run within an epoch, which the saved state continues
             self._validate()
-        return TrainingResult(dict(self._best), tuple(state.history), state.best_epoch, state.seconds, ending)
+        return TrainingResult(dict(self._best), ending)
 
     def _ending(self) -> str | None:
         """Return why the run ends here; None if it continues."""

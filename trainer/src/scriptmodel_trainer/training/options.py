@@ -9,13 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from scriptmodel_trainer.artifacts import bases
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.requests import Request, request_from
 from scriptmodel_trainer.model import presets
-from scriptmodel_trainer.model.hardware import load_tensorflow
 from scriptmodel_trainer.model.presets import AUTO, PRESETS, Preset
 from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.storage.records import SCENES, Choice
@@ -56,8 +53,6 @@ class TrainOptions:
     """What `auto` chooses for."""
     usual: float | None = None
     """The minutes where none are given: with a base that knows the words one is enough."""
-    pace: float | None = 1.0
-    """How many minutes this machine takes for one of the table of `auto`; None to measure it."""
     auto: Choice | None = None
     """What `auto` chose; known once the corpus is read."""
     request: Request | None = None
@@ -87,14 +82,7 @@ class TrainOptions:
             minutes = self.minutes or (_ENOUGH if knows else self.usual)
             name, preset = preset_after(base, None, self.overrides, len(train), minutes)
             return dataclasses.replace(self, base=base, preset_name=name, preset=preset)
-        tokens, words = len(train), [lexicon[number] for number in np.unique(train)]
-        pace = self.pace
-        if pace is None:
-            load_tensorflow(self.seed)
-            from scriptmodel_trainer.training.pace import pace_here  # noqa: PLC0415  # it imports TensorFlow
-
-            pace = pace_here(words)
-        choice = choose(tokens, self.minutes or self.usual, pace)
+        choice = choose(len(train), self.minutes or self.usual)
         preset = presets.with_overrides(preset_of(choice), self.overrides)
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)
 

@@ -7,7 +7,7 @@ from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.model.letter_ngrams import LetterNgrams
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats, Ids
-from scriptmodel_trainer.storage.records import Device, EpochRecord
+from scriptmodel_trainer.storage.records import Device
 from scriptmodel_trainer.training.checkpoints import Checkpoint, Checkpoints
 from scriptmodel_trainer.training.options import TrainOptions
 from scriptmodel_trainer.training.state import RunState
@@ -41,13 +41,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """Weights of the epoch with the best validation perplexity, and the records of all epochs.
+    """Weights of the epoch with the best validation perplexity, and why training ended; the run's state has the rest.
 
     `stopped_by` is `epochs`, `early-stopping` or `budget`.
     """
 
     weights: dict[str, Floats]
-    history: tuple[EpochRecord, ...]
-    best_epoch: int
-    seconds: float
     stopped_by: str

@@ -9,7 +9,6 @@ T = TypeVar("T")
 _LARGEST = 1e11  # beyond is no perplexity to draw
 _APART = 18  # units between two values at the ends of lines
 _MOST_POINTS = 240  # of a line
-_SPARK = (126, 28)  # units of a sparkline, besides its margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +60,6 @@ class Chart:
 def _thinned(found: list[T]) -> list[T]:
     """Return at most some hundreds, the last one among them."""
     return found[:: -math.ceil(len(found) / _MOST_POINTS) or 1][::-1]
-
-
-def spark(values: Sequence[float]) -> str:
-    """Return the points of a sparkline on a logarithmic scale; empty for fewer than two values."""
-    heights = _thinned([math.log(value) for value in values if 0 < value < _LARGEST])
-    if len(heights) < 2:
-        return ""
-    low, span = min(heights), (max(heights) - min(heights)) or 1.0
-    step, tall = _SPARK[0] / (len(heights) - 1), _SPARK[1]
-    return " ".join(f"{3 + n * step:.1f},{3 + tall - (h - low) / span * tall:.1f}" for n, h in enumerate(heights))
 
 
 def shown(value: float) -> str:
