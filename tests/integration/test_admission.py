@@ -59,9 +59,6 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         "model": {
             "preset": "small",
             "overrides": {
-                "layers": 1,
-                "hiddenUnits": 20,
-                "batchSize": 8,
                 "epochs": 2,
                 "learningRate": "0.5",
                 "dropout": "0.25",
@@ -86,8 +83,6 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "backoffLimit": 0,
             "queueName": "gpus",
             "onlyIfBetter": True,
-            "budget": {"duration": "2h"},
-            "earlyStopping": {"patience": 3},
         },
         "generation": {
             "words": 50,
@@ -125,7 +120,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         assert cluster.submit("full", wanted)["spec"] == wanted
     search = {
         "parameters": [
-            {"name": "batchSize", "categorical": {"values": ["8", "16"]}},
+            {"name": "epochs", "categorical": {"values": ["8", "16"]}},
             {"name": "learningRate", "logUniform": {"min": "2e-3", "max": "0.02"}},
             {"name": "vocabularySize", "uniform": {"min": "16", "max": "1000000"}},
         ],

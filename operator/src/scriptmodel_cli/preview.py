@@ -19,7 +19,6 @@ from scriptmodel_operator.observe.view import CorpusView, ModelView
 from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState
-from scriptmodel_operator.reconcile.training import BUDGET_RAISED
 
 
 def preview(
@@ -118,8 +117,6 @@ def _pipeline(change: PipelineChange, view: ModelView, *, waits: bool = False) -
     if observed is None:
         return Change("+", f"create step {apply.spec.ref}", why, fields=fields)
     again = "trains again from the first epoch" if observed is view.train else "writes a new script"
-    if why == BUDGET_RAISED:
-        again = "continues training from its checkpoint, or from the first epoch if no claim keeps checkpoints"
     effect = again if apply.reprocess else "computes nothing again"
     if observed.running:
         job = short_id(observed.running.ref.id)

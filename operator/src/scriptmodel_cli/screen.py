@@ -92,8 +92,6 @@ def facts(training: Object, now: datetime) -> Iterator[tuple[str, str]]:
     device = training.get("device") or {}
     if name := device.get("name") or device.get("kind"):
         yield "device", f"{name} {device.get('precision') or ''}".strip()
-    if training.get("stoppedBy"):
-        yield "ended by", training["stoppedBy"]
     if training.get("restarts"):
         yield "restarts", str(training["restarts"])
     if training.get("sample"):

@@ -52,22 +52,15 @@ def expected(
 
 
 def test_the_train_command_is_the_contracts() -> None:
-    model = Model.model_validate({"preset": "small", "seed": 3, "overrides": {"hiddenUnits": 20, "dropout": "0.25"}})
+    model = Model.model_validate({"preset": "small", "seed": 3, "overrides": {"vocabularySize": 20, "dropout": "0.25"}})
     assert " ".join(train_command("plain", model)) == (
         "scriptmodel-trainer train --data /pfs/corpus --out /pfs/out --layout plain --preset small "
-        "--set dropout=0.25 --set hidden_units=20 --seed 3 --log json"
+        "--set dropout=0.25 --set vocabulary_size=20 --seed 3 --log json"
     )
     assert " ".join(train_command("plain", Model(preset="small"), many=True)) == (
         "scriptmodel-trainer trial --trial /pfs/trial --data /pfs/corpus --out /pfs/out --layout plain --preset small "
         "--log json"
     )
-
-
-def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_command() -> None:
-    assert "--set patience=3 --seed" in " ".join(train_command("auto", Model(), 3))
-    train = expected({"training": {"budget": {"duration": "1h30m"}, "runtimeClassName": "nvidia"}}).train.spec
-    assert dict(train.pods.variables) == {"SCRIPTMODEL_BUDGET_SECONDS": "5400"}
-    assert train.command == expected().train.spec.command
 
 
 def test_the_request_is_a_variable_of_the_training_that_changes_nothing_else_of_it() -> None:
@@ -104,10 +97,6 @@ def test_the_generate_command_is_the_contracts() -> None:
         ({"training": {"resources": {"limits": {"memory": "1Gi"}}}}, "shaped", "same"),
         ({"training": {"backoffLimit": 5}}, "shaped", "shaped"),
         ({"training": {"queueName": "gpus"}}, "shaped", "same"),
-        ({"training": {"budget": {"duration": "2h"}}}, "shaped", "same"),
-        ({"training": {"earlyStopping": {"patience": 3}}}, "computed", "same"),
-        ({"training": {"earlyStopping": {"patience": 0}}}, "computed", "same"),
-        ({"training": {"earlyStopping": {}, "budget": {}}}, "same", "same"),
         ({"training": {"nodeSelector": {"a": "b"}}}, "shaped", "shaped"),
         ({"training": {"activeDeadline": "1h", "pendingDeadline": "1m"}}, "same", "same"),
         ({"generation": {"words": 5}}, "same", "computed"),

@@ -179,7 +179,7 @@ def test_what_is_no_model_directory_is_refused() -> None:
         (
             "preset small has hidden_units=200, but the base /pfs/base (preset demo) has hidden_units=192",
             "leave out --preset and the sizes to train with the base's",
-            "preset small has hiddenUnits=200, but the base /pfs/base (preset demo) has hiddenUnits=192 "
+            "preset small has hidden_units=200, but the base /pfs/base (preset demo) has hidden_units=192 "
             "(leave out model.preset and the sizes to train with the base's)",
         ),
         (

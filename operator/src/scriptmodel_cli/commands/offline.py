@@ -45,7 +45,6 @@ spec:
     # prompt: To be
   # training:
   #   gpu: {{required: true}} # without gpu, training runs on CPUs
-  #   budget: {{duration: 2h}} # training stops automatically, with a model and a script
 """
 
 

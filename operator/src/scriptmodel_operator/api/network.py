@@ -34,12 +34,6 @@ BaseName = Annotated[
 class Overrides(ApiModel):
     """Hyperparameters that replace those of the preset; a search varies the same ones."""
 
-    layers: Annotated[int, Field(ge=1, le=8)] | None = None
-    """LSTM layers."""
-    hidden_units: Annotated[int, Field(ge=1, le=8192)] | None = None
-    """Units per layer."""
-    batch_size: Annotated[int, Field(ge=1, le=4096)] | None = None
-    """Batch size: parallel streams of words."""
     epochs: Annotated[int, Field(ge=1, le=10000)] | None = None
     """Passes over the corpus."""
     learning_rate: Annotated[str, decimal(above=0), AS_DECIMAL] | None = None

@@ -94,8 +94,6 @@ class TrainingStatus(ApiModel):
     """Warnings, such as that the corpus does not look like scripts, that no GPU is found or that GPUs are idle."""
     device: DeviceStatus | None = None
     """Device of the training."""
-    stopped_by: str | None = None
-    """What ended the training: Epochs, Budget or EarlyStopping."""
     words_per_second: int | None = None
     """Training speed."""
     eta: str | None = None

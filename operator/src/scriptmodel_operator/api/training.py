@@ -114,20 +114,6 @@ class PullSecret(ApiModel):
     """Name of a Secret in the namespace where Pachyderm runs its pods; the operator must allow it."""
 
 
-class Budget(ApiModel):
-    """When training stops automatically; its best weights are kept, tested and used."""
-
-    duration: Duration | None = None
-    """Longest training time over all restarts, such as 2h; activeDeadline stays the hard stop and should be longer."""
-
-
-class EarlyStopping(ApiModel):
-    """When training ends because it no longer improves."""
-
-    patience: Annotated[int, Field(ge=0, le=10000)] | None = None
-    """Epochs without a better validation perplexity after which training ends; 0 for never. Absent: the preset's."""
-
-
 class Checkpoints(ApiModel):
     """Where checkpoints of the training outlive its pod."""
 
@@ -176,10 +162,6 @@ class Training(ApiModel):
     """How often a failed computation is retried within a job."""
     queue_name: Annotated[OptionalDnsName, Field(max_length=63)] = ""
     """Kueue's LocalQueue in the namespace of the train pods, which wait for its quota."""
-    budget: Budget = Field(default_factory=Budget)
-    """When training stops automatically, with a model. Raising the budget that ended it continues training."""
-    early_stopping: EarlyStopping = Field(default_factory=EarlyStopping)
-    """When training ends because it no longer improves."""
     only_if_better: bool = False
     """Keep the last script where a retrained model is worse on the same validation text. Otherwise the script of each
     model replaces the last."""

@@ -17,9 +17,7 @@ DEFAULTS = Generation()
 """Those of sampling are also the trainer's defaults: these are left out of the command."""
 
 
-def train_command(
-    layout: Layout, model: Model, patience: int | None = None, *, from_base: bool = False, many: bool = False
-) -> tuple[str, ...]:
+def train_command(layout: Layout, model: Model, *, from_base: bool = False, many: bool = False) -> tuple[str, ...]:
     """Return `scriptmodel-trainer train ...`, or `trial` for one of many runs.
 
     Overrides are `--set` words with names in snake case.
@@ -28,7 +26,6 @@ def train_command(
     seed = () if many else ("--seed", str(model.seed))  # each run has its own
     named = ("--base", model.base) if model.base else ()
     start = ("--from", f"/pfs/{BASE_INPUT}") if from_base else named
-    stopping = () if patience is None else ("--set", f"patience={patience}")
     minutes = () if model.minutes is None else ("--minutes", str(model.minutes))
     overrides = model.overrides.model_dump(by_alias=True, exclude_none=True, mode="json")
     settings = [word for key in sorted(overrides) for word in ("--set", f"{to_snake(key)}={_text(overrides[key])}")]
@@ -37,7 +34,6 @@ def train_command(
         *("--layout", layout, "--preset", model.preset),
         *minutes,
         *settings,
-        *stopping,
         *start,
         *seed,
         *("--log", "json"),

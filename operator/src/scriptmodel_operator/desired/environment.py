@@ -3,11 +3,10 @@
 import json
 from collections.abc import Iterator
 
-from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.training import Training
 
-REQUEST, BUDGET = "SCRIPTMODEL_REQUEST", "SCRIPTMODEL_BUDGET_SECONDS"
+REQUEST = "SCRIPTMODEL_REQUEST"
 _FEW = 50
 """Words that hold a script whatever its corpus."""
 
@@ -21,8 +20,6 @@ def variables(training: Training, generation: Generation) -> Iterator[tuple[str,
         yield "SCRIPTMODEL_GPU_REQUESTED", "1"
         if training.gpu.required:
             yield "SCRIPTMODEL_GPU_REQUIRED", "1"
-    if training.budget.duration:
-        yield BUDGET, str(int(parse_duration(training.budget.duration).total_seconds()))
     cast = [] if generation.cast == ["any"] else generation.cast
     opening = {"speaker": generation.speaker, "prompt": generation.prompt, "scene": generation.scene, "cast": cast}
     opening = {name: value for name, value in opening.items() if value}

@@ -26,8 +26,6 @@ SHARED = frozenset({"node_selector", "tolerations", "priority_class_name", "imag
 """Fields of spec.training that reach all pipelines. All others reach `train` only, or no pipeline."""
 OPERATORS_OWN = frozenset({"pending_deadline", "active_deadline", "only_if_better"})
 """Fields of spec.training that the operator enforces itself: they reach no pipeline."""
-_DECIDE_THE_MODEL = frozenset({"early_stopping"})
-"""Fields of spec.training that are in the digest of what decides the model."""
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 
 
@@ -78,9 +76,7 @@ def train_compute(model: ScriptModel, refs: References) -> str:
     What many runs differ in is not among them: it is in the repo that training reads.
     """
     spec = model.spec
-    patience = spec.training.early_stopping.patience
-    optional: dict[str, Any] = {} if patience is None else {"patience": patience}
-    optional |= {"base": refs.base.name} if refs.base else {}
+    optional: dict[str, Any] = {"base": refs.base.name} if refs.base else {}
     optional |= {"search": True} if refs.searches else {}
     network = specified(spec.model, exclude={"start"})
     return digest({"layout": spec.corpus.layout, "model": network, "image": spec.training.image, **optional})
@@ -115,7 +111,7 @@ def _train(
     mark: Mark | None,
 ) -> DesiredPipeline:
     training = model.spec.training
-    where = specified(training, exclude={"image", *_DECIDE_THE_MODEL, *OPERATORS_OWN})
+    where = specified(training, exclude={"image", *OPERATORS_OWN})
     search = model.spec.search
     parallel = {"parallel": search.parallel_trials} if search else {}
     whole = digest({"compute": compute, "branch": str(refs.corpus), "training": where, **parallel})
@@ -123,11 +119,7 @@ def _train(
         ref=refs.train,
         image=image,
         command=command_lines.train_command(
-            model.spec.corpus.layout,
-            model.spec.model,
-            training.early_stopping.patience,
-            from_base=bool(refs.base),
-            many=refs.searches,
+            model.spec.corpus.layout, model.spec.model, from_base=bool(refs.base), many=refs.searches
         ),
         input=PipelineInput(
             command_lines.CORPUS_INPUT, refs.corpus, WHOLE_REPO, base=refs.base, trials=refs.trials if search else None

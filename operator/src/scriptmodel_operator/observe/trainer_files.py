@@ -52,8 +52,6 @@ class ModelMetrics(BaseModel):
     chosen_preset: Annotated[Word, Field(validation_alias=AliasPath("auto", "preset"))] = ""
     base: Annotated[Word, Field(validation_alias=AliasPath("base", "name"))] = ""
     """Name of the base that training started from, if it has one."""
-    stopped_by: Word = ""
-    """What ended the training: `epochs`, `budget` or `early-stopping`."""
     restarts: Count = None
     """Number of restarts; None if the image reports none."""
     epochs: Annotated[list[EpochFigures], Field(max_length=10_000)] = Field(default_factory=list)

@@ -32,7 +32,6 @@ from scriptmodel_operator.reconcile.wording import failure
 _MAX_REASON = 500
 _PAST_MODELS = 5
 """Models that status.history lists."""
-_STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyStopping"}
 
 
 def training_status(model: ScriptModel, view: ModelView, runs: SearchProgress | None) -> TrainingStatus:
@@ -101,7 +100,6 @@ def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]
     epochs = len(metrics.epochs)
     return {
         **_progress(epochs, epochs, 100, metrics.words_per_second, best=metrics.best, **dict(metrics.perplexity)),
-        "stopped_by": _STOPPED_BY.get(metrics.stopped_by),
         **({"device": metrics.device} if metrics.device else {}),
         **({"preset": metrics.chosen_preset} if metrics.chosen_preset else {}),
         **restarts_in_metrics(metrics, known),

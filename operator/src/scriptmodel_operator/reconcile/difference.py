@@ -1,7 +1,7 @@
 """Compares desired with observed pipelines: which have to be written, and why? Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from scriptmodel_operator.act.actions import ChangeKind, PipelineChange
 from scriptmodel_operator.api.marks import Mark
@@ -11,7 +11,6 @@ from scriptmodel_operator.desired.environment import REQUEST
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.engine.values import BranchRef, JobState, PipelineApply, PipelineSpec, PipelineState, RepoRef
 from scriptmodel_operator.observe.view import ModelView, PipelineView
-from scriptmodel_operator.reconcile.training import BUDGET_RAISED, is_continued
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +62,6 @@ def _inputs(spec: PipelineSpec) -> list[BranchRef]:
 
 def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[PipelineChange]:
     train = _change(model, desired.train, view.train)
-    if train is not None and train.kind is ChangeKind.RESHAPE and is_continued(view, train.apply.spec):
-        train = PipelineChange(ChangeKind.RECOMPUTE, replace(train.apply, reprocess=True), BUDGET_RAISED)
     if train is None and view.train and view.corpus and view.corpus.untied:
         why = "a repo that it reads was deleted and created again"
         train = _write(ChangeKind.RECOMPUTE, desired.train, view.train, why, reprocess=True)

@@ -12,14 +12,7 @@ from scriptmodel_operator.engine.values import JobInfo, JobState, PipelineState
 from scriptmodel_operator.observe.progress import Failure, LogDigest, Progress
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
-from scriptmodel_operator.reconcile.training import (
-    ended_by_budget,
-    ended_early,
-    restart_as_text,
-    warnings_as_text,
-    warnings_of,
-    warnings_of_model,
-)
+from scriptmodel_operator.reconcile.training import restart_as_text, warnings_as_text, warnings_of, warnings_of_model
 from scriptmodel_operator.reconcile.wording import cannot_start, failure, in_terms_of_the_object, things_to_check
 
 _CAUSE_UNKNOWN = "its log is gone, because nobody read it while it ran"
@@ -100,7 +93,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     text += f": perplexity {', '.join(figures)}" if figures else ""
     if view.models.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"
-    text += ended_early(view) + warnings_as_text(warnings_of_model(view))
+    text += warnings_as_text(warnings_of_model(view))
     return Condition(Reason.TRAINED, f"{text} (model {short_id(model or job.ref.id)})", ConditionStatus.TRUE)
 
 
@@ -203,8 +196,8 @@ def _written(job: JobInfo, view: ModelView) -> Condition:
     if script.blank:
         text = f"generation wrote an empty {SCRIPT_PATH}: raise spec.generation.words, or change the prompt"
         return Problem(Reason.GENERATION_FAILED, f"{text} (job {short_id(job.ref.id)})")
-    text = "the script is written" + ended_by_budget(view)
-    return Condition(Reason.GENERATED, f"{text} (commit {short_id(job.ref.id)})", ConditionStatus.TRUE)
+    text = f"the script is written (commit {short_id(job.ref.id)})"
+    return Condition(Reason.GENERATED, text, ConditionStatus.TRUE)
 
 
 def _of(seen: PipelineView, work: _Work) -> _Work:

@@ -1,16 +1,13 @@
-"""Describes a training for its user: restarts, warnings, and an early end. Pure."""
+"""Describes a training for its user: restarts and warnings. Pure."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from scriptmodel_operator.api.status import DeviceStatus, TrainingStatus
-from scriptmodel_operator.desired.environment import BUDGET
-from scriptmodel_operator.engine.values import PipelineSpec
 from scriptmodel_operator.observe.progress import NO_GPU, LogDigest
 from scriptmodel_operator.observe.trainer_files import ModelMetrics
 from scriptmodel_operator.observe.view import ModelView
 
-BUDGET_RAISED = "the budget that ended training was raised"
 _NO_GPU = (
     "TensorFlow sees no GPU although spec.training.gpu requests one, so training runs on the CPU: use a trainer image "
     "with CUDA and a driver that fits it, or remove spec.training.gpu"
@@ -71,31 +68,3 @@ def warnings_as_text(warnings: tuple[str, ...]) -> str:
 def _no_gpu(view: ModelView, device: DeviceStatus | None) -> Iterator[str]:
     if view.train and view.train.info.spec.limits.gpu_count and device and device.kind == "cpu":
         yield _NO_GPU
-
-
-def ended_by_budget(view: ModelView) -> str:
-    """Return the end of a message about a model whose training its budget ended; else nothing."""
-    ended = view.models.metrics is not None and view.models.metrics.stopped_by == "budget"
-    return "; training was ended by spec.training.budget.duration" if ended else ""
-
-
-def ended_early(view: ModelView) -> str:
-    """Return the end of a message about a model whose training did not run all epochs; else nothing."""
-    early = view.models.metrics is not None and view.models.metrics.stopped_by == "early-stopping"
-    return "; training was ended by early stopping" if early else ended_by_budget(view)
-
-
-def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
-    """Return whether `spec` raises the budget that ended the training of the newest model, or has none any more.
-
-    The update then computes again: the trainer continues from the state that it kept, and starts anew without one.
-    A job in progress ends first, under the budget that it started with. Many runs have ended for good.
-    """
-    train, metrics = view.train, view.models.metrics
-    if train is None or metrics is None or metrics.stopped_by != "budget" or train.running is not None:
-        return False
-    newest = train.newest
-    if newest is None or view.models.good is None or newest.ref.id != view.models.good.model or view.search:
-        return False
-    before, after = (dict(each.pods.variables).get(BUDGET, "") for each in (train.info.spec, spec))
-    return before.isdigit() and (not after or (after.isdigit() and int(after) > int(before)))

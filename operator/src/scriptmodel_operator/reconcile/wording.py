@@ -40,7 +40,6 @@ _TRAIN = {
     "--seed": "model.seed",
     "--from": "model.from",
     "--base": "model.base",
-    "patience": "training.earlyStopping.patience",
 }
 
 

@@ -13,7 +13,7 @@ from scriptmodel_operator.api.schema import structural_schema
 
 MAX_TRIALS = 256
 TOP_TRIALS = 10
-MAX_PARAMETERS = 10
+MAX_PARAMETERS = 4
 _MAX_VALUES = 64
 _USUAL_TRIALS = 8
 _SETTINGS: Mapping[str, Mapping[str, Any]] = structural_schema(Overrides)["properties"]

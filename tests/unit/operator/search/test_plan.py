@@ -19,8 +19,8 @@ from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 DROPOUT = {"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}
 RATE = {"name": "learningRate", "logUniform": {"min": "0.002", "max": "0.02"}}
-UNITS = {"name": "hiddenUnits", "categorical": {"values": ["200", "300", "400"]}}
-LAYERS = {"name": "layers", "uniform": {"min": "1", "max": "2"}}
+UNITS = {"name": "vocabularySize", "categorical": {"values": ["200", "300", "400"]}}
+EPOCHS = {"name": "epochs", "uniform": {"min": "1", "max": "2"}}
 
 
 def search(*parameters: dict[str, Any], **fields: Any) -> Search:
@@ -52,13 +52,13 @@ def trained(found: Plan, results: Mapping[str, RunResult], **outcomes: Any) -> d
 def test_a_spec_always_draws_the_same_trials_and_more_trials_leave_those_before() -> None:
     drawn = trials(search(numTrials=16))
     assert drawn == trials(search(numTrials=200))[:16]
-    assert drawn[0] == {"dropout": "0.2108", "learningRate": "0.006287", "hiddenUnits": "200"}
+    assert drawn[0] == {"dropout": "0.2108", "learningRate": "0.006287", "vocabularySize": "400"}
     assert all(0.2 <= float(each["dropout"]) <= 0.6 and 0.002 <= float(each["learningRate"]) <= 0.02 for each in drawn)
 
 
 def test_whole_numbers_are_whole_reach_both_bounds_and_are_drawn_once_where_possible() -> None:
-    assert {each["layers"] for each in trials(search(LAYERS, numTrials=2))} == {"1", "2"}
-    assert len(trials(search(LAYERS, numTrials=9))) == 9
+    assert {each["epochs"] for each in trials(search(EPOCHS, numTrials=2))} == {"1", "2"}
+    assert len(trials(search(EPOCHS, numTrials=9))) == 9
     size = {"name": "vocabularySize", "logUniform": {"min": "16", "max": "1000000"}}
     assert sum(int(each["vocabularySize"]) < 4000 for each in trials(search(size, numTrials=256))) in range(90, 166)
 
@@ -75,7 +75,7 @@ def test_a_search_has_a_folder_for_each_seed_of_a_trial() -> None:
     found = planned(search(numTrials=2, repeats=2), 5, {})
     assert list(found.runs) == ["0001.1", "0001.2", "0002.1", "0002.2"]
     assert json.loads(found.runs["0001.2"].text()) == {
-        "parameters": {"dropout": "0.2108", "learning_rate": "0.006287", "hidden_units": "200"},
+        "parameters": {"dropout": "0.2108", "learning_rate": "0.006287", "vocabulary_size": "400"},
         "seed": 6,
     }
     results = trained(found, {}, t0001_1=3.0, t0001_2=1.0, t0002_1="killed", t0002_2=1.5)
