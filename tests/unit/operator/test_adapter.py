@@ -139,16 +139,6 @@ def test_a_bucket_of_a_user_is_refused_with_what_to_do_instead() -> None:
             gateway.fetch_bucket(BranchRef(REPO, "master"), bucket, 1, lambda: False)
 
 
-def test_an_unchanged_message_is_not_decoded_again() -> None:
-    with pachd() as (gateway, files, _transactions):
-        lists = []
-        for files.repos in ("ab", "bc", "a"):
-            lists.append({info.ref.name: info for info in gateway.list_repos(["default"])})
-        assert [list(each) for each in lists] == [["a", "b"], ["b", "c"], ["a"]]
-        assert lists[0]["b"] is lists[1]["b"]
-        assert lists[0]["a"] is not lists[2]["a"], "only what the last list had is kept"
-
-
 def test_an_incomplete_file_is_an_error() -> None:
     with pachd() as (gateway, files, _transactions):
         assert gateway.read_file(REPO, "1", "/a", 100) == b"0123456789"

@@ -47,11 +47,6 @@ MEANING: dict[str, type[EngineError]] = {
     "a repo that the user may not write": AccessError,
 }
 ANSWERS = [(version, name) for version in versions() for name in answers(version)]
-TOKENS = {
-    "no token": "the operator has none",
-    "an expired token": "the operator's token has expired",
-    "a revoked token": "which was revoked or has expired",
-}
 ROLES = {
     "a corpus that the user may not read": "repo rec-plays repoReader robot:scriptmodel --project default",
     "a project that the user may not write": "project rec-project projectWriter robot:scriptmodel",
@@ -73,13 +68,6 @@ def test_each_answer_of_each_version_has_its_meaning(version: str, name: str) ->
 def test_every_recorded_version_is_certified_and_every_meaning_recorded() -> None:
     assert all(version_of(version).support is Support.CERTIFIED for version in versions())
     assert {name for _version, name in ANSWERS} == set(MEANING)
-
-
-@pytest.mark.parametrize(("version", "name"), [each for each in ANSWERS if each[1] in TOKENS])
-def test_what_is_wrong_with_the_token_is_reported(version: str, name: str) -> None:
-    problem = problem_of(error(version, name))
-    assert problem.reason is Reason.REFUSED
-    assert TOKENS[name] in problem.message
 
 
 @pytest.mark.parametrize(("version", "name"), [each for each in ANSWERS if each[1] in ROLES])
@@ -156,23 +144,12 @@ def test_what_is_wrong_with_the_token_comes_first_and_what_to_do_about_it(text: 
     assert message.endswith(f"(creating p/x: {text})")
 
 
-@pytest.mark.parametrize("code", list(grpc.StatusCode))
-def test_no_code_is_without_a_reason(code: grpc.StatusCode) -> None:
-    problem = problem_of(translate(Refusal(code, ""), "creating p/x"))
-    assert code.name in problem.message
-
-
 def test_the_limit_is_reported_in_one_line_without_advertising() -> None:
     refusal = Refusal(UNKNOWN, f"{LIMIT}\n\nLearn about licences here:\n")
     message = problem_of(translate(refusal, "creating p/x")).message
     assert "(you have 16).)" in message
     assert "\n" not in message
     assert "Learn" not in message
-
-
-def test_during_deletion_a_refusal_explains_how_to_release_the_object() -> None:
-    for error in (UnavailableError("deleting p/x", "gone"), RefusedError("deleting p/x", "no")):
-        assert "deletionPolicy: Orphan" in problem_of(error, deleting=True).message
 
 
 def test_repeated_failures_are_stalled_except_an_unavailable_pachyderm() -> None:

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dev.generate import api, crd, knobs, pages, reference
+from dev.generate import crd, reference
 from scriptmodel_operator.api.conditions import (
     MAX_MESSAGE,
     Condition,
@@ -31,14 +31,6 @@ from scriptmodel_operator.kube.client import encoded
 from tests.unit.operator.odd_text import HOSTILE, ODD, SHOWN
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def test_an_outdated_file_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(knobs, "filled", str)  # leaves out what needs the trainer's environment
-    assert pages.write(api.wanted(), ["--check"]) == 0
-    monkeypatch.setattr(crd, "render", lambda: "another")
-    assert pages.write(api.wanted(), ["--check"]) == 1
-    assert "manifests/crd.yaml is out of date" in capsys.readouterr().err
 
 
 def test_every_field_has_a_description() -> None:
@@ -201,15 +193,3 @@ def test_a_status_has_nothing_that_a_terminal_obeys() -> None:
     assert rendered["message"].startswith(SHOWN)
     assert len(rendered["message"]) == MAX_MESSAGE
     assert rendered["message"].isprintable()
-
-
-def test_an_annotation_is_acknowledged_with_the_same_text() -> None:
-    made = to_wire(ScriptModelStatus(last_handled_reconcile_at="a\x7f\u2028"))
-    assert made == {"lastHandledReconcileAt": "a\x7f\u2028"}
-
-
-def test_a_status_without_lone_surrogates_is_read_back_unchanged() -> None:
-    assert to_wire(ScriptModelStatus(script=ScriptStatus(path="/\ud800")))["script"] == {"path": "/\ufffd"}
-    ready = {ConditionType.READY: Condition(Reason.DOWNLOAD_FAILED, "\udcff")}
-    (rendered,) = render_conditions(ready, [], 1, datetime(2026, 1, 1, tzinfo=UTC))
-    assert rendered["message"] == "\ufffd"

@@ -10,19 +10,17 @@ import pytest
 
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.engine.errors import AccessError, NotFoundError, RefusedError, UnavailableError
-from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs import logs
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.document import prefix
 from scriptmodel_operator.jobs.records import RunRecord
-from scriptmodel_operator.jobs.runs import AttemptState, Input, JobSettings
+from scriptmodel_operator.jobs.runs import AttemptState, JobSettings
 from tests.unit.operator.fake_bucket import FakeBucket
 from tests.unit.operator.fake_cluster import FakeCluster
 from tests.unit.operator.job_objects import (
     HASH,
     NAME,
     OWNER,
-    PLAYS,
     REFUSED_POD,
     RUN,
     Object,
@@ -31,7 +29,7 @@ from tests.unit.operator.job_objects import (
     terminated,
     waiting,
 )
-from tests.unit.operator.pipeline_specs import PLAIN, changed
+from tests.unit.operator.pipeline_specs import PLAIN
 
 RECORD = RunRecord("/", HASH, attempt=1)
 LOG_KEY = f"v1/drama/runs/{HASH}/1/log.jsonl"
@@ -87,18 +85,6 @@ def test_pods_connect_to_the_listed_peers_alone_from_the_start(world: World) -> 
     assert calls.index("networkpolicies") < calls.index("jobs")
 
 
-def test_a_started_attempt_is_listed_and_its_secret_is_there_before_the_pod_needs_it(world: World) -> None:
-    world.start()
-    (found,) = world.attempts.listed("drama")
-    assert (found.name, found.pipeline, found.hash, found.number) == (NAME, "thrones-train", HASH, 1)
-    assert found.state is AttemptState.WAITING
-    assert not [call for call in world.bucket.calls if call.startswith("list")], "a first one has no checkpoints"
-    assert [call for call in world.cluster.calls if call.startswith("POST")] == [
-        f"POST secrets {NAME}",
-        f"POST jobs {NAME}",
-    ]
-
-
 @pytest.mark.parametrize(("namespace", "expected"), [("drama", "throne"), ("other", None)])
 def test_labels_of_the_object_reach_job_and_pod_while_it_exists(
     world: World, namespace: str, expected: str | None
@@ -111,18 +97,6 @@ def test_labels_of_the_object_reach_job_and_pod_while_it_exists(
     for labels in (job["metadata"]["labels"], job["spec"]["template"]["metadata"]["labels"]):
         assert labels.get("team") == expected
         assert "helm.sh/chart" not in labels
-
-
-@pytest.mark.parametrize("call", [f"POST secrets {NAME}", f"POST jobs {NAME}"])
-@pytest.mark.parametrize("after", [False, True])
-def test_an_attempt_whose_operator_was_killed_is_started_once(world: World, call: str, after: bool) -> None:
-    world.cluster.fault = lambda made, late: UnavailableError("x", "killed") if (made, late) == (call, after) else None
-    with pytest.raises(UnavailableError):
-        world.start()
-    world.cluster.fault = lambda _made, _late: None
-    world.start()
-    assert len(world.attempts.listed("drama")) == 1
-    assert world.document()["command"] == list(PLAIN.command)
 
 
 def test_a_job_has_the_state_of_its_newest_pod(world: World) -> None:
@@ -187,13 +161,6 @@ def test_an_attempt_reads_the_checkpoints_that_there_are_and_may_still_come(worl
     assert [pair[0].split("/")[-2] for pair in read] == ["4", "3", "1"]
 
 
-def test_the_manifest_of_a_folder_is_stored_before_it_is_read(world: World) -> None:
-    trial = Input("trial", PLAYS, "/acts")
-    spec = changed(PLAIN, trials=BranchRef(RepoRef("drama", "thrones-trials"), "master"))
-    world.attempts.start(replace(RUN, spec=spec, inputs=(trial,)), 1, OWNER)
-    assert world.bucket.objects[f"v1/drama/manifests/{trial.part.id}.json"] == trial.part.encode()
-
-
 def test_urls_are_signed_again_once_half_of_their_life_is_over(world: World) -> None:
     world.attempts = world.restarted(seconds=3600)
     world.start()
@@ -213,22 +180,10 @@ def test_a_secret_that_somebody_deleted_comes_back_with_its_owner(world: World) 
     assert world.cluster.objects["secrets", "drama", NAME]["metadata"]["ownerReferences"] == [OWNER]
 
 
-def test_the_urls_of_an_attempt_whose_job_is_gone_are_not_renewed(world: World) -> None:
-    world.attempts.renew(RUN, 1)
-    assert world.cluster.objects == {}
-
-
 def own_manifest(size: int = 3, path: str = "/model.json") -> bytes:
     packs = [{"name": "pack-0000", "size": size, "sha256": "a" * 64}]
     files = [{"path": path, "size": 3, "sha256": "b" * 64, "pack": 0, "offset": 0}]
     return json.dumps({"schema": 1, "packs": packs, "files": files}).encode()
-
-
-def test_a_result_is_taken_with_the_keys_of_its_packs(world: World) -> None:
-    own = prefix(RUN, 1)
-    world.bucket.objects |= {f"{own}manifest.json": own_manifest(), f"{own}pack-0000": b"abc"}
-    (pack,) = world.attempts.take(RUN, 1).packs
-    assert pack.key == f"v1/drama/runs/{HASH}/1/pack-0000"
 
 
 @pytest.mark.parametrize(
@@ -257,15 +212,6 @@ def ended(world: World, made: Object | None) -> None:
         world.cluster.logs[made["metadata"]["name"]] = ["one", "two"]
 
 
-@pytest.mark.parametrize("longest", [0, 4000])
-def test_pods_are_found_by_their_jobs_or_together(world: World, longest: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scriptmodel_operator.jobs.attempts._LONGEST_SELECTOR", longest)
-    world.start()
-    world.start(2)
-    world.pod(running())
-    assert [each.state for each in world.attempts.listed("drama")] == [AttemptState.RUNNING, AttemptState.WAITING]
-
-
 def test_an_attempt_that_ended_leaves_its_log_and_a_job_for_a_day(world: World) -> None:
     ended(world, terminated(1))
     world.attempts.end("drama", NAME)
@@ -276,37 +222,12 @@ def test_an_attempt_that_ended_leaves_its_log_and_a_job_for_a_day(world: World) 
     assert [each.state for each in world.attempts.listed("drama")] == [AttemptState.FAILED]
 
 
-@pytest.mark.parametrize("call", [f"GET jobs {NAME}", f"DELETE secrets {NAME}", f"PATCH jobs {NAME}"])
-@pytest.mark.parametrize("after", [False, True])
-def test_an_end_that_was_interrupted_is_repeated(world: World, call: str, after: bool) -> None:
-    ended(world, terminated(1))
-    world.cluster.fault = lambda made, late: UnavailableError("x", "killed") if (made, late) == (call, after) else None
-    with pytest.raises(UnavailableError):
-        world.attempts.end("drama", NAME)
-    world.cluster.fault = lambda _made, _late: None
-    world.attempts.end("drama", NAME)
-    assert world.bucket.objects[LOG_KEY] == b"one\ntwo\n"
-    assert world.cluster.of("secrets") == []
-    assert world.cluster.of("jobs")[0]["spec"]["ttlSecondsAfterFinished"]
-
-
 @pytest.mark.parametrize(("stored", "kept"), [(b"1234567", b"one\ntwo\n"), (b"123456789", b"123456789")])
 def test_the_longer_log_is_kept(world: World, stored: bytes, kept: bytes) -> None:
     ended(world, terminated(137))
     world.bucket.objects[LOG_KEY] = stored
     world.attempts.end("drama", NAME)
     assert world.bucket.objects[LOG_KEY] == kept
-
-
-def test_the_log_of_a_success_is_the_trainers_own_and_it_is_listed_no_more(world: World) -> None:
-    ended(world, terminated(0))
-    world.attempts.end("drama", NAME, done=True)
-    assert LOG_KEY not in world.bucket.objects
-    assert f"GET log {NAME}-x7x2k" not in world.cluster.calls
-    world.cluster.calls.clear()
-    assert world.attempts.listed("drama") == []
-    assert world.cluster.calls == ["GET jobs"]
-    assert len(world.cluster.of("jobs")) == 1
 
 
 def test_a_job_whose_pod_never_ends_is_deleted(world: World) -> None:
@@ -321,13 +242,6 @@ def test_the_secret_of_a_job_that_somebody_deleted_goes(world: World) -> None:
     world.cluster.objects.pop(("jobs", "drama", NAME))
     world.attempts.end("drama", NAME)
     assert world.cluster.of("secrets") == []
-
-
-def test_a_stopped_attempt_leaves_neither_job_nor_secret(world: World) -> None:
-    world.start()
-    world.attempts.stop("drama", NAME)
-    world.attempts.stop("drama", NAME)
-    assert (world.cluster.of("jobs"), world.cluster.of("secrets")) == ([], [])
 
 
 def test_a_log_is_followed_with_its_times_and_ends_with_the_cause(world: World) -> None:

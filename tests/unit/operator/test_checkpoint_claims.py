@@ -1,11 +1,10 @@
 """Checkpoints on a PersistentVolumeClaim: what the train pods get, who may name a claim, and when it is applied."""
 
 import json
-from typing import Any
 
 import pytest
 
-from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.values import PipelineApply, PipelineState
@@ -13,29 +12,6 @@ from scriptmodel_operator.pachyderm import messages
 from tests.unit.operator.world import IMAGE, PLAYS, World, scriptmodel, trained_world
 
 OWN = {"training": {"checkpoints": {"claimName": "team-a"}}}
-
-
-def expected(spec: dict[str, Any] | None = None, claim: str = "") -> Desired:
-    model = scriptmodel(spec)
-    return desired(model, references(model), model.owner("cluster-1"), None, image=IMAGE, claim=claim)
-
-
-@pytest.mark.parametrize(
-    ("spec", "claim", "name"), [({}, "shared", "shared"), (OWN, "", "team-a"), (OWN, "shared", "team-a")]
-)
-def test_the_train_pods_get_the_claim_of_the_object_or_of_the_operator(
-    spec: dict[str, Any], claim: str, name: str
-) -> None:
-    both = expected(spec, claim)
-    assert both.train.spec.pods.claim == name
-    assert both.generate == expected().generate
-
-
-def test_a_claim_is_no_word_of_the_command_and_trains_nothing_again() -> None:
-    plain, with_default, named = expected().train, expected(claim="shared").train, expected(OWN).train
-    assert plain.spec.command == with_default.spec.command == named.spec.command
-    assert plain.mark.compute == with_default.mark.compute == named.mark.compute
-    assert plain.mark.digest == with_default.mark.digest != named.mark.digest
 
 
 def test_no_other_pipeline_sees_the_folder() -> None:
@@ -70,23 +46,6 @@ def test_a_newly_configured_claim_is_applied_without_training_again() -> None:
     assert world.written() == []
 
 
-@pytest.mark.parametrize(("before", "after"), [("", "shared"), ("shared", ""), ("shared", "other")])
-def test_a_claim_is_changed_only_while_no_job_runs(before: str, after: str) -> None:
-    """The running job has its state elsewhere or nowhere: an update would lose it."""
-    world = World(claim=before)
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    job = world.pachyderm.run(world.train)
-    world.written()
-    world.claim = after
-    world.reconcile()
-    assert world.written() == []
-    assert world.condition("Reconciling")["reason"] == "UpdateDeferred"
-    world.pachyderm.succeed(job.ref.pipeline)
-    world.reconcile()
-    assert world.written() == [f"update {world.train.name}"]
-
-
 NOT_FOUND = '0/1 nodes are available: persistentvolumeclaim "shared" not found. preemption: 0/1 nodes are available'
 UNBOUND = "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims."
 DELETED = '0/1 nodes are available: persistentvolumeclaim "shared" is being deleted.'
@@ -118,20 +77,3 @@ def test_a_claim_that_keeps_pods_from_starting_is_named_before_and_after_the_dea
     message = world.condition("Ready")["message"]
     assert message.startswith(f"no worker started within pendingDeadline: {said}"), message
     assert reported in message
-
-
-@pytest.mark.parametrize(
-    ("claim", "said"),
-    [
-        ("shared", "check node capacity, GPUs, the image and the PersistentVolumeClaim shared, which must exist and"),
-        ("", "check node capacity, GPUs and the image, then"),
-    ],
-)
-def test_the_claim_is_among_the_things_to_check_where_no_reason_is_known(claim: str, said: str) -> None:
-    world = World(model=scriptmodel({"training": {"pendingDeadline": "1m"}}), claim=claim)
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    world.pachyderm.advance(61)
-    world.reconcile()
-    assert world.ready == ("False", "WorkerUnavailable")
-    assert said in world.condition("Ready")["message"]

@@ -1,6 +1,5 @@
 """The output of `scriptmodel logs`."""
 
-import threading
 from collections.abc import Sequence
 
 import pytest
@@ -108,24 +107,3 @@ def test_a_log_ends_with_how_the_process_did_where_only_the_worker_knows() -> No
     for follow in (True, False):
         said = shown(world.pachyderm, job, follow=follow)
         assert said == ["a warning", "the process ended with `signal: killed`"]
-
-
-def test_the_log_of_another_worker_is_shown_whole_and_one_thread_watches_the_job(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.0)
-    world = training_world()
-    job = next(job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.train)
-    opened: list[int] = []
-
-    def source(_job: JobRef, _follow: bool) -> FakeLog:
-        opened.append(threading.active_count())
-        if len(opened) == 20:
-            world.pachyderm.succeed(world.train)
-        pod = "old" if len(opened) < 20 else "new"
-        return FakeLog([LogLine(f"{pod} {number}") for number in range(5 if pod == "old" else 2)])
-
-    world.pachyderm.log_source = source
-    lines = shown(world.pachyderm, job, follow=True)
-    assert lines == [*(f"old {number}" for number in range(5)), "new 0", "new 1"]
-    assert max(opened) - opened[0] <= 2, "a stream that was closed is watched no longer"

@@ -63,20 +63,6 @@ def test_a_status_of_a_training_shows_progress_and_time_to_go() -> None:
     assert max(map(len, reported.splitlines())) <= 80, "a terminal of the usual width cuts nothing"
 
 
-def test_a_status_names_each_perplexity_and_shows_the_sample() -> None:
-    found = as_object(training_world())
-    found["status"]["training"] |= {
-        "perplexity": {"best": "90.0", "valid": "91.5", "running": "70.2", "train": "80.0"},
-        "sample": "[ JON ]: You know\nnothing.",
-    }
-    reported = plain(screen_of(found, CREATED))
-    assert "perplexity   best 90.0, validation 91.5, training 80.0, running 70.2" in reported
-    assert "sample       [ JON ]: You know nothing." in reported
-    line = line_of(found)
-    assert "62%  epoch 3/4  12,345 words/s  1m40s to go  perplexity best 90.0, validation 91.5, training 80.0" in line
-    assert line.endswith("  sample: [ JON ]: You know nothing.")
-
-
 def test_an_outdated_status_is_marked_as_outdated() -> None:
     found = as_object(trained_world())
     found["metadata"]["generation"] = 2
@@ -165,14 +151,6 @@ def test_every_next_step_is_whole_and_names_the_object(reason: Reason) -> None:
     for engine in ("localpach/1", "jobs/1"):
         assert "pachd" not in next_step(made_on(engine), reason)
     assert not step or "thrones" in step or "plays" in step
-
-
-def test_a_failed_script_does_not_suggest_a_retraining() -> None:
-    for reason in (Reason.GENERATION_FAILED, Reason.WORKER_UNAVAILABLE):
-        step = next_step(as_object(trained_world()), reason)
-        assert "spec.generation" in step
-        assert "retrain" not in step
-        assert "retrain" in next_step(as_object(training_world()), reason)
 
 
 def test_why_shows_pods_that_cannot_run() -> None:

@@ -32,12 +32,6 @@ def test_a_server_on_this_machine_is_not_reached_through_a_proxy(monkeypatch: py
         assert str(gateway.server_version()) == "2.7.8"
 
 
-def test_a_socket_of_this_machine_is_reached_by_its_name(tmp_path: Path) -> None:
-    target = f"unix:{tmp_path / 'pachd.sock'}"
-    with pachd(target=target), closing(PachydermGateway(PachdAddress(target), UNLIMITED)) as gateway:
-        assert str(gateway.server_version()) == "2.7.8"
-
-
 def mount(folder: Path, name: str, content: bytes) -> Path:
     """Replace the files like the kubelet: one link is atomically replaced by a link to another folder."""
     version = folder / f"..{len(list(folder.iterdir()))}"

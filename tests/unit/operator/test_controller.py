@@ -12,7 +12,7 @@ from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.controller.reconciler import MAX_ROUNDS
 from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.engine.errors import NotFoundError, UnavailableError
+from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import PipelineApply, PipelineRef
 from tests.unit.operator.controlling import (
     KEY,
@@ -20,7 +20,6 @@ from tests.unit.operator.controlling import (
     RecordingQueue,
     controller,
     edit,
-    message,
     raw_object,
     reason,
     settled,
@@ -103,14 +102,6 @@ async def test_a_deletion_whose_place_or_policy_is_unreadable_says_how_to_end_it
         assert pachyderm.calls == []
 
 
-async def test_a_forbidden_spec_causes_no_call() -> None:
-    spec = {**SPEC, "training": {"image": "evil:1"}}
-    async with controller(raw_object(spec)) as (found, kube, pachyderm):
-        pachyderm.fault = lambda call: UnavailableError(call, "must not be called")
-        assert await found.reconciler.reconcile(KEY) is None
-        assert reason(kube) == "NotAllowed"
-
-
 async def test_no_event_is_lost_or_repeated_if_the_status_cannot_be_written() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, _pachyderm):
         faults = iter([True])
@@ -130,18 +121,6 @@ async def test_an_event_that_cannot_be_written_delays_neither_pipelines_nor_stat
         await settled(found)
         assert len(pachyderm.pipelines) == 2
         assert reason(kube) == "WaitingForWorker"
-
-
-async def test_a_job_that_runs_is_polled_until_its_deadline_though_the_newest_has_failed() -> None:
-    async with settled_controller() as (found, kube, pachyderm):
-        train, generate = pachyderm.pipelines
-        pachyderm.succeed(train)
-        pachyderm.run(generate)
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        pachyderm.fail(train)
-        await found.snapshots.latest(time.monotonic())
-        assert await settled(found) == found.reconciler.config.poll_interval
-        assert reason(kube) == "TrainingFailed"
 
 
 async def test_an_object_is_not_ready_before_the_script_of_its_downloaded_commit_exists() -> None:
@@ -172,14 +151,6 @@ async def test_an_object_is_not_ready_before_the_script_of_its_downloaded_commit
         assert len([call for call in pachyderm.calls if call.startswith("copy ")]) == 2
         assert reason(kube) == "WaitingForWorker"
         assert kube.raw["status"]["lastHandledReconcileAt"] == "now"
-
-
-async def test_a_host_that_the_operator_does_not_allow_is_not_fetched_from() -> None:
-    async with controller(raw_object({**SPEC, "corpus": {"http": {"urls": [URL]}}})) as (found, kube, pachyderm):
-        await settled(found)
-        assert reason(kube) == "NotAllowed"
-        assert "run with --allow-download example.com" in message(kube)
-        assert (pachyderm.fetched, pachyderm.calls) == ([], [])
 
 
 async def test_a_spec_that_changes_just_before_the_status_is_written_is_not_missed() -> None:
@@ -218,23 +189,6 @@ async def test_an_update_whose_answer_was_lost_is_not_sent_again() -> None:
         pachyderm.apply_pipelines = real  # type: ignore[method-assign]  # answers again
         await settled(found)
         assert len(pachyderm.calls) == 1
-        assert reason(kube) == "WaitingForWorker"
-
-
-async def test_a_call_that_keeps_failing_is_stalled_and_still_retried() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        pachyderm.fault = lambda call: NotFoundError(call, "gone") if call == "apply_pipelines" else None
-        reported, queue = [], found.reconciler.reporter.queue
-        assert isinstance(queue, RecordingQueue)
-        for queue.failed in range(6):
-            with pytest.raises(RetryError):
-                await found.reconciler.reconcile(KEY)
-            conditions = {each["type"]: each["status"] for each in kube.raw["status"]["conditions"]}
-            reported.append(conditions["Stalled"])
-        assert reported == ["False"] * 4 + ["True"] * 2
-        pachyderm.fault = lambda _call: None
-        await settled(found)
         assert reason(kube) == "WaitingForWorker"
 
 
@@ -277,17 +231,6 @@ async def test_nothing_is_deleted_with_an_older_snapshot() -> None:
         assert reason(kube) == "DeletionBlocked"
 
 
-@pytest.mark.parametrize("reachable", [True, False])
-async def test_a_project_that_is_not_allowed_and_does_not_exist_is_said_to(reachable: bool) -> None:
-    async with controller(raw_object({**SPEC, "pachyderm": {"project": "drafts"}})) as (found, kube, pachyderm):
-        pachyderm.fault = lambda call: None if reachable else UnavailableError(call, "lost")
-        await settled(found)
-        assert reason(kube) == "NotAllowed"
-        message = kube.raw["status"]["conditions"][0]["message"]
-        assert "may not use Pachyderm project 'drafts': set spec.pachyderm.project to 'default'" in message
-        assert ("localpach has no project 'drafts': create it" in message) == reachable
-
-
 async def test_a_pipeline_that_somebody_keeps_changing_is_written_once_in_a_poll_interval() -> None:
     async with settled_controller() as (found, _kube, pachyderm):
         train, written, write = next(iter(pachyderm.pipelines)), [0], pachyderm.apply_pipelines
@@ -304,12 +247,3 @@ async def test_a_pipeline_that_somebody_keeps_changing_is_written_once_in_a_poll
             await settled(found)
             written.append(0)
         assert written == [MAX_ROUNDS, 1, 1, 0]
-
-
-async def test_a_request_to_poll_a_url_is_not_handled_while_pachyderm_is_away() -> None:
-    raw = raw_object({**SPEC, "corpus": {"http": {"urls": [URL]}}}, annotations={RECONCILE_AT: "now"})
-    async with controller(raw, policy=Policy(downloads=("example.com",))) as (found, kube, pachyderm):
-        pachyderm.fault = lambda call: UnavailableError(call, "gone")
-        with pytest.raises(RetryError):
-            await found.reconciler.reconcile(KEY)
-        assert "lastHandledReconcileAt" not in kube.raw["status"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.generation import Generation
-from scriptmodel_operator.api.marks import Mark, Ownership, mark_of, ownership, parse_mark
+from scriptmodel_operator.api.marks import Mark, Ownership, ownership, parse_mark
 from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.desired.command_lines import generate_command, train_command
 from scriptmodel_operator.desired.digest import fingerprint
@@ -22,26 +22,12 @@ from scriptmodel_operator.engine.values import (
     PipelineSpec,
     PodSpec,
     RepoRef,
-    ResourceAmounts,
 )
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
 from tests.unit.operator.messages import observed
 from tests.unit.operator.pipeline_specs import changed
 from tests.unit.operator.world import IMAGE, scriptmodel
-
-EVERYTHING: dict[str, Any] = {
-    "gpu": {},
-    "resources": {"requests": {"cpu": "100m", "memory": "4Gi"}},
-    "nodeSelector": {"b": "2", "a": "1"},
-    "tolerations": [
-        {"key": "k", "value": "v", "effect": "NoExecute", "tolerationSeconds": 30},
-        {"operator": "Exists"},
-    ],
-    "priorityClassName": "high",
-    "runtimeClassName": "nvidia",
-}
-"""All fields of a spec about where training runs."""
 
 
 def expected(
@@ -117,29 +103,6 @@ def _needs(before: Mark, after: Mark) -> str:
     return "same" if before.digest == after.digest else "shaped"
 
 
-def test_gpus_resources_and_placement_reach_the_pipelines() -> None:
-    training = {
-        "gpu": {"required": True},
-        "resources": {"requests": {"cpu": "500m", "memory": "4Gi"}, "limits": {"memory": "8Gi"}},
-        "nodeSelector": {"disk": "ssd"},
-        "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
-        "priorityClassName": "high",
-        "runtimeClassName": "nvidia",
-        "backoffLimit": 4,
-    }
-    both = expected({"training": training})
-    train, generate = both.train.spec, both.generate.spec
-    assert (train.limits.gpu_type, train.limits.gpu_count, train.limits.memory) == ("nvidia.com/gpu", 1, "8Gi")
-    assert (train.requests.cpu, train.requests.memory, train.requests.gpu_count) == (0.5, "4Gi", 0)
-    assert train.pods.runtime_class == "nvidia"
-    assert dict(train.pods.variables) == {"SCRIPTMODEL_GPU_REQUESTED": "1", "SCRIPTMODEL_GPU_REQUIRED": "1"}
-    assert (train.datums.tries, train.datums.workers, train.datums.autoscaling) == (5, 1, True)
-    assert generate.limits == ResourceAmounts()
-    assert (generate.pods.runtime_class, generate.pods.variables) == ("", ())
-    assert generate.pods.node_selector == train.pods.node_selector == (("disk", "ssd"),)
-    assert generate.pods.tolerations == train.pods.tolerations
-
-
 def test_a_base_is_a_second_input_of_train_alone_and_comes_back_as_it_was_sent() -> None:
     model = scriptmodel()
     refs = references(model)
@@ -151,14 +114,6 @@ def test_a_base_is_a_second_input_of_train_alone_and_comes_back_as_it_was_sent()
     assert seen.inputs == (refs.corpus, base)
     assert found.generate.spec == expected().generate.spec
     assert found.train.mark.compute != expected().train.mark.compute
-
-
-def test_a_cross_input_of_somebody_else_is_read_as_far_as_it_goes() -> None:
-    sent = messages.create_request(PipelineApply(expected().train.spec))
-    own = sent.input.pfs
-    details = pps.PipelineInfo.Details(input=pps.Input(cross=[pps.Input(pfs=own), pps.Input(union=[pps.Input()])]))
-    spec = messages.projection(references(scriptmodel()).train, details)
-    assert (spec.input.branch, spec.input.base) == (references(scriptmodel()).corpus, None)
 
 
 @pytest.mark.parametrize("trials", [None, references(scriptmodel()).trials])
@@ -177,17 +132,6 @@ def test_what_somebody_crosses_with_the_inputs_is_drift(trials: BranchRef | None
 def test_each_field_of_a_pipeline_has_a_name_of_its_own_in_the_fingerprint() -> None:
     names = [each.name for part in (PipelineSpec, PipelineInput, Datums, PodSpec) for each in fields(part)]
     assert sorted(set(names)) == sorted(names)
-
-
-def test_a_pipeline_read_back_has_the_fingerprint_of_the_one_sent() -> None:
-    for spec in ({}, {"training": EVERYTHING}):
-        both = expected(spec)
-        for pipeline in (both.train, both.generate):
-            sent = pipeline.as_version(3)
-            seen = observed(PipelineApply(sent))
-            assert seen.spec == sent
-            mark = replace(pipeline.mark, sent=fingerprint(seen.spec), version=3)
-            assert mark_of(seen.spec.annotations) == mark
 
 
 def test_an_image_chosen_by_the_operator_stays_until_a_retraining_is_requested() -> None:

@@ -5,12 +5,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.corpus import CorpusBucket, CorpusDownload, CorpusHttp, CorpusSecret
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
@@ -81,15 +80,6 @@ async def world() -> AsyncIterator[World]:
         downloads.close()
 
 
-async def test_all_files_become_one_commit() -> None:
-    async with world() as made:
-        found = await made.attempt()
-        assert found.failure is None
-        assert found.record is not None
-        assert (found.record.commit, found.record.request) == (made.pachyderm.heads[BRANCH], made.request.digest)
-        assert (made.files, made.commits) == (FILES, 1)
-
-
 async def test_equal_files_make_no_commit_but_a_changed_and_a_removed_one_do() -> None:
     async with world() as made:
         first = await made.attempt()
@@ -136,28 +126,6 @@ async def test_after_a_restart_without_status_the_commit_is_recognised() -> None
         assert made.commits == 1
 
 
-async def test_a_foreign_commit_is_replaced_before_the_interval_has_passed() -> None:
-    async with world() as made:
-        await made.attempt()
-        made.pachyderm.put(BRANCH, {**FILES, "/readme.md": b"# Plots\n"})
-        made.known = None
-        await made.attempt()
-        assert (made.files, made.commits) == (FILES, 2)
-        made.pachyderm.put(BRANCH, {})
-        made.pachyderm.web[HAMLET], made.known = MISSING, None
-        await made.attempt()
-        made.start()
-        assert len(made.pachyderm.fetched) == 6, "a server that fails is given a pause"
-
-
-async def test_an_object_that_was_observed_before_the_commit_starts_no_second_download() -> None:
-    async with world() as made:
-        observed = Download(KEY, made.request, BRANCH, None, attempt=made.downloads.attempt(UID, made.request))
-        await made.attempt()
-        made.downloads.start(UID, observed)
-        assert not made.downloads.in_progress(UID)
-
-
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("call", ["branch_head", "walk_files", "replace_files", "fetch_file"])
 async def test_a_call_that_fails_before_or_after_it_took_effect_makes_no_second_commit(
@@ -195,22 +163,6 @@ async def test_the_bytes_of_a_web_server_are_one_clean_line_in_message_and_statu
             assert text == without_controls(text).replace("\n", " ")
 
 
-async def test_a_commit_that_the_server_is_still_finishing_is_waited_for() -> None:
-    async with world() as made:
-        made.pachyderm.finishes_at_once = False
-        made.start()
-        async with asyncio.timeout(DEADLINE):
-            while BRANCH not in made.pachyderm.heads:
-                await asyncio.sleep(0.01)
-            assert made.ended.empty()
-            made.pachyderm.finish(BRANCH)
-            await made.ended.get()
-        found = made.downloads.attempt(UID, made.request)
-        assert found.failure is None
-        assert found.record is not None
-        assert found.record.last_change_time == timestamp(made.pachyderm.now)
-
-
 async def test_nothing_is_put_into_a_commit_that_somebody_left_open() -> None:
     async with world() as made:
         made.pachyderm.leaves_open = True
@@ -220,15 +172,6 @@ async def test_nothing_is_put_into_a_commit_that_somebody_left_open() -> None:
         assert failure.reason is Reason.WAITING_FOR_CORPUS_COMMIT
         assert "pachctl finish commit corpus@master" in str(failure)
         assert made.commits == 0
-
-
-async def test_a_commit_that_pachyderm_could_not_finish_is_replaced() -> None:
-    async with world() as made:
-        broken = BRANCH.repo, made.pachyderm.put(BRANCH, FILES)
-        made.pachyderm.commits[broken] = replace(made.pachyderm.commits[broken], error="path collision")
-        assert (await made.attempt()).failure is None
-        assert made.pachyderm.heads[BRANCH] != broken[1]
-        assert (made.files, made.commits) == (FILES, 1)
 
 
 @pytest.mark.parametrize(

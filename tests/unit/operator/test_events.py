@@ -17,9 +17,8 @@ from scriptmodel_operator.kube import events
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeUnavailableError
 from scriptmodel_operator.kube.events import BURST, EventRecorder
 from tests.unit.operator.fake_kube import UnexpectedKube
-from tests.unit.operator.odd_text import HOSTILE, SHOWN
 from tests.unit.operator.recording import Recorder
-from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+from tests.unit.operator.world import scriptmodel
 
 
 @dataclass
@@ -68,13 +67,6 @@ async def test_events_are_sent_in_order_and_again_after_an_error() -> None:
     async with recording(server) as recorder:
         record(recorder, "one", "two")
     assert (server.notes, server.omitted) == (["one", "two"], 0)
-
-
-async def test_an_event_is_one_line_that_no_terminal_obeys() -> None:
-    async with recording(server := Server()) as recorder:
-        record(recorder, HOSTILE)
-    assert server.notes[0].startswith(SHOWN)
-    assert server.notes[0].rstrip("…").isprintable()
 
 
 @pytest.mark.parametrize(
@@ -201,25 +193,3 @@ def test_a_job_that_the_operator_stops_is_recorded_with_the_reason() -> None:
     stopping = [StopJob(job, "overtaken"), StartPipeline(job.pipeline)]  # after a suspension
     record_actions(cast(EventRecorder, recorder), scriptmodel(), stopping)
     assert recorder.events == {(Reason.JOB_STOPPED, "1"): "stopping job default/train@1: overtaken"}
-
-
-def note_of(world: World) -> str:
-    """Return what is recorded of what the operator is going to do."""
-    recorder = Recorder()
-    record_actions(cast(EventRecorder, recorder), world.model, world.assess()[0].actions)
-    (note,) = recorder.events.values()
-    return note
-
-
-def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -> None:
-    """Events are written before the status that they belong to."""
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    assert note_of(world) == f"asking the engine to create step {world.train}; create step {world.generate}"
-
-
-def test_an_update_is_recorded_with_its_cause() -> None:
-    world = trained_world()
-    world.pachyderm.edit(world.generate, tries=7)
-    requested = f"update step {world.generate} (somebody else changed it), computing nothing again"
-    assert note_of(world) == f"asking the engine to {requested}"

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.engine.values import JobState, PipelineApply
 from tests.unit.operator.fake_pachyderm import Faulty
 from tests.unit.operator.world import PLAYS, World, persist, scriptmodel
 
@@ -76,20 +75,6 @@ def test_one_failed_call_anywhere_changes_nothing_of_the_end(
         assert world.pachyderm.fired
         assert world.pachyderm.pipelines == {}
         assert set(world.pachyderm.repos) == {world.corpus.repo}
-
-
-def test_a_transaction_that_created_only_one_pipeline_is_completed() -> None:
-    """This cannot happen in Pachyderm, but somebody may have deleted the other pipeline in between."""
-    world = new_world()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    train = world.pachyderm.pipelines[world.train][-1].spec
-    world.pachyderm.delete_pipeline(world.generate, keep_repo=False)
-    world.written()
-    world.reconcile()
-    assert world.written() == [f"create {world.generate.name}"]
-    assert PipelineApply(train).spec == world.pachyderm.pipelines[world.train][-1].spec
-    assert {job.state for job in world.pachyderm.jobs.values()} == {JobState.CREATED}
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

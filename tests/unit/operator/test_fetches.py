@@ -113,17 +113,6 @@ def test_one_job_makes_a_version_and_equal_files_make_none(downloading: Download
     assert set(downloading.files) == {"/lear.txt"}
 
 
-def test_the_pod_runs_where_trainings_run_and_has_the_labels_of_its_object(downloading: Downloading) -> None:
-    placed = {"nodeSelector": {"pool": "cpu"}, "tolerations": [{"key": "team", "operator": "Exists"}]}
-    metadata, spec = {"labels": {"cost": "ml", "helm.sh/chart": "x"}}, {"training": {**placed, "image": "trainer:2"}}
-    downloading.world.cluster.set("scriptmodels", "ml", "thrones", metadata=metadata, spec=spec)
-    downloading.begin()
-    (job,) = downloading.world.cluster.of("jobs")
-    template = job["spec"]["template"]
-    assert {name: template["spec"][name] for name in placed} == placed
-    assert (template["metadata"]["labels"]["cost"], "helm.sh/chart" in job["metadata"]["labels"]) == ("ml", False)
-
-
 def test_the_pod_has_what_the_operators_own_pods_need_where_its_object_sets_nothing(downloading: Downloading) -> None:
     downloading.world.operator_pod = {
         "nodeSelector": {"arch": "amd64"},
@@ -187,31 +176,6 @@ def test_of_a_bucket_only_what_changed_is_fetched(downloading: Downloading) -> N
     del world.web[macbeth]
     assert downloading.bucket(second.listing).new
     assert downloading.files == {"/lear.txt": b"LEAR: Howl!\n"}
-
-
-def test_all_of_a_bucket_is_fetched_if_its_listing_is_lost(downloading: Downloading) -> None:
-    first = downloading.bucket()
-    (key,) = (key for key in downloading.world.bucket.objects if key.endswith("/listing"))
-    downloading.world.bucket.objects[key] = b"[]"
-    downloading.world.web[LEAR] = b"LEAR: Never!\n"
-    assert downloading.bucket(first.listing).new
-    assert downloading.files == {"/hamlet.txt": b"HAMLET: To be.\n", "/lear.txt": b"LEAR: Never!\n"}
-
-
-def test_a_pod_that_keeps_what_no_version_has_is_refused(downloading: Downloading) -> None:
-    first = downloading.bucket()
-
-    def spoiled() -> None:
-        downloading.world.run()
-        objects = downloading.world.bucket.objects
-        (key,) = (key for key in objects if key.endswith("/listing") and key.count("/") > 4)
-        objects[key] = json.dumps([["/other.txt", 1, "etag"], *json.loads(objects[key])]).encode()
-
-    downloading.world.web[LEAR] = b"LEAR: Never!\n"
-    downloading.meanwhile = spoiled
-    with pytest.raises(SourceError, match=r"lost '/other\.txt'; trying again"):
-        downloading.bucket(first.listing)
-    assert downloading.left == []
 
 
 def test_only_the_pod_of_a_bucket_reads_the_secret_of_the_namespace(downloading: Downloading) -> None:
@@ -319,29 +283,6 @@ def test_a_download_whose_pod_does_not_start_says_why_and_is_waited_for_again(do
     world.run()
     downloading.download(gateway=world.gateway())
     assert world.cluster.calls.count(f"POST jobs {NAME}") == 1
-    assert downloading.left == []
-
-
-def test_what_is_left_of_other_urls_is_deleted(downloading: Downloading) -> None:
-    downloading.begin(lambda: downloading.download(HAMLET))
-    downloading.world.run()
-    downloading.meanwhile = downloading.world.run
-    downloading.download()
-    assert downloading.world.cluster.calls.count(f"POST jobs {NAME}") == 2
-    assert downloading.left == []
-
-
-def test_a_result_that_is_left_for_long_is_fetched_again(
-    downloading: Downloading, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    downloading.begin()
-    monkeypatch.setattr("tests.unit.operator.job_worlds.NOW", "2026-01-01T00:00:00Z")
-    downloading.world.run()
-    downloading.world.web[LEAR] = b"LEAR: Never!\n"
-    monkeypatch.setattr("tests.unit.operator.job_worlds.NOW", LATER)
-    downloading.meanwhile = downloading.world.run
-    downloading.download()
-    assert downloading.files["/lear.txt"] == b"LEAR: Never!\n"
     assert downloading.left == []
 
 

@@ -1,7 +1,5 @@
 """Training that starts from a model: another object's, or one in a repo."""
 
-import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,19 +101,6 @@ def test_a_newer_base_is_not_copied(spec: dict[str, Any]) -> None:
     assert (world.ready, world.written(), read_base(world)) == (("True", "Generated"), [], base)
 
 
-def test_another_branch_as_base_is_copied_and_trains_again() -> None:
-    world = world_of(FROM_REPO)
-    world.pachyderm.put(MODELS, MODEL)
-    newer = replace(MODELS, name="newer")
-    second = world.pachyderm.put(newer, {**MODEL, "/weights-0123456789abcdef.safetensors": b"better"})
-    world.reconcile()
-    finish(world)
-    world.written()
-    world.apply({"model": {"preset": "test", "from": {"repo": {"name": "models", "branch": "newer"}}}})
-    assert world.written() == [f"copy models to {own_base(world).name}", f"update {world.train.name}"]
-    assert (read_base(world), world.pachyderm.reprocessed[world.train]) == (second, True)
-
-
 def test_an_object_that_starts_from_itself_trains_from_its_own_model_once() -> None:
     world = trained_world()
     world.want({"model": {"preset": "test", "from": {"scriptModel": "thrones"}}})
@@ -173,33 +158,6 @@ def test_what_is_no_model_directory_is_refused() -> None:
     assert (world.ready, read_base(world)) == (("True", "Generated"), commit)
 
 
-@pytest.mark.parametrize(
-    ("message", "hint", "said"),
-    [
-        (
-            "preset small has hidden_units=200, but the base /pfs/base (preset demo) has hidden_units=192",
-            "leave out --preset and the sizes to train with the base's",
-            "preset small has hidden_units=200, but the base /pfs/base (preset demo) has hidden_units=192 "
-            "(leave out model.preset and the sizes to train with the base's)",
-        ),
-        (
-            "/pfs/base is damaged: weights is too short",
-            "",
-            "/pfs/base is damaged: weights is too short",
-        ),
-    ],
-)
-def test_a_base_that_the_trainer_refuses_is_a_reason_and_its_message(message: str, hint: str, said: str) -> None:
-    world = world_of(FROM_REPO)
-    world.pachyderm.put(MODELS, MODEL)
-    world.reconcile()
-    world.pachyderm.fail(world.train, [json.dumps({"event": "error", "code": 2, "message": message, "hint": hint})])
-    world.reconcile()
-    assert world.ready == ("False", "TrainingFailed")
-    assert f"training failed: {said}" in world.condition("Ready")["message"]
-    assert world.condition("Stalled")["status"] == "True"
-
-
 def test_a_repo_of_the_bases_name_that_is_somebody_elses_is_a_conflict() -> None:
     world = world_of(FROM_REPO)
     world.pachyderm.put(MODELS, MODEL)
@@ -249,18 +207,3 @@ def test_a_base_by_name_is_found_by_the_trainer_and_reported() -> None:
     assert (world.ready, world.model.status["lineage"]["base"]) == (("True", "Generated"), "drama-en")
     assert "the model is trained from the base drama-en: " in world.condition("Trained")["message"]
     world.observer.logs.close()
-
-
-def test_a_copy_whose_answer_was_lost_is_not_made_again() -> None:
-    world = world_of(FROM_REPO)
-    world.pachyderm.put(MODELS, MODEL)
-    state, _view = world.assess()
-    del state
-    world.pachyderm.create_repo(own_base(world), Mark(world.model.owner(world.cluster)).to_json())
-    state, view = world.assess()
-    (action,) = getattr(state, "actions")  # noqa: B009 - of the state Ingesting only
-    world.pachyderm.replace_files(action.branch, (), (), 1, action.copies)
-    world.written()
-    world.reconcile()
-    assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
-    assert replace(view.refs, base=action.branch).base == world.pachyderm.pipelines[world.train][-1].spec.input.base

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.engine.errors import RefusedError
-from scriptmodel_operator.engine.values import JobState, RepoInfo
+from scriptmodel_operator.engine.values import JobState
 from scriptmodel_operator.observe.observer import Observer
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, world_of
-from tests.unit.operator.world import started_world, trained_world
+from tests.unit.operator.world import trained_world
 
 
 def test_deadlines_apply_while_a_base_model_cannot_be_copied() -> None:
@@ -22,19 +22,6 @@ def test_deadlines_apply_while_a_base_model_cannot_be_copied() -> None:
     world.pachyderm.advance(7200)
     with pytest.raises(RefusedError):
         world.reconcile()
-    assert world.pachyderm.jobs[job.ref].state is JobState.KILLED
-
-
-def test_deadlines_apply_to_a_job_whose_object_is_blocked() -> None:
-    deadline: dict[str, Any] = {"training": {"activeDeadline": "1h"}}
-    world = started_world(deadline)
-    job = world.pachyderm.run(world.train)
-    kept = RepoInfo(world.generate.output)
-    del world.pachyderm.pipelines[world.generate]
-    world.pachyderm.repos[kept.ref] = kept
-    world.pachyderm.advance(7200)
-    world.reconcile()
-    assert world.ready == ("False", "RetainedRepos")
     assert world.pachyderm.jobs[job.ref].state is JobState.KILLED
 
 

@@ -1,8 +1,5 @@
 """Corpora: another repo, and a repo of the object's own that the operator fills."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
-
 import pytest
 
 from scriptmodel_operator.api.conditions import Problem
@@ -13,18 +10,6 @@ from scriptmodel_operator.ingest.source import from_config_map
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}
-
-
-def test_another_corpus_repo_is_read_in_place() -> None:
-    world = trained_world()
-    other = BranchRef(RepoRef("default", "series"), "master")
-    world.apply({"corpus": {"repo": {"name": "series"}}})
-    assert world.ready == ("False", "CorpusNotFound")
-    assert world.written() == []
-    world.pachyderm.put(other, PLAYS)
-    world.reconcile()
-    assert world.written() == [f"update {world.train.name}"]
-    assert world.pachyderm.pipelines[world.train][-1].inputs == (other,)
 
 
 @pytest.mark.parametrize("other", [{"name": "series"}, {"name": "plays", "branch": "staging"}])
@@ -40,33 +25,6 @@ def test_the_last_script_keeps_its_lineage_while_another_corpus_is_trained_on(ot
     world.pachyderm.succeed(world.generate)
     world.reconcile()
     assert world.model.status["lineage"]["corpus"] == f"{world.corpus.repo}@{world.pachyderm.heads[world.corpus]}"
-
-
-def test_a_recreated_corpus_repo_is_read_again() -> None:
-    world = trained_world()
-    world.pachyderm.advance(60)
-    del world.pachyderm.repos[world.corpus.repo]
-    world.reconcile()
-    assert world.ready == ("False", "CorpusNotFound")
-    assert world.written() == []
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    assert world.written() == [f"update {world.train.name}"]
-    world.reconcile()
-    assert world.written() == []
-
-
-def test_a_repo_created_in_the_future_is_read_and_not_taken_for_a_new_one() -> None:
-    world = trained_world()
-    plays = world.pachyderm.repos[world.corpus.repo]
-    world.pachyderm.repos[plays.ref] = replace(plays, created=datetime.max.replace(tzinfo=UTC))
-    world.reconcile()
-    assert (world.written(), world.ready) == ([], ("True", "Generated"))
-    commit = world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
-    assert (world.written(), world.model.status["lineage"]["corpus"].partition("@")[2]) == ([], commit)
 
 
 def owned_world() -> World:
@@ -186,13 +144,3 @@ def test_config_maps_have_text_and_bytes() -> None:
     assert from_config_map({}) == {}
     with pytest.raises(SourceError, match=r"binaryData\.b"):
         from_config_map({"binaryData": {"b": "!"}})
-
-
-def test_corpora_are_kept_no_longer_than_the_snapshot_that_they_were_read_with() -> None:
-    world = World()
-    for number in range(3):
-        world.want({"corpus": {"repo": {"name": f"plays-{number}"}}})
-        world.pachyderm.put(world.corpus, PLAYS)
-        world.assess()
-    _started, heads = world.observer._heads
-    assert list(heads) == [world.corpus]

@@ -5,7 +5,6 @@ from typing import Any
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.engine.errors import UnavailableError
-from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.ingest.downloads import DownloadState
 from scriptmodel_operator.ingest.fetch import SourceError
 from tests.unit.operator.world import PLAYS, World, scriptmodel
@@ -93,17 +92,6 @@ def test_a_commit_missing_in_the_status_after_a_kill_is_inspected_without_an_eve
     assert world.model.status["source"] == status["source"]
 
 
-def test_without_status_the_download_is_made_again_and_nothing_else_happens() -> None:
-    world = trained()
-    world.model = scriptmodel(by_url())
-    world.source = DownloadState()
-    state = world.reconcile()
-    assert state.source.download is not None
-    assert state.source.download.known is None
-    assert world.ready == ("False", "Ingesting")
-    assert world.written() == []
-
-
 def test_a_server_that_fails_later_is_reported_and_the_model_stays_ready() -> None:
     world = trained()
     source = world.model.status["source"]
@@ -155,14 +143,6 @@ def test_a_changed_address_waits_for_its_download_and_keeps_the_previous_corpus(
     assert world.ready == ("True", "Generated")
 
 
-def test_the_interval_is_not_part_of_the_request() -> None:
-    world = trained()
-    world.want(by_url(interval="30m"))
-    world.source = DownloadState()
-    world.reconcile()
-    assert world.ready == ("True", "Generated")
-
-
 def test_a_foreign_commit_is_not_recorded_as_the_source() -> None:
     world = trained()
     world.pachyderm.put(world.corpus, {"/theirs.txt": b"x"})
@@ -170,45 +150,3 @@ def test_a_foreign_commit_is_not_recorded_as_the_source() -> None:
     assert world.ready == ("False", "Ingesting")
     assert state.source.download is not None
     assert state.source.download.known is None
-
-
-def test_a_repo_that_pipelines_read_is_kept_until_they_read_the_new_one() -> None:
-    """Change the source from another owner's repo to a URL and back."""
-    world = World()
-    theirs = BranchRef(RepoRef("default", "plays"), "master")
-    world.pachyderm.put(theirs, PLAYS)
-    world.reconcile()
-    world.written()
-    world.want(by_url())
-    world.source = DownloadState()
-    world.reconcile()
-    own = world.corpus.repo
-    assert world.written() == [f"create repo {own.name}"]
-    delivered(world)
-    world.reconcile()
-    assert world.written() == [f"update {world.train.name}"]
-    assert world.pachyderm.pipelines[world.train][-1].inputs == (world.corpus,)
-    world.want({})
-    world.source = None
-    world.reconcile()
-    assert world.written() == [f"update {world.train.name}", f"delete repo {own.name}"]
-    assert "source" not in world.model.status
-    assert theirs.repo in world.pachyderm.repos
-
-
-def test_a_repo_of_somebody_else_by_the_corpus_name_is_not_downloaded_into() -> None:
-    world = new_world()
-    world.pachyderm.put(world.corpus, {"/theirs.txt": b"x"})
-    state = world.reconcile()
-    assert world.ready == ("False", "NameConflict")
-    assert state.source.download is None
-
-
-def test_a_suspended_object_keeps_its_download_record() -> None:
-    world = trained()
-    source = world.model.status["source"]
-    world.want({**by_url(), "suspend": True})
-    world.source = None
-    state = world.reconcile()
-    assert world.model.status["source"] == source
-    assert state.source.download is None

@@ -9,7 +9,7 @@ import pytest
 from scriptmodel_operator.app import Parts
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.engine.errors import UnavailableError
-from tests.unit.operator.controlling import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
+from tests.unit.operator.controlling import PLAYS_BRANCH, FakeKube, controller, raw_object, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
 
@@ -18,28 +18,6 @@ async def events(found: Parts, kube: FakeKube) -> list[str]:
     await found.events.drain()
     reasons, kube.events = kube.events, []
     return reasons
-
-
-async def test_each_stop_by_somebody_else_is_recorded_once() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        refs = list(pachyderm.pipelines)
-        for _ in range(2):
-            for ref in refs:
-                pachyderm.succeed(ref)
-            await found.snapshots.latest(time.monotonic())
-            await settled(found)
-            assert reason(kube) == "Generated"
-            await events(found, kube)
-            pachyderm.stop_pipeline(refs[0])
-            await found.snapshots.latest(time.monotonic())
-            pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "start_pipeline" else None
-            with suppress(RetryError):
-                await settled(found)
-            pachyderm.fault = lambda _call: None
-            await settled(found)
-            assert [each for each in await events(found, kube) if each != "EngineUnavailable"] == ["Updating"]
 
 
 @pytest.mark.parametrize("changed", [{}, {"model": {"preset": "small"}}], ids=["as it was", "changed"])

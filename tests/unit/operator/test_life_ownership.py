@@ -67,14 +67,6 @@ def test_a_pipeline_that_vanished_is_created_again() -> None:
     assert world.written() == [f"create {world.generate.name}"]
 
 
-def test_the_reader_of_a_pipeline_that_vanished_is_connected_to_the_new_one() -> None:
-    world = trained_world()
-    del world.pachyderm.pipelines[world.train]
-    world.pachyderm._drop_repo(world.train.output)
-    world.reconcile()
-    assert world.written() == [f"create {world.train.name}", f"update {world.generate.name}"]
-
-
 def test_in_an_empty_pachyderm_everything_is_created_again_and_history_stays() -> None:
     before = trained_world()
     world = World(model=before.model)
@@ -130,16 +122,6 @@ def test_objects_of_another_scriptmodel_are_never_adopted_nor_their_namespace_re
     assert "adopt" not in message
     assert world.delete() is None
     assert world.written() == []
-
-
-def test_a_corpus_repo_of_another_scriptmodel_is_never_adopted() -> None:
-    world = World(model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}, adopt=True), source=PLAYS)
-    world.pachyderm.create_repo(world.corpus.repo, Mark(Owner(world.cluster, "other", "thrones", "1")).to_json())
-    world.written()
-    world.reconcile()
-    assert world.written() == []
-    assert world.ready == ("False", "NameConflict")
-    assert "a ScriptModel of another namespace" in world.condition("Ready")["message"]
 
 
 def test_an_adopted_pipeline_computes_again() -> None:

@@ -3,17 +3,11 @@
 import json
 from typing import Any
 
-from tests.unit.operator.world import started_world, trained_world
+from tests.unit.operator.world import started_world
 
 
 def speaker(name: str) -> dict[str, Any]:
     return {"generation": {"speaker": name}}
-
-
-def test_another_name_changes_only_the_script() -> None:
-    world = trained_world(speaker("HAMLET"))
-    world.apply(speaker("OPHELIA"))
-    assert world.written() == [f"update {world.generate.name}"]
 
 
 def test_a_training_that_failed_is_repeated_with_another_name() -> None:

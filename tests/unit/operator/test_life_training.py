@@ -40,31 +40,6 @@ def test_progress_comes_from_the_running_jobs_log() -> None:
     assert world.condition("Trained")["message"] == "epoch 2 of 4"
 
 
-def test_what_auto_chose_is_reported_from_the_log_and_then_from_the_metrics() -> None:
-    for preset, in_log, in_metrics in (("auto", "tuned", "tuned"), ("demo", None, None)):
-        world = started_world({"model": {"preset": preset}})
-        lines = [event(event="start", preset="tuned", epochs=4), event(event="progress", epoch=1, epochs=4)]
-        world.train_with(lines)
-        assert world.model.status["training"].get("preset") == in_log
-        world.pachyderm.metrics |= {"auto": {"preset": in_metrics} if in_metrics else None}
-        world.pachyderm.succeed(world.train)
-        world.reconcile()
-        assert world.model.status["training"].get("preset") == in_metrics
-        world.observer.logs.close()
-
-
-def test_work_after_the_last_epoch_is_reported() -> None:
-    """Scoring the test split may take minutes without any other progress."""
-    world = started_world()
-    lines = [
-        event(event="start", epochs=2),
-        event(event="progress", epoch=2, epochs=2, fraction=0.9),
-        event(event="epoch", epoch=2, train_perplexity=90.0, valid_perplexity=99.0),
-    ]
-    world.train_with(lines)
-    assert world.condition("Ready")["message"] == "all 2 epochs are done, and the model is being tested and written"
-
-
 def test_a_script_makes_it_ready_with_lineage_excerpt_and_history() -> None:
     world = trained_world()
     status = world.model.status
@@ -97,31 +72,6 @@ def test_another_preset_retrains_in_place_and_the_old_script_stays_meanwhile() -
     assert world.ready == ("True", "Generated")
     assert len(world.model.status["history"]) == 2
     assert world.written() == []
-
-
-def test_a_number_that_is_written_in_another_way_computes_nothing_again() -> None:
-    world = trained_world({"generation": {"temperature": "0.90"}})
-    world.apply({"generation": {"temperature": "0.9"}})
-    assert (world.written(), world.ready) == ([], ("True", "Generated"))
-
-
-def test_the_lineage_stays_that_of_the_last_script_until_the_next_one() -> None:
-    world = trained_world()
-    before = world.model.status["lineage"]
-    world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
-    world.pachyderm.succeed(world.train)
-    world.reconcile()
-    assert world.ready == ("False", "Generating")
-    assert world.model.status["lineage"] == before
-
-
-def test_jobs_beyond_the_shared_list_are_inspected(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = trained_world()
-    status = world.model.status
-    monkeypatch.setattr(snapshot, "JOBS_PER_PROJECT", 1)
-    monkeypatch.setattr(snapshot, "JOBS_FOR_EACH_PIPELINE", 0)
-    world.reconcile()
-    assert world.model.status == status
 
 
 def test_the_last_script_stays_though_the_shared_list_has_room_for_the_newest_job_only(
@@ -212,19 +162,6 @@ def test_a_lost_generate_pipeline_is_created_after_the_update_of_train() -> None
     world.written()
     world.reconcile()
     assert world.written() == [f"update {world.train.name}", f"create {world.generate.name}"]
-
-
-def test_a_job_that_a_suspension_stopped_asks_for_no_change_of_the_spec() -> None:
-    world = started_world()
-    world.pachyderm.run(world.train)
-    world.apply({"suspend": True})
-    words = "resume the object (job"
-    assert words in world.condition("Trained")["message"]
-    world.apply({})
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.run(world.generate)
-    world.apply({"suspend": True})
-    assert words in world.condition("Generated")["message"]
 
 
 def test_a_job_that_computes_nothing_is_not_a_training() -> None:

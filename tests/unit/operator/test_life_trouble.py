@@ -6,11 +6,10 @@ from unittest import mock
 
 import pytest
 
-from scriptmodel_operator.engine.errors import PipelineLimitError
 from scriptmodel_operator.engine.values import BranchRef, PipelineRef, PipelineState
 from scriptmodel_operator.observe.observer import Observer
 from tests.unit.operator.pachyderm_state import SCRIPT
-from tests.unit.operator.world import PLAYS, World, scriptmodel, started_world, trained_world
+from tests.unit.operator.world import PLAYS, World, started_world, trained_world
 
 
 def event(**fields: object) -> str:
@@ -38,23 +37,6 @@ def in_progress(kind: str) -> tuple[World, PipelineRef]:
         return world, world.train
     world.pachyderm.succeed(world.train)
     return world, world.generate
-
-
-@pytest.mark.parametrize("kind", ["train", "generate"])
-def test_a_long_cause_of_a_failure_outlasts_its_log_and_leaves_room_for_the_job(kind: str) -> None:
-    world, ref = in_progress(kind)
-    job = world.pachyderm.fail(ref, [f"{number} {390 * 'x'}" for number in range(12)])
-    world.reconcile()
-    reported = world.model.status
-    field = "training" if kind == "train" else "generation"
-    assert reported[field]["failure"]["job"] == job.ref.id
-    assert reported[field]["failure"]["cause"].startswith("11 xxx")
-    assert world.condition("Ready")["message"].startswith(f"{field} failed: 11 xxx")
-    assert world.condition("Ready")["message"].endswith(f"… (job {job.ref.id[:8]})")
-    world.pachyderm.logs.clear()
-    world.observer = Observer(world.pachyderm, world.cluster)  # that of an operator which was started anew
-    world.reconcile()
-    assert world.model.status == reported
 
 
 @pytest.mark.parametrize("kind", ["train", "generate"])
@@ -119,58 +101,6 @@ def test_the_deletion_of_the_only_result_of_a_spec_is_reported_with_what_to_do(
     assert message.endswith(f"(job {job.ref.id[:8]})")
 
 
-def test_the_deletion_of_the_only_script_of_a_model_is_reported() -> None:
-    world = trained_world()
-    world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
-    world.pachyderm.succeed(world.train)
-    job = world.pachyderm.succeed(world.generate)
-    del world.pachyderm.commits[world.generate.output, job.ref.id]
-    world.reconcile()
-    assert world.ready == ("False", "NoData")
-
-
-def test_a_corpus_commit_whose_training_failed_is_forgotten_once_deleted() -> None:
-    world = trained_world()
-    before = world.model.status
-    commit = world.pachyderm.put(world.corpus, {"/empty.txt": b"\n"})
-    world.pachyderm.fail(world.train)
-    world.reconcile()
-    assert world.ready == ("False", "TrainingFailed")
-    world.pachyderm.drop(commit)
-    world.reconcile()
-    assert world.ready == ("True", "Generated")
-    assert world.model.status["lineage"] == before["lineage"]
-    assert world.condition("CorpusReady")["message"] in str(before["conditions"])
-
-
-def test_a_deleted_result_below_a_failed_job_is_ignored() -> None:
-    world = trained_world()
-    before = world.model.status["lineage"]
-    commit = world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.pachyderm.put(world.corpus, {"/empty.txt": b"\n"})
-    world.pachyderm.fail(world.train)
-    world.reconcile()
-    assert world.model.status["lineage"]["script"].partition("@")[2] == commit
-    world.pachyderm.drop(commit)
-    world.reconcile()
-    assert world.ready == ("False", "TrainingFailed")
-    assert world.model.status["lineage"] == before
-
-
-def test_a_deleted_result_of_unchanged_size_is_noticed_after_reconcile_at() -> None:
-    world = trained_world()
-    before = world.model.status["lineage"]
-    commit = world.pachyderm.put(world.corpus, PLAYS)
-    world.finish(skipped=True)
-    assert world.model.status["lineage"]["script"].partition("@")[2] == commit
-    world.pachyderm.drop(commit)
-    world.apply(reconcile_at="now")
-    assert world.ready == ("True", "Generated")
-    assert world.model.status["lineage"] == before
-
-
 def test_a_process_without_output_is_reported_with_the_workers_message() -> None:
     """A process that is killed for its memory cannot report it."""
     world = started_world()
@@ -187,26 +117,6 @@ def test_a_process_without_output_is_reported_with_the_workers_message() -> None
         "training failed: ValueError: odd (the process ended with `exit status 2`); its log before that: Traceback "
         f"(job {job.ref.id[:8]})"
     )
-
-
-def test_why_a_pod_ended_comes_before_the_words_of_a_trainer_that_was_stopped() -> None:
-    """As of one that was evicted for its disk: on SIGTERM the trainer knows no more than that it was stopped."""
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    stopped = json.dumps({"event": "error", "code": 143, "message": "stopped in epoch 19 at 71%"})
-    world.pachyderm.fail(world.train, [stopped], verdict="its pod was evicted")
-    world.reconcile()
-    assert world.condition("Ready")["message"].startswith("training failed: its pod was evicted (job ")
-
-
-def test_a_verdict_that_names_the_cause_comes_before_the_last_lines() -> None:
-    world = started_world()
-    cause = "memory ran out at the limit of 4Gi: raise training.resources.limits.memory"
-    world.pachyderm.fail(world.train, ["a warning"], verdict=cause)
-    world.reconcile()
-    expected = f"training failed: {cause}; its log before that: a warning (job "
-    assert world.condition("Ready")["message"].startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -233,36 +143,6 @@ def test_a_missing_corpus_is_reported_with_what_to_do_and_nothing_is_created(
     assert world.condition("Stalled")["status"] == "True"
     assert [world.condition(kind)["reason"] for kind in ("Trained", "Generated")] == ["NotStarted", "NotStarted"]
     assert world.written() == []
-
-
-def test_a_corpus_that_appears_later_is_taken_up() -> None:
-    world = World()
-    world.reconcile()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    assert len(world.written()) == 2
-
-
-def test_a_server_without_room_refuses_both_pipelines() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.pachyderm.pipeline_limit = 1
-    with pytest.raises(PipelineLimitError):
-        world.reconcile()
-    assert world.pachyderm.pipelines == {}
-
-
-def test_jobs_without_a_worker_or_over_their_deadline_are_stopped_and_reported() -> None:
-    world = started_world({"training": {"pendingDeadline": "1m", "activeDeadline": "2m"}})
-    world.pachyderm.advance(61)
-    world.reconcile()
-    assert world.ready == ("False", "WorkerUnavailable")
-    world.apply({"training": {"pendingDeadline": "1m", "activeDeadline": "2m"}}, retrain_at="again")
-    world.pachyderm.run(world.train, [event(event="progress", epoch=2, epochs=9, fraction=0.5)])
-    world.pachyderm.advance(121)
-    world.reconcile()
-    assert world.ready == ("False", "DeadlineExceeded")
-    assert world.model.status["training"]["epochProgress"] == "2/9", "how far it came"
 
 
 def test_a_pipeline_that_is_refused_or_finds_no_node_has_the_reason() -> None:
@@ -373,21 +253,3 @@ def test_a_job_with_a_requested_gpu_and_none_visible_is_reported_permanently() -
     assert world.model.status["training"]["warnings"] == training["warnings"]
     assert world.model.status["training"]["device"] == training["device"]
     assert "TensorFlow sees no GPU" in world.condition("Trained")["message"]
-
-
-def test_the_trainers_message_about_a_missing_gpu_replaces_the_operators() -> None:
-    world = started_world(GPU)
-    said = event(event="warning", code="no-gpu", message="no GPU: the driver is too old")
-    world.train_with([event(event="device", device="cpu"), said])
-    assert world.model.status["training"]["warnings"] == ["no GPU: the driver is too old"]
-
-
-def test_metrics_whose_device_is_nonsense_are_read_without_it() -> None:
-    world = World(model=scriptmodel(GPU))
-    world.pachyderm.metrics |= {"device": ["gpu"], "precision": 3}
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    world.pachyderm.succeed(world.train)
-    world.reconcile()
-    assert world.model.status["training"]["perplexity"]["test"] == "160.0"
-    assert "device" not in world.model.status["training"]

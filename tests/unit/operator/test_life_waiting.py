@@ -33,28 +33,6 @@ def test_the_wait_for_a_worker_starts_when_the_older_job_has_ended() -> None:
     assert world.ready == ("False", "WorkerUnavailable")
 
 
-def test_a_generate_job_without_a_worker_is_stopped_and_its_time_starts_with_the_model() -> None:
-    world = started_world(HURRIED)
-    world.pachyderm.run(world.train)
-    world.pachyderm.advance(600)
-    world.reconcile()
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.advance(50)
-    world.written()
-    world.reconcile()
-    assert world.ready == ("False", "Generating")
-    assert "waits for a worker" in world.condition("Ready")["message"]
-    assert world.written() == []
-    world.pachyderm.advance(11)
-    world.reconcile()
-    assert world.written() == [f"stop job {world.generate.name}"]
-    assert world.ready == ("False", "WorkerUnavailable")
-    assert world.condition("Stalled")["status"] == "True"
-    assert "change spec.generation" in world.condition("Ready")["message"]
-    world.apply({**HURRIED, "generation": {"seed": 1}})
-    assert world.ready == ("False", "Generating")
-
-
 def test_a_generate_job_over_its_deadline_is_stopped_and_its_time_starts_with_the_model() -> None:
     """A worker may start the generate job while its model is still being trained."""
     world = started_world(HURRIED)
@@ -137,22 +115,6 @@ def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
     assert world.ready == ("False", "WorkerUnavailable")
 
 
-def test_a_job_waits_for_no_worker_while_the_server_finishes_its_commit() -> None:
-    world = trained_world(HURRIED)
-    world.pachyderm.finishes_at_once = False
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.pachyderm.advance(61)
-    world.reconcile()
-    assert (world.ready, world.written()) == (("False", "WaitingForWorker"), [])
-    world.pachyderm.finish(world.corpus)
-    world.pachyderm.advance(59)
-    world.reconcile()
-    assert world.ready == ("False", "WaitingForWorker"), "its time starts only now"
-    world.pachyderm.advance(2)
-    world.reconcile()
-    assert world.ready == ("False", "WorkerUnavailable")
-
-
 def test_a_commit_that_pachyderm_is_finishing_needs_no_action() -> None:
     world = World()
     world.pachyderm.finishes_at_once = False
@@ -210,17 +172,6 @@ def test_a_script_of_the_model_before_is_not_the_one_that_is_waited_for() -> Non
     assert world.ready == ("False", "Generating")
 
 
-def test_an_upstream_failure_is_reported() -> None:
-    """The corpus may be the output of another pipeline."""
-    world = trained_world()
-    world.pachyderm.put(world.corpus, PLAYS)
-    job = next(job for job in world.pachyderm.jobs.values() if job.state is JobState.CREATED)
-    world.pachyderm._end(job, JobState.UNRUNNABLE, "upstream pipelines failed: clean", {}, total=0)
-    world.reconcile()
-    assert world.ready == ("False", "TrainingFailed")
-    assert "training could not run: upstream pipelines failed: clean" in world.condition("Ready")["message"]
-
-
 def test_a_failed_pipeline_is_updated_although_a_job_runs() -> None:
     world = trained_world()
     world.pachyderm.put(world.corpus, PLAYS)
@@ -230,13 +181,6 @@ def test_a_failed_pipeline_is_updated_although_a_job_runs() -> None:
     assert world.written() == [f"update {world.train.name}"]
 
 
-def test_a_change_of_deadlines_touches_no_pipeline() -> None:
-    world = trained_world()
-    world.apply({"training": {"pendingDeadline": "1m", "activeDeadline": "1m"}})
-    assert world.written() == []
-    assert world.ready == ("True", "Generated")
-
-
 def test_another_corpus_does_not_wait_for_the_end_of_training_on_the_old_one() -> None:
     world = trained_world()
     world.pachyderm.put(world.corpus, PLAYS)
@@ -244,14 +188,6 @@ def test_another_corpus_does_not_wait_for_the_end_of_training_on_the_old_one() -
     world.pachyderm.put(BranchRef(RepoRef("default", "series"), "master"), PLAYS)
     world.apply({"corpus": {"repo": {"name": "series"}}})
     assert world.written() == [f"update {world.train.name}"]
-
-
-def test_a_train_pipeline_that_vanished_under_generate_is_created_and_tied_to_it_again() -> None:
-    world = trained_world()
-    del world.pachyderm.pipelines[world.train]
-    del world.pachyderm.repos[world.train.output]
-    world.reconcile()
-    assert world.written() == [f"create {world.train.name}", f"update {world.generate.name}"]
 
 
 def test_a_deadline_counts_from_the_release_of_the_pods_by_their_queue() -> None:
@@ -274,10 +210,9 @@ def test_a_deadline_counts_from_the_release_of_the_pods_by_their_queue() -> None
     assert world.ready == ("False", "WorkerUnavailable")
 
 
-def test_a_queue_is_a_label_of_the_pods_that_the_server_shows_as_it_was_sent_and_corrects_when_it_is_gone() -> None:
-    world = trained_world({"training": {"queueName": "gpus"}})
-    assert world.pachyderm.pipelines[world.generate][-1].spec.pods.labels == ()
-    world.pachyderm.edit(world.train, labels=())
+def test_a_train_pipeline_that_vanished_under_generate_is_created_and_tied_to_it_again() -> None:
+    world = trained_world()
+    del world.pachyderm.pipelines[world.train]
+    del world.pachyderm.repos[world.train.output]
     world.reconcile()
-    assert world.written() == [f"update {world.train.name}"]
-    assert world.pachyderm.pipelines[world.train][-1].spec.pods.labels == (("kueue.x-k8s.io/queue-name", "gpus"),)
+    assert world.written() == [f"create {world.train.name}", f"update {world.generate.name}"]

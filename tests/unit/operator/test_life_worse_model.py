@@ -118,19 +118,6 @@ def test_without_the_gate_the_newest_script_is_used() -> None:
     assert not set(before) & set(commits(world))
 
 
-def test_another_script_of_a_model_that_is_held_back_is_held_back_too() -> None:
-    world = gated_world(GATE)
-    before = commits(world)
-    measured(world, 1.6)
-    retrained(world)
-    script = world.model.status["lineage"]["heldBack"]
-    world.apply({**GATE, "generation": {"seed": 2}})
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
-    assert (world.ready[1], commits(world)) == ("HeldBack", before)
-    assert world.model.status["lineage"]["heldBack"] != script
-
-
 @pytest.mark.parametrize("lost", ["script", "status"])
 def test_without_the_last_script_the_newest_one_is_used(lost: str) -> None:
     world = held_back_world()
@@ -140,14 +127,6 @@ def test_without_the_last_script_the_newest_one_is_used(lost: str) -> None:
         world.model = replace(world.model, status={})
     world.apply(GATE, reconcile_at="now")
     assert (world.ready, commits(world)[0]) == (("True", "Generated"), newest(world))
-
-
-def test_while_the_next_model_trains_the_kept_script_stays() -> None:
-    world = held_back_world()
-    before = commits(world)
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    assert (world.ready[0], commits(world)) == ("False", before)
 
 
 def test_holding_a_model_back_is_one_warning_and_each_model_has_its_own() -> None:

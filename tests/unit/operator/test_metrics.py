@@ -79,17 +79,6 @@ def test_figures_of_an_object_go_with_it() -> None:
     assert "thrones" not in metrics.render().decode()
 
 
-def test_counters_start_at_zero() -> None:
-    """The first time is an increase only where there was a figure before it."""
-    lines = Metrics(Store()).render().decode().splitlines()
-    zeros = {
-        "scriptmodel_retries_total",
-        "scriptmodel_events_left_out_total",
-        'scriptmodel_attempts_total{state="lost"}',
-    }
-    assert {f"{each} 0.0" for each in zeros} <= set(lines)
-
-
 async def test_probes_answer_their_own_question() -> None:
     now = 0.0
     health = Health(Metrics(Store()), clock=lambda: now)

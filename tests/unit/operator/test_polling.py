@@ -120,26 +120,6 @@ async def test_an_object_that_accepts_the_latest_snapshot_does_not_wait_for_a_ru
         assert await requeued.until(1) == ["a"]
 
 
-async def test_a_failed_poll_requeues_the_waiting_objects_too() -> None:
-    """They have to report that Pachyderm is unavailable."""
-    pachyderm = FakePachyderm()
-    counting(pachyderm, iter([UnavailableError("list_projects", "gone")]))
-    async with polling(pachyderm) as (source, requeued):
-        before = time.monotonic()
-        source.wait(("ml", "a"), before)
-        assert await requeued.until(1) == ["a"]
-        with pytest.raises(UnavailableError):
-            await source.latest(before)
-
-
-async def test_an_object_that_was_requeued_for_another_reason_is_not_requeued_again() -> None:
-    async with polling(FakePachyderm()) as (source, requeued):
-        source.wait(("ml", "a"), time.monotonic())
-        source.wait(("ml", "b"), time.monotonic())
-        source.forget(("ml", "a"))
-        assert await requeued.until(1) == ["b"]
-
-
 class Clock:
     """Virtual time: each reading of the clock advances it by 10 ms, each poll by what the test sets."""
 

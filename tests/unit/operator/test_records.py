@@ -129,16 +129,6 @@ def test_only_the_namespaces_that_are_named_are_listed() -> None:
     assert sorted(ref.project for ref in Records(cluster).listed().repos) == ["a", "b", "c"]
 
 
-def test_names_are_distinct_names_of_config_maps() -> None:
-    names = ["plays", "Plays", "PLAYS", "plays-", "-plays", "pl_ays", "pl-ays", "_", "p" * 128]
-    found = [config_map_of(RepoRecord, RepoRef("ml", name)) for name in names]
-    assert len(set(found)) == len(names)
-    assert found[0] == "scriptmodel-repo-plays"
-    pattern = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-    assert all(re.fullmatch(pattern, each) and len(each) <= 253 for each in found)
-    assert config_map_of(PipelineRecord, PipelineRef("ml", "plays")) == "scriptmodel-pipeline-plays"
-
-
 def test_a_record_is_bounded_and_keeps_its_newest_job_and_what_is_to_be_stopped() -> None:
     cluster = FakeCluster()
     records = Records(cluster)
@@ -156,13 +146,6 @@ def test_a_record_is_bounded_and_keeps_its_newest_job_and_what_is_to_be_stopped(
     assert found.has_work
     assert not found.jobs[-1].runs
     assert len(str(cluster.objects["configmaps", "drama", config_map_of(PipelineRecord, PLAIN.ref)])) < 1 << 20
-
-
-def test_versions_are_bounded() -> None:
-    record = PLAYS
-    for number in range(60):
-        record = record.put("master", replace(VERSION, id=str(number)))
-    assert [each.id for each in record.branches["master"]] == [str(number) for number in range(59, 9, -1)]
 
 
 def test_of_records_that_have_not_changed_only_the_metadata_is_listed() -> None:
@@ -206,3 +189,13 @@ def test_nothing_is_listed_if_all_namespaces_are_refused_or_none_answers() -> No
         cluster.fault = lambda _call, _after, answers=answers: next(answers, None)
         with pytest.raises(type(errors[0])):
             records.listed()
+
+
+def test_names_are_distinct_names_of_config_maps() -> None:
+    names = ["plays", "Plays", "PLAYS", "plays-", "-plays", "pl_ays", "pl-ays", "_", "p" * 128]
+    found = [config_map_of(RepoRecord, RepoRef("ml", name)) for name in names]
+    assert len(set(found)) == len(names)
+    assert found[0] == "scriptmodel-repo-plays"
+    pattern = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+    assert all(re.fullmatch(pattern, each) and len(each) <= 253 for each in found)
+    assert config_map_of(PipelineRecord, PipelineRef("ml", "plays")) == "scriptmodel-pipeline-plays"

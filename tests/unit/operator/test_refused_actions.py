@@ -8,7 +8,6 @@ from scriptmodel_operator.api.identity import ENGINE, RECONCILE_AT
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import PipelineRef
-from scriptmodel_operator.jobs.storage import StorageConfig
 from tests.unit.operator.controlling import (
     KEY,
     PLAYS_BRANCH,
@@ -57,14 +56,6 @@ async def test_a_poll_that_fails_inside_pachyderm_is_not_a_refusal_of_the_spec()
         assert "failed to connect to the database" in conditions["Ready"]["message"]
 
 
-async def test_a_corpus_that_pachyderm_refuses_is_not_reported_as_in_progress() -> None:
-    async with controller(raw_object({"corpus": {"configMap": {"name": "x"}}})) as (found, kube, pachyderm):
-        pachyderm.fault = lambda call: RefusedError(call, "no room") if call == "create_repo" else None
-        with pytest.raises(RetryError):
-            await settled(found)
-        assert (reason(kube), corpus_ready(kube)) == ("Refused", ("False", "Refused"))
-
-
 async def test_an_object_that_is_refused_can_be_suspended_and_resumed() -> None:
     refused = {**SPEC, "training": {"priorityClassName": "high"}}
     async with settled_controller() as (found, kube, pachyderm):
@@ -78,18 +69,6 @@ async def test_an_object_that_is_refused_can_be_suspended_and_resumed() -> None:
         edit(found, kube, SPEC)
         await settled(found)
         assert reason(kube) == "WaitingForWorker"
-        assert not any(versions[-1].stopped for versions in pachyderm.pipelines.values())
-
-
-async def test_an_object_that_is_resumed_before_it_is_reported_as_suspended_is_started() -> None:
-    async with settled_controller() as (found, kube, pachyderm):
-        edit(found, kube, {**SPEC, "suspend": True})
-        await found.reconciler.reconcile(KEY)
-        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
-        edit(found, kube, SPEC)
-        await settled(found)
-        assert reason(kube) == "WaitingForWorker"
-        assert "suspended" not in kube.raw["status"]
         assert not any(versions[-1].stopped for versions in pachyderm.pipelines.values())
 
 
@@ -116,17 +95,6 @@ async def test_pipelines_that_somebody_keeps_starting_are_stopped_once_in_a_poll
         edit(found, kube, {**SPEC, "suspend": True})
         assert await settled(found) == 5
         assert reason(kube) == "Suspended"
-
-
-async def test_a_bucket_that_never_answered_is_not_taken_for_a_pachyderm() -> None:
-    async with controller(raw_object(SPEC), storage=StorageConfig(storage="s3://plays")) as (found, kube, engine):
-        engine.fault = lambda _call: UnavailableError("writing v1/engine.json in s3://plays", "QuotaExceeded")
-        with pytest.raises(EngineError):
-            await found.snapshots.latest(time.monotonic())
-        with pytest.raises(RetryError):
-            await found.reconciler.reconcile(KEY)
-        answer = "writing v1/engine.json in s3://plays: QuotaExceeded"
-        assert message(kube).startswith(f"the bucket does not answer ({answer}): check the bucket")
 
 
 async def test_another_engine_is_reported_and_left_alone_until_the_record_is_removed() -> None:
@@ -157,15 +125,6 @@ async def test_another_engine_is_reported_and_left_alone_until_the_record_is_rem
         with pytest.raises(RetryError):
             await found.reconciler.reconcile(KEY)
         assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
-
-
-async def test_a_first_call_that_fails_names_the_engine() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        pachyderm.fault = lambda call: UnavailableError(call, "lost") if call == "apply_pipelines" else None
-        with pytest.raises(RetryError):
-            await found.reconciler.reconcile(KEY)
-        assert message(kube).startswith("localpach does not answer (apply_pipelines: lost)")
 
 
 async def test_an_engine_that_changes_after_the_snapshot_is_noticed_before_the_action() -> None:

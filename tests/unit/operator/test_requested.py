@@ -12,7 +12,6 @@ from scriptmodel_cli.requested import PersonalGateway
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.transfer import Transfer
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
-from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs.store import MOST_PACKS, Versions
 from tests.unit.operator.people import PLAYS, People, answering, bucket_of, left
 from tests.web import Answer, Handler, WebServer, content, status
@@ -48,19 +47,6 @@ def test_bytes_that_were_changed_in_the_bucket_are_found(people: People) -> None
         versions.read_file(versions.load("ml", version), "/hamlet.txt", 100)
 
 
-def test_a_url_that_has_expired_is_replaced(people: People) -> None:
-    version = people.put(people.repo())
-    bucket, refusals = bucket_of(people), [AccessError("reading it", "the bucket answered HTTP 403")]
-
-    def refuse_once(call: str) -> EngineError | None:
-        return refusals.pop() if call.startswith("get") and requests_made(people) == 1 and refusals else None
-
-    manifest = bucket.get(f"v1/ml/manifests/{version}.json", 10_000)
-    people.bucket.fault = refuse_once
-    assert bucket.get(f"v1/ml/manifests/{version}.json", 10_000) == manifest
-    assert requests_made(people) == 2
-
-
 def test_a_refusal_says_why(people: People) -> None:
     version = people.put(people.repo(namespace="web"))
     with pytest.raises(RefusedError, match=r"^the operator refused: reading v1/ml/manifests/.*: not found"):
@@ -80,18 +66,6 @@ def test_an_answer_that_makes_no_sense_is_an_error(people: People, content: str)
     people.cluster.fault = forge
     with pytest.raises(RefusedError, match="has no valid answer"):
         bucket_of(people).get("v1/engine.json", 100)
-
-
-def test_an_upload_of_too_many_packs_says_what_to_do(people: People) -> None:
-    people.repo()
-    bucket = bucket_of(people)
-    with bucket.writing("ml", WRITE) as answered:
-        bucket.put(f"v1/ml/uploads/{answered.uid}/pack-{MOST_PACKS - 1:04}", b"")
-        with pytest.raises(RefusedError, match="more than 64 packs of 256 MiB: push a part at a time"):
-            bucket.put(f"v1/ml/uploads/{answered.uid}/pack-{MOST_PACKS:04}", b"")
-
-
-BRANCH = BranchRef(RepoRef("ml", "plays"), "master")
 
 
 def gateway_of(people: People) -> PersonalGateway:
@@ -199,12 +173,6 @@ def test_an_upload_that_fails_is_sent_again_as_a_whole(server: WebServer) -> Non
     assert bodies == [data, data]
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.com/x", "/etc/passwd"])
-def test_no_url_leads_to_a_file(url: str) -> None:
-    with pytest.raises(RefusedError, match="no web address"):
-        direct().get(url, "reading it", 6)
-
-
 def test_over_a_port_forward_the_server_receives_the_host_that_was_signed(
     server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,3 +195,18 @@ def test_a_server_that_refuses_before_it_has_read_the_body_is_not_away(server: W
     data = b"x" * (20 << 20)
     with pytest.raises(RefusedError, match="the bucket answered HTTP 413"):
         direct().put(server.url(PACK), "writing it", file_of(data))
+
+
+def test_an_upload_of_too_many_packs_says_what_to_do(people: People) -> None:
+    people.repo()
+    bucket = bucket_of(people)
+    with bucket.writing("ml", WRITE) as answered:
+        bucket.put(f"v1/ml/uploads/{answered.uid}/pack-{MOST_PACKS - 1:04}", b"")
+        with pytest.raises(RefusedError, match="more than 64 packs of 256 MiB: push a part at a time"):
+            bucket.put(f"v1/ml/uploads/{answered.uid}/pack-{MOST_PACKS:04}", b"")
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.com/x", "/etc/passwd"])
+def test_no_url_leads_to_a_file(url: str) -> None:
+    with pytest.raises(RefusedError, match="no web address"):
+        direct().get(url, "reading it", 6)

@@ -81,16 +81,6 @@ def test_another_namespace_is_read_as_policy_or_the_description_says(
         assert people.bucket.calls[-1] != "sign GET 2"
 
 
-def test_a_repo_that_may_be_read_opens_no_other_repo_of_its_namespace(people: People) -> None:
-    people.put(people.repo(namespace="web", description=naming("ml")))
-    secret = people.put(people.repo("secret", "web"), {"/secret.txt": b"SECRET"})
-    assert "--allow-repo ml=web/secret" in people.answered({"read": f"web@{secret}"})["error"]
-
-
-def test_a_manifest_that_no_repo_of_another_namespace_has_is_refused(people: People) -> None:
-    assert people.answered({"read": f"web@{SHA}"})["error"].endswith("no repo of namespace web has it")
-
-
 def test_a_forged_record_does_not_open_the_version_of_another_namespace(people: People) -> None:
     """Who may write ConfigMaps may write records, so only the bucket says which namespace a version is of."""
     secret = people.put(people.repo(namespace="web"), {"/secret.txt": b"SECRET"})
@@ -205,17 +195,6 @@ def _paths(people: People) -> list[str]:
     version = people.versions(people.repo_ref)[0]
     files = json.loads(people.bucket.objects[f"v1/ml/manifests/{version}.json"])["files"]
     return [each["path"] for each in files]
-
-
-def test_equal_files_make_no_version_and_leave_no_packs(people: People) -> None:
-    repo = people.repo()
-    people.put(repo)
-    head = people.gateway.branch_head(BranchRef(repo, "master"))
-    people.store(people.ask(WRITE))
-    assert head is not None
-    assert people.finish()["version"] == head.id
-    assert len(people.versions(repo)) == 1
-    assert people.packs() == []
 
 
 @pytest.mark.parametrize(
@@ -354,16 +333,6 @@ def test_of_a_flood_of_requests_the_newest_are_deleted(people: People) -> None:
     people.requests.answer()
     assert len(people.cluster.of("secrets")) == MOST_REQUESTS + 1
     assert "urls" in people.answer(namespace="web")
-
-
-def test_requests_that_are_answered_cost_one_list(people: People) -> None:
-    people.ask({"object": LOG})
-    people.requests.answer()
-    people.cluster.calls.clear()
-    people.bucket.calls.clear()
-    people.requests.answer()
-    assert people.cluster.calls == ["GET configmaps"]
-    assert people.bucket.calls == []
 
 
 def test_a_request_that_cannot_be_answered_keeps_no_other_waiting_and_is_logged_once(

@@ -96,28 +96,6 @@ def test_packs_are_filled_and_only_a_last_file_of_unknown_size_makes_one_too_lar
         before = pack
 
 
-def test_a_large_file_is_sent_while_it_is_read(versions: Versions, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No more than the head of a file and the parts that are being sent are in memory."""
-    monkeypatch.setattr(packing, "_HEAD_BYTES", 4)
-    read, sent = 0, 0
-
-    def pieces() -> Iterator[bytes]:
-        nonlocal read
-        for _ in range(50):
-            read += 2
-            yield b"ab"
-
-    class Slow(ObstoreBucket):
-        def put(self, _key: str, data: Any) -> None:
-            nonlocal sent
-            for piece in data:
-                sent += len(piece)
-                assert read - sent <= 6
-
-    Versions(Slow(MemoryStore(), "s3://plays")).put_files("ml", [("/large", pieces())])
-    assert sent == 100
-
-
 @pytest.mark.parametrize("path", ["hamlet.txt", "/../hamlet.txt", "/a\n", "/a\ud800", ""])
 def test_a_path_that_no_manifest_may_have_is_refused(bucket: CountingBucket, versions: Versions, path: str) -> None:
     with pytest.raises(RefusedError, match="is not the path of a file"):
@@ -138,22 +116,6 @@ def test_an_error_of_the_files_leaves_no_pack(
         versions.put_files("ml", [("/a", [b"a"]), ("/b", [b"b"]), ("/c", broken())])
     assert sum(call.startswith("put ") for call in bucket.calls) == 2
     assert bucket.keys == []
-
-
-def test_of_two_files_with_one_path_the_later_counts(versions: Versions) -> None:
-    manifest = versions.put_files("ml", [("/a", [b"first"]), ("/a", [b"second"])])
-    assert versions.read_file(manifest, "/a", 100) == b"second"
-
-
-def test_manifests_that_were_not_read_for_long_are_forgotten(
-    bucket: CountingBucket, versions: Versions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storing, "_CACHED_FILES", 4)
-    one, two, three = (put(versions, {"/a": name}) for name in (b"1", b"2", b"3"))
-    bucket.calls.clear()
-    for manifest in (three, two, one, two):
-        versions.load("ml", manifest.id)
-    assert bucket.calls == [f"get v1/ml/manifests/{one.id}.json"]
 
 
 @pytest.mark.parametrize("version", ["../../other/manifests/x", "0" * 63, "A" * 64, ""])
@@ -188,12 +150,6 @@ def test_bytes_that_were_changed_are_refused(bucket: CountingBucket, versions: V
             read(manifest, path, 100)
 
 
-def test_a_part_of_a_file_is_read_without_the_rest(bucket: CountingBucket, versions: Versions) -> None:
-    manifest = put(versions)
-    assert versions.read_file(manifest, "/hamlet.txt", 2) == b"To"
-    assert versions.read_file(manifest, "/hamlet.txt", 0) == b""
-
-
 def test_a_missing_file_is_not_found_but_a_missing_pack_is_a_loss(bucket: CountingBucket, versions: Versions) -> None:
     manifest = put(versions)
     with pytest.raises(NotFoundError, match="the version has no such file"):
@@ -221,14 +177,6 @@ def test_files_are_chosen_by_a_pattern(versions: Versions, glob: str, found: str
     paths = ("/0001/trial.json", "/0002/trial.json", "/trial.json", "/0001/model.json", "/0001/parts/a")
     manifest = put(versions, {path: path.encode() for path in paths})
     assert versions.read_files(manifest, glob, 100) == {path: path.encode() for path in found.split()}
-
-
-def test_chosen_files_are_bounded(versions: Versions, monkeypatch: pytest.MonkeyPatch) -> None:
-    manifest = put(versions)
-    monkeypatch.setattr(storing, "_MOST_READ_BYTES", 4)
-    assert versions.read_files(manifest, "/*", 1) == {"/acts/1.txt": b"", "/acts/2.txt": b"o", "/hamlet.txt": b"T"}
-    with pytest.raises(RefusedError, match=r"reading /\* of version"):
-        versions.read_files(manifest, "/*", 5)
 
 
 def test_packs_are_compared_with_what_the_bucket_lists(bucket: CountingBucket, versions: Versions) -> None:
@@ -262,13 +210,6 @@ def test_a_pack_that_is_too_large_for_the_server_is_copied_in_pieces(
     copied = versions.copy_to("web", put(versions), PLAYS)
     assert not [call for call in bucket.calls if call.startswith("copy")]
     assert versions.read_files(copied, "/", 100) == PLAYS
-
-
-def test_within_a_namespace_nothing_is_copied(bucket: CountingBucket, versions: Versions) -> None:
-    manifest = put(versions)
-    bucket.calls.clear()
-    assert versions.copy_to("ml", manifest, PLAYS) == manifest
-    assert bucket.calls == []
 
 
 def test_a_pack_of_the_same_hash_from_elsewhere_is_another_copy(versions: Versions) -> None:

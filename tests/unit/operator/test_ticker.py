@@ -24,7 +24,6 @@ from scriptmodel_operator.observe.polling import SnapshotPoller
 from scriptmodel_operator.reconcile.requeue import requeue_after
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, ModelState, Suspended
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.open_logs import OpenLog, eventually
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 SECONDS = 30
@@ -152,43 +151,6 @@ async def test_only_logs_of_jobs_that_have_not_ended_are_followed_on() -> None:
         assert not witness.followed[-1](running.ref)
 
 
-async def test_the_log_of_a_job_that_newer_ones_push_out_of_the_shared_list_is_followed_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pachyderm, log = FakePachyderm(), OpenLog(["a line"])
-    pachyderm.log_source = lambda _job, follow: log if follow else OpenLog([], cut=True)
-    world = world_named(pachyderm, "thrones")
-    running = pachyderm.run(world.train).ref
-    logs = world.observer.logs
-    eventually(lambda: logs.running(running).lines == 1)
-    world_named(pachyderm, "empire")
-    monkeypatch.setattr(snapshot, "JOBS_PER_PROJECT", 2)
-    monkeypatch.setattr(snapshot, "JOBS_FOR_EACH_PIPELINE", 0)
-    found = snapshot.take_snapshot(pachyderm, {"default"})
-    assert world.train not in found.jobs
-    logs.keep_only(found.may_run)
-    assert not log.cancelled.is_set()
-    pachyderm.succeed(world.train)
-    world.reconcile()
-    assert log.cancelled.is_set(), "that it has ended shows where its object is looked at"
-    for ref in (world.generate, world.train):
-        pachyderm.delete_pipeline(ref, keep_repo=False)
-    assert not snapshot.take_snapshot(pachyderm, {"default"}).may_run(running)
-
-
-def test_of_jobs_that_are_not_in_the_list_only_one_that_others_wait_for_may_run() -> None:
-    pachyderm = FakePachyderm()
-    world = world_named(pachyderm, "thrones")
-    pachyderm.run(world.train)
-    pachyderm.put(world.corpus, PLAYS)
-    whole = snapshot.take_snapshot(pachyderm, {"default"})
-    newer, older = whole.jobs[world.train]
-    cut = replace(whole, jobs={world.train: (newer,)}, complete_projects=frozenset())
-    assert cut.may_run(older.ref)
-    assert not replace(cut, complete_projects=whole.complete_projects).may_run(older.ref)
-    assert not replace(cut, jobs={world.train: (replace(newer, state=JobState.RUNNING),)}).may_run(older.ref)
-
-
 async def test_without_objects_the_engine_is_polled_until_it_answers(caplog: pytest.LogCaptureFixture) -> None:
     pachyderm, polls = FakePachyderm(), 0
 
@@ -246,3 +208,16 @@ def test_a_running_job_is_polled_and_a_waiting_one_has_until_pending_deadline() 
     assert requeue(world, Applied) == POLL, "no sooner than a poll"
     world.pachyderm.run(world.train)
     assert requeue(world, Applied) == POLL
+
+
+def test_of_jobs_that_are_not_in_the_list_only_one_that_others_wait_for_may_run() -> None:
+    pachyderm = FakePachyderm()
+    world = world_named(pachyderm, "thrones")
+    pachyderm.run(world.train)
+    pachyderm.put(world.corpus, PLAYS)
+    whole = snapshot.take_snapshot(pachyderm, {"default"})
+    newer, older = whole.jobs[world.train]
+    cut = replace(whole, jobs={world.train: (newer,)}, complete_projects=frozenset())
+    assert cut.may_run(older.ref)
+    assert not replace(cut, complete_projects=whole.complete_projects).may_run(older.ref)
+    assert not replace(cut, jobs={world.train: (replace(newer, state=JobState.RUNNING),)}).may_run(older.ref)

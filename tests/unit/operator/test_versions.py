@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from google.protobuf import json_format, wrappers_pb2
 
-from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.app import version_reporter
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
@@ -33,13 +32,11 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request
-from scriptmodel_operator.pachyderm.protocol import pps
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 from tests.unit.operator.messages import observed
 from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN, changed
 from tests.unit.operator.versioned_pachd import Pachd, serving, version_of
 
-MARK = Mark(Owner("cluster-1", "ml", "thrones", "1")).annotations()
 SPEC = PipelineSpec(
     PipelineRef("default", "train"),
     "image:1",
@@ -120,14 +117,6 @@ def test_a_version_is_certified_newer_or_too_old(version: str, support: Support,
     assert str(found) == version
 
 
-def test_localpach_is_named_with_its_own_version_and_the_one_that_it_behaves_like() -> None:
-    found = ServerVersion(2, 7, 8, localpach="0.1.0")
-    assert found.verdict == "localpach 0.1.0 has the API of pachd 2.7.8"
-    metrics = Metrics(Store())
-    version_reporter(metrics)(found)
-    assert b'info{certified="yes",engine="localpach",version="2.7.8"} 1.0' in metrics.render()
-
-
 def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     metrics = Metrics(Store())
@@ -139,21 +128,6 @@ def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFi
     assert caplog.messages[0] == "pachd 2.7.8 is certified"
     lines = [line for line in metrics.render().decode().splitlines() if line.startswith("scriptmodel_pachyderm_info")]
     assert lines == ['scriptmodel_pachyderm_info{certified="too old",engine="pachd",version="2.4.0"} 1.0']
-
-
-@pytest.mark.parametrize(
-    ("version", "line"),
-    [
-        ("2.7.8", "ok      pachd 2.7.8 is certified"),
-        ("2.9.7", "warn    pachd 2.9.7 is not certified (2.7, 2.11 and 2.12 are); continuing"),
-        ("2.4.6", "FAILED  pachd 2.4.6 is too old, it has no commits that name the commits they were made from"),
-    ],
-)
-def test_check_shows_the_version_and_whether_it_is_certified(version: str, line: str) -> None:
-    with serving(Pachd(version)) as address:
-        lines = [*check_pachyderm(PachdAddress(address))]
-    assert lines[0] == f"ok      pachd {version} answers at {address}"
-    assert lines[1].startswith(line)
 
 
 def test_an_error_of_the_version_names_the_call_that_needed_it() -> None:
@@ -203,12 +177,6 @@ def test_what_is_not_set_is_sent_as_null_or_zero() -> None:
     assert limited == {"cpu": 0.0, "memory": "1Gi", "disk": "", "gpu": None}
 
 
-def test_lists_and_maps_are_never_null_which_the_server_refuses() -> None:
-    repeated = [each for each in pps.CreatePipelineRequest.DESCRIPTOR.fields if each.label == each.LABEL_REPEATED]
-    assert all(sent(PLAIN)[each.json_name] == [] for each in repeated)
-    assert sent(PLAIN)["metadata"] == {"annotations": {}, "labels": {}}
-
-
 def test_it_has_no_field_that_later_servers_do_not_know() -> None:
     assert not {"update", "reprocess", "dryRun", "specCommit", "salt", "detailsJson"} & set(sent(FULL))
     neither = create_v2_request(PipelineApply(FULL))
@@ -253,3 +221,18 @@ def test_snake_case_enums_by_number_and_fields_of_newer_servers_are_read() -> No
 @pytest.mark.parametrize("text", ["", "no JSON", '{"tolerations": [{"operator": "NEWER"}]}', '{"datumTries": "x"}'])
 def test_without_a_readable_submission_none_is_known(text: str) -> None:
     assert observed(PipelineApply(PLAIN), text).submitted is None
+
+
+@pytest.mark.parametrize(
+    ("version", "line"),
+    [
+        ("2.7.8", "ok      pachd 2.7.8 is certified"),
+        ("2.9.7", "warn    pachd 2.9.7 is not certified (2.7, 2.11 and 2.12 are); continuing"),
+        ("2.4.6", "FAILED  pachd 2.4.6 is too old, it has no commits that name the commits they were made from"),
+    ],
+)
+def test_check_shows_the_version_and_whether_it_is_certified(version: str, line: str) -> None:
+    with serving(Pachd(version)) as address:
+        lines = [*check_pachyderm(PachdAddress(address))]
+    assert lines[0] == f"ok      pachd {version} answers at {address}"
+    assert lines[1].startswith(line)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from scriptmodel_cli.logs import lines_of, reported_job
-from scriptmodel_cli.screen import progress_of, rows_of, screen_of
+from scriptmodel_cli.screen import rows_of, screen_of
 from scriptmodel_cli.text import table
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.values import commit_of
@@ -44,12 +44,6 @@ def test_a_table_has_a_column_for_each_parameter_and_none_that_is_empty() -> Non
     ]
     head = "TRIAL STATE EPOCHS PERPLEXITY NATS/CHAR dropout hiddenUnits TIME"
     assert " ".join(table(rows_of(TRIALS[:1]))[0].split()) == head
-
-
-def test_a_line_has_the_progress() -> None:
-    search = {"algorithm": "random", "seconds": 100, "etaSeconds": 300}
-    progress = progress_of({**search, "trials": {"total": 3, "complete": 1, "running": 1, "waiting": 0, "failed": 1}})
-    assert progress == "random: 1 complete, 1 running, 1 failed; 1m40s of training; 5m0s to go"
 
 
 def test_a_status_shows_the_search() -> None:

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.engine.errors import PipelineLimitError
 from scriptmodel_operator.engine.values import JobInfo, commit_of, folder_of
-from scriptmodel_operator.reconcile.failures import problem_of
 from tests.unit.operator.search.worlds import (
     RANDOM,
     finish,
@@ -99,18 +97,6 @@ def test_trials_that_are_added_wait_for_the_job_in_progress() -> None:
     assert search(world) == [3, 2]
 
 
-def test_other_parameters_stop_the_job_in_progress() -> None:
-    world = search_world(RANDOM)
-    world.reconcile()
-    world.pachyderm.run(world.train)
-    world.want(changed(RANDOM, parameters=[{"name": "dropout", "uniform": {"min": "0.1", "max": "0.2"}}]))
-    world.written()
-    world.reconcile()
-    assert world.written() == [f"put {trials(world).repo.name}", f"stop job {world.train.name}"]
-    assert search(world) == [3]
-    assert float(put(world)["0001"]["parameters"]["dropout"]) < 0.2
-
-
 def test_a_corpus_commit_starts_the_search_again() -> None:
     world = search_world(RANDOM)
     world.reconcile()
@@ -122,28 +108,6 @@ def test_a_corpus_commit_starts_the_search_again() -> None:
     assert world.ready == ("True", "Generated")
     corpus = world.pachyderm.heads[world.corpus]
     assert world.model.status["lineage"]["corpus"].partition("@")[2] == corpus
-
-
-def test_another_network_starts_the_search_again() -> None:
-    world = search_world(RANDOM)
-    search(world)
-    old = world.model.status["lineage"]["script"]
-    world.want({**RANDOM, "model": {"preset": "small"}})
-    world.written()
-    world.reconcile()
-    assert world.written()[0] == f"update {world.train.name}"
-    assert world.model.status["lineage"]["script"] == old
-    assert search(world) == [3]
-    assert world.ready == ("True", "Generated")
-    assert len(world.model.status["history"]) == 2
-
-
-def test_retrain_at_starts_the_search_again() -> None:
-    world = search_world(RANDOM)
-    search(world)
-    world.want(RANDOM, retrain_at="now")
-    assert search(world) == [3]
-    assert world.model.status["lastHandledRetrainAt"] == "now"
 
 
 def test_a_search_is_added_to_a_trained_model_and_removed_again() -> None:
@@ -177,21 +141,6 @@ def test_a_search_is_deleted_with_its_object(policy: str) -> None:
     assert world.written()[:2] == [f"delete {each.name}" for each in (refs.generate, refs.train)]
     assert world.pachyderm.pipelines == {}
     assert (refs.own_trials in world.pachyderm.repos) == (policy == "Retain")
-
-
-def test_a_suspended_search_resumes() -> None:
-    world = search_world(RANDOM)
-    world.reconcile()
-    world.want({**RANDOM, "suspend": True})
-    world.written()
-    world.reconcile()
-    refs = references(world.model)
-    assert world.written() == [f"stop {each.name}" for each in (refs.generate, refs.train)]
-    world.want(RANDOM)
-    world.reconcile()
-    assert world.written() == [f"start {each.name}" for each in (refs.train, refs.generate)]
-    assert search(world) == [3]
-    assert world.ready == ("True", "Generated")
 
 
 def test_a_search_whose_trials_all_fail_recovers() -> None:
@@ -229,23 +178,6 @@ def test_progress_is_that_of_all_runs() -> None:
     assert world.model.status["training"]["eta"] == "1m24s"
 
 
-def test_fewer_workers_wait_for_the_end_of_the_job_though_its_runs_keep_states() -> None:
-    world = search_world(RANDOM)
-    world.claim = "checkpoints"
-    world.reconcile()
-    job = world.pachyderm.run(
-        world.train, [json.dumps({"event": "start", "trial": "0001", "epochs": 8, "state": True})]
-    )
-    while not world.observer.logs.running(job.ref).runs:
-        pass
-    world.want(changed(RANDOM, parallelTrials=1))
-    world.written()
-    world.reconcile()
-    assert world.written() == []
-    assert world.condition("Reconciling")["reason"] == "UpdateDeferred"
-    assert search(world) == [3, 0]
-
-
 def test_the_best_model_of_a_search_is_the_base_of_another_object() -> None:
     first = search_world(RANDOM, name="shakespeare", uid="uid-2")
     search(first)
@@ -274,21 +206,3 @@ def test_a_repo_of_runs_that_somebody_deletes_is_put_again_and_read_again() -> N
     assert world.pachyderm.reprocessed[world.train]
     search(world)
     assert world.ready == ("True", "Generated")
-
-
-def test_more_workers_than_the_server_allows_are_reported() -> None:
-    detail = "Pachyderm Community Edition requires an activation key to create pipelines with parallelism more than 8"
-    message = problem_of(PipelineLimitError("creating", detail)).message
-    assert "does not allow so many workers" in message
-    assert "lower spec.search.parallelTrials" in message
-
-
-def test_values_that_a_search_varies_are_in_no_pipeline() -> None:
-    world = search_world(RANDOM)
-    search(world)
-    others = [{"name": "dropout", "uniform": {"min": "0.1", "max": "0.3"}}]
-    world.want(changed(RANDOM, parameters=others, parallelTrials=1))
-    world.written()
-    world.reconcile()
-    assert world.pachyderm.reprocessed[world.train] is False
-    assert world.written()[1:] == [f"update {world.train.name}"]

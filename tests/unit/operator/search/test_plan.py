@@ -14,7 +14,7 @@ from scriptmodel_operator.observe.search import outcomes
 from scriptmodel_operator.observe.view import SearchView
 from scriptmodel_operator.reconcile.search import with_logs
 from scriptmodel_operator.search.declared import Search
-from scriptmodel_operator.search.trials import Plan, RunResult, State, plan, standings, trials
+from scriptmodel_operator.search.trials import Plan, RunResult, plan, standings, trials
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 DROPOUT = {"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}
@@ -84,36 +84,11 @@ def test_a_search_has_a_folder_for_each_seed_of_a_trial() -> None:
     assert planned(search(numTrials=3, repeats=2), 5, results).runs.items() > after.runs.items()
 
 
-def test_the_seeds_of_repeats_continue_at_zero_after_the_largest() -> None:
-    found = planned(search(numTrials=1, repeats=3), 2**31 - 2, {})
-    assert [each.seed for each in found.runs.values()] == [2**31 - 2, 2**31 - 1, 0]
-
-
 @pytest.mark.parametrize("fields", [{"algorithm": "grid"}, {"algorithm": "grid", "numTrials": 2}, {"numTrials": 2}])
 def test_two_notations_of_a_number_are_one_value(fields: dict[str, Any]) -> None:
     rates = {"name": "learningRate", "categorical": {"values": ["0.1", "0.10"]}}
     found = search(rates, **fields)
     assert (found.trials, trials(found)) == (1, [{"learningRate": "0.1"}])
-
-
-@pytest.mark.parametrize(
-    ("states", "expected"),
-    [
-        (("complete", "waiting"), "waiting"),
-        (("waiting", "running"), "running"),
-        (("failed", "waiting"), "waiting"),
-        (("failed", "complete"), "complete"),
-    ],
-)
-def test_a_trial_is_as_far_as_its_last_run(states: tuple[State, ...], expected: str) -> None:
-    spec = search(numTrials=1, repeats=2)
-    given = planned(spec, 0, {}).runs
-    results = {
-        name: RunResult(given=given[name], state=state)
-        for name, state in zip(given, states, strict=True)
-        if state != "waiting"
-    }
-    assert [each.state for each in standings(spec, 0, results)] == [expected]
 
 
 def test_a_search_fails_when_all_of_its_trials_fail() -> None:
@@ -163,11 +138,6 @@ def test_a_run_with_a_figure_that_no_model_reaches_has_failed(figures: dict[str,
     found = _read({"/0001/trial.json": json.dumps({"state": "complete", **figures}).encode()})
     assert (found.state, found.reason, found.value, found.perplexity) == ("failed", "error", None, None)
     assert found.message.startswith(f"it reports {cause}, which no model reaches")
-
-
-def test_a_run_that_failed_keeps_its_reason_whatever_its_figures() -> None:
-    found = _read({"/0001/trial.json": b'{"state": "failed", "reason": "diverged", "perplexity": NaN}'})
-    assert (found.state, found.reason) == ("failed", "diverged")
 
 
 def test_a_leaderboard_shows_the_runs_of_the_log() -> None:
