@@ -78,12 +78,6 @@ def test_a_list_with_a_few_repeated_names_is_no_scene() -> None:
     assert {event.kind for event in LAYOUTS["title-colon"].parse(lines, lines)} == {EventKind.CUT}
 
 
-def test_of_two_layouts_that_explain_all_of_a_text_the_one_with_more_names_is_read() -> None:
-    spoken = ["ANNA", "The tide is early.", "TIDE. It comes in.", "BEN", "So it is.", "BEN", "Call the boys."]
-    lines = ["The pier in the evening."] + spoken * 55
-    assert detect(lines)[0].name == "name-alone"
-
-
 @pytest.mark.parametrize("apart", ["          COME IN\n\n", "she waits and\n\n12.\n\n"], ids=["words", "action"])
 def test_text_split_by_many_blank_lines_is_joined_in_linear_steps(
     apart: str, read: Read, monkeypatch: pytest.MonkeyPatch

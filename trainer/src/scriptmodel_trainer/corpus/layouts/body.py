@@ -31,8 +31,7 @@ class Body:
         self.speakers = recognizer.speakers
         self.speaker = ""
         self.silent = False  # the one who speaks has only been named so far
-        self.singing = False  # named by the heading of a song
-        self.songs = False  # the play has such headings
+        self.songs = False  # the play has headings of songs
         self.open: list[str] = []  # paragraphs of a direction whose bracket is not closed yet
         self._open_line = 0
         self._open_length = 0
@@ -72,7 +71,6 @@ class Body:
     def sing(self, singer: str) -> Iterator[Event]:
         """Start a song by the singer that its heading names."""
         yield from self._speech_done()
-        self.singing = True
         if singer:
             self.speaker, self._continued = singer, True
 
@@ -81,7 +79,7 @@ class Body:
         text = paragraph.text
         yield from self._speech_done()
         yield from self._only_named()
-        self.speaker, self._continued, self.singing, self.silent = cue.name, False, False, True
+        self.speaker, self._continued, self.silent = cue.name, False, True
         self._named_line = paragraph.line_at(cue.start)
         line = paragraph.line_at(cue.end)
         if cue.direction:

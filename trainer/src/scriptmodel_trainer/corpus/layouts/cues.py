@@ -2,13 +2,12 @@
 
 import enum
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.names import (
     CAPS_NAME,
     EFFECTS,
-    LOWER,
     TITLE_NAME,
     could_be_name,
     is_letter,
@@ -27,7 +26,6 @@ class CueKind(enum.Enum):
     ALONE = "alone"  # the line's end
     ABOVE = "above"  # the line's end without a full stop, right above the words
     LOST = "lost"  # a full stop or a colon, in the middle of a line
-    PHRASE = "phrase"  # a direction without brackets, then a colon
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,52 +75,18 @@ _KINDS = {
 _LOST = re.compile(
     r"(?<=[.!?\"”)\]—-])(?<!Mr\.)(?<!Mrs\.)(?<!Dr\.)(?<!MR\.)(?<!MRS\.)(?<!DR\.)(?<!Miss)[ ]{0,2}"
     r"(?P<name>(?:Mrs?\. |Dr\. |MRS?\. |DR\. )?[^\W\d_a-z][^\W\d_]+)"
-    r"(?:(?P<direction>\s\(_?[a-z][^()]{0,300}\))[.:]|[.:])(?=\s+[\"“(\[A-Z])"
-)
-_PHRASED = re.compile(
-    rf"^[ \t]*(?P<name>{CAPS_NAME}|{TITLE_NAME}), (?P<phrase>[a-z][^:.!?“”\"()\[\]]{{2,240}}):(?=\s)", re.MULTILINE
-)
-_PHRASED_ABOVE = re.compile(
-    rf"[ \t]*(?P<name>{CAPS_NAME}), (?P<phrase>[{LOWER}][^\n.:!?“”\"()\[\]]{{2,160}})[.:][ \t]*\n(?=\s*\S)"
+    r"(?:(?P<direction>\s\(_?[a-z][^()]{0,300}\))\.|\.)(?=\s+[\"“(\[A-Z])"
 )
 _MARKED = frozenset((CueKind.PERIOD, CueKind.COLON, CueKind.DASH, CueKind.ASIDE))
-SCENE = 8  # lines; a scene may be a single paragraph
-_TURNS = 4  # names that recur in such a scene
-_SPARSE = 10  # lines for each of them, at most
 _TITLE_KINDS = _MARKED | {CueKind.ALONE, CueKind.ABOVE}
 
 
-def is_scene(text: str, cues: Sequence[Cue]) -> bool:
-    """Return whether the paragraph is a whole scene: many lines on which speakers alternate."""
-    lines = text.count("\n")
-    turns = len(cues) - len({cue.name for cue in cues})
-    return lines >= SCENE and turns > max(_TURNS, lines // _SPARSE)
-
-
-def lost_cues(text: str, marks: str) -> Iterator[Cue]:
-    """Yield names within lines that are set as cues are, one of `marks` after them: accepted only if they are known."""
+def lost_cues(text: str) -> Iterator[Cue]:
+    """Yield names within lines that are set as cues are: accepted only if they are known."""
     for match in _LOST.finditer(text):
-        if text[match.end() - 1] not in marks:
-            continue
         name, direction = match["name"], (match["direction"] or "").strip()
         if direction or text[match.start() : match.start() + 1] == " ":
             yield Cue(name, CueKind.LOST, name.isupper(), direction, match.start(), match.end())
-
-
-def phrased_cues(text: str) -> Iterator[Cue]:
-    """`Anna, turning round: words`: accepted for known names only, where colons are between name and words."""
-    for match in _PHRASED.finditer(text):
-        name, phrase = match["name"], " ".join(match["phrase"].split())
-        yield Cue(name, CueKind.PHRASE, name.isupper(), f"({phrase})", match.start(), match.end())
-
-
-def phrased_cue_above(text: str) -> Cue | None:
-    """Return the cue `ANNA, turning round.` above the words: accepted for known names only, where names stand alone."""
-    match = _PHRASED_ABOVE.match(text)
-    if match is None or not match["name"].isupper():
-        return None
-    phrase = " ".join(match["phrase"].split())
-    return Cue(match["name"], CueKind.PHRASE, True, f"({phrase})", 0, match.end())
 
 
 def candidates(text: str, caps: bool, kinds: Set[CueKind] = frozenset(CueKind)) -> Iterator[Cue]:

@@ -29,6 +29,9 @@ class Evidence(Paragraph):
 
     is_heading = _shown_by(marks.is_heading)
     heading_kind = _shown_by(marks.heading_kind)
+    heads_scene = _shown_by(marks.heads_scene)
+    lists_names = _shown_by(marks.lists_names)
+    heads_first = _shown_by(marks.heads_first)
     is_furniture = _shown_by(marks.is_furniture)
     is_rule = _shown_by(marks.is_rule)
     is_curtain = _shown_by(marks.is_curtain)

@@ -63,9 +63,6 @@ _BACK = re.compile(
     r"(?:A )?SELECTION)",
     re.IGNORECASE,
 )
-_PREFACE = re.compile(
-    r"\W*(?:(?:THE )?(?:AUTHOR|EDITOR|TRANSLATOR)['’]S )?(?:PREFACE|FOREWORD|INTRODUCTION|NOTES?)\b", re.IGNORECASE
-)
 _FURNITURE = re.compile(
     r"\W*(?:\[?(?:pg|page|p)\.? ?\d+\]?|\d{1,4}|(?-i:[ivxlc]{1,6}|[IVXLC]{1,6})|[*=_~.\-–—•#+ ]+|\[_?illustration.*\]|"
     r"\(?continued\b\W*\d{0,3}\)?|\(?more\)?)\W*",
@@ -87,26 +84,27 @@ _PRINTED = re.compile(
 )
 _WORD_OR_NUMBER = re.compile(r"[^\W\d_]+|\d+")
 _NUMBERED = re.compile(rf"{_NUMBER}|{_ORDINAL}")
+_LISTED = re.compile(r"\s*(?:(?:M|D)(?:RS?|rs?)\. )?[A-Z][^.?!\s]*(?: [^.?!\s]+){0,4}[.,]?")
+_FIRST = frozenset(("I", "1", "ONE", "FIRST"))
 _SCENE = re.compile(r"Scene ?(?:[:.]|--|—)")
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
 _ORNAMENTS = re.compile(r"[*=~.\-–—•#+ ]{4,}")
 _MUSIC_WORD = (
-    r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|"
-    r"(?:(?:DOUBLE|GRAND|FULL|GENERAL) )?CHORUS|"
+    r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|(?:QUART|QUINT|SEXT|SEPT|OCT)ETT?E?|(?:(?:DOUBLE|GRAND|FULL|GENERAL) )?CHORUS|"
     r"SOL[OI]S?|RECIT(?:ATIVE)?|AIR|ARIA|BALLAD|FINALE|ENSEMBLE|MADRIGAL|GLEE|SCENA|COUPLETS?|BARCAROLLE|CAVATINA)"
 )
 _MUSIC = re.compile(
-    rf"\s*(?:No\.\s*\d+\.?\s.*|{_MUSIC_WORD}(?:,? (?:and|AND|&|with|WITH) {_MUSIC_WORD})?\b(?P<number> [IVXL\d]+)?\.?"
-    r"(?:\s*+(?:(?:--|[—–-]|OF\b|of\b|,)\s*+(?P<who>[^.!?]*)|\((?P<these>[^()]*)\)))?)\.?\s*",
+    rf"\s*(?:No\.\s*\d+\.?\s.*|{_MUSIC_WORD}(?:,? (?:and|AND|&|with|WITH) {_MUSIC_WORD})?(?: [IVXL\d]+)?\.?"
+    r"(?:\s*+(?:(?:--|[—–-]|(?P<of>OF)\b|,)\s*+(?P<who>[^.!?(]*)(?:\([^()]*\))?|\((?P<these>[^()]*)\)))?)\.?\s*",
     re.DOTALL,
 )
+_CENTRED_NAME = re.compile(rf" {{20,}}(?P<name>{CAPS_NAME})\.?")
 _EXTENSION = re.compile(
     r"\s*(?:(?:VOICE[ -]OVER|V\.? ?[O0]|O\.? ?S|O\.? ?C)\.?|CONT(?:['’]?D|INUED|INUING)?\.?|"
     r"MORE|OFF|PRE-?LAP|FILTERED)\s*",
     re.IGNORECASE,
 )
-_CENTRED_NAME = re.compile(rf" {{20,}}(?P<name>{CAPS_NAME})\.?")
 
 
 def is_heading(text: str) -> bool:
@@ -178,6 +176,23 @@ def heading_kind(text: str) -> str:
     return next((_KIND_OF[word] for word in words[:2] if word in _KIND_OF), "")
 
 
+def heads_scene(text: str) -> bool:
+    """Return True for a heading that is not that of an end."""
+    return is_heading(text) and heading_kind(text) != "END"
+
+
+def heads_first(text: str) -> bool:
+    """Return True for the heading of the first act or scene, of a prologue, or of a scene without a number."""
+    words = _WORD_OR_NUMBER.findall(text.upper())[:3]
+    return heading_kind(text) in ("PLACE", "PROLOGUE", "INDUCTION") or not _FIRST.isdisjoint(words)
+
+
+def lists_names(text: str) -> bool:
+    """Return True for lines that are mostly names: those of a cast list."""
+    lines = text.split("\n")
+    return len(lines) > 2 and sum(_LISTED.fullmatch(line) is not None for line in lines) > len(lines) // 2
+
+
 def is_closing(text: str) -> bool:
     """Return True for the words that end a play; what follows is not part of it."""
     return len(text) < 120 and _CLOSING.fullmatch(plain(text)) is not None
@@ -189,20 +204,6 @@ def is_front_heading(text: str) -> bool:
     return len(text) < 3000 and len(first) < 70 and _FRONT.fullmatch(plain(first)) is not None
 
 
-def is_preface(text: str) -> bool:
-    """Return True for the heading of a preface, foreword or introduction."""
-    return _PREFACE.match(text) is not None and is_front_heading(text)
-
-
-def announces_play(text: str) -> bool:
-    """Return True for the heading of a cast list, of an act or a scene."""
-    if is_heading(text):
-        return heading_kind(text) != "END"
-    return (
-        text.strip("_= \n").isupper() and is_front_heading(text) and not is_back_matter(text) and not is_preface(text)
-    )
-
-
 def is_back_matter(text: str) -> bool:
     """Return True for the headings of what is after the last play: notes, a glossary, an index."""
     return _BACK.match(text) is not None and is_front_heading(text)
@@ -210,17 +211,11 @@ def is_back_matter(text: str) -> bool:
 
 def music_heading(text: str) -> str | None:
     """Who sings, where the paragraph is the heading of a song ("" if it does not say); None for any other paragraph."""
-    if len(text) > 240 or text.count("\n") > 3:
-        return None
-    match = _MUSIC.fullmatch(text)
+    match = _MUSIC.fullmatch(text) if len(text) <= 240 else None
     if match is None or not (text.startswith("    ") or text.strip()[:4].isupper()):
         return None
-    if match["number"]:
-        return ""  # what is after it is the title or the tune
-    who = " ".join((match["who"] or match["these"] or "").split())
-    if "OF" in text.partition("\n")[0] and who and "--" not in text:
-        return " ".join(text.split()).strip(" .")  # CHORUS OF GIRLS sing as such
-    return who.rpartition("(")[0].strip(" .,") if who.endswith(")") and "(" in who[1:] else who.strip(" .,()")
+    who = text if match["of"] else match["who"] or match["these"] or ""  # CHORUS OF GIRLS sing as such
+    return " ".join(who.split()).strip(" .,")
 
 
 def centred_name(text: str) -> str | None:

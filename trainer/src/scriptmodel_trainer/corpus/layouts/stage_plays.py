@@ -7,18 +7,13 @@ from dataclasses import replace
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.body import Body
-from scriptmodel_trainer.corpus.layouts.cast import cast_of
-from scriptmodel_trainer.corpus.layouts.closing import AHEAD, ends
 from scriptmodel_trainer.corpus.layouts.decisions import read
-from scriptmodel_trainer.corpus.layouts.directions import closes_at
+from scriptmodel_trainer.corpus.layouts.edges import AHEAD, TITLE, begins, ends, first_of_play
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.front import TITLE, first_of_play
-from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_closing
-from scriptmodel_trainer.corpus.layouts.opening import begins, begins_without_names, only_lists, untitled
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
-from scriptmodel_trainer.corpus.layouts.survey import Style, survey
+from scriptmodel_trainer.corpus.layouts.survey import Style, cast_of, survey
 
 _ALMOST_ALL = 0.97  # of a sample; above it shares differ by the number of cues alone
 _BACK = 60  # paragraphs before the first cue in which the heading of its scene is looked for
@@ -49,15 +44,12 @@ def parse(style: Style, lines: Iterable[str], sample: Sequence[str], explain: Ex
 def _events(style: Style, lines: Iterable[str], sample: Sequence[str], explain: Explain) -> Iterator[Event | str]:
     """Yield events, and the title of each play before its first one."""
     recognizer = Recognizer(cast_of(sample, style))
-    source = _directions_apart(paragraphs(lines), recognizer)
+    source = (Evidence(each.text, each.line) for each in paragraphs(lines))
     ahead: deque[Evidence] = deque()
     front: deque[Evidence] = deque()
     body: Body | None = None
     before: Evidence | None = None
     outside = "before-the-play"  # why paragraphs are no part of one
-    played = False  # a play, to its end
-    quoting = False  # a preface quotes the play that is yet to be announced
-    closed = listed = False  # with words that say so, or a catalogue: what follows is no play unless it has a title
     while True:
         ahead.extend(itertools.islice(source, AHEAD - len(ahead)))
         if not ahead:
@@ -66,23 +58,11 @@ def _events(style: Style, lines: Iterable[str], sample: Sequence[str], explain: 
         if body is not None and (over := ends(paragraph, ahead, recognizer, before)):
             outside = f"ended-by-{over}"
             yield from body.end()
-            listed = paragraph.is_back_matter
-            body, played, closed = None, True, listed or paragraph.is_closing
-        elif (
-            body is None
-            and not quoting
-            and begins(paragraph, front, ahead, recognizer)
-            and not (closed and untitled(front, listed))
-            and not only_lists(paragraph, front, ahead, played)
-        ):
+            body = None
+        elif body is None and begins(paragraph, front, ahead, recognizer):
             body = Body(recognizer, explain)
             yield _title(front)
             yield from _opening(front, body, ahead)
-        elif body is None and begins_without_names(paragraph, ahead, recognizer):
-            body = Body(recognizer, explain)
-            yield _title(front)
-            yield from map(_cut, front)
-            front.clear()
         if not paragraph.is_furniture:
             before = paragraph
         if body is not None:
@@ -90,31 +70,11 @@ def _events(style: Style, lines: Iterable[str], sample: Sequence[str], explain: 
             continue
         explain(Decision(paragraph.line, "cut", outside))
         front.append(paragraph)
-        quoting = paragraph.text in recognizer.cast.prefaces or (quoting and not announces_play(paragraph.text))
         if len(front) > _BACK:
             yield _cut(front.popleft())
     if body is not None:
         yield from body.end()
     yield from map(_cut, front)
-
-
-def _directions_apart(source: Iterable[Paragraph], recognizer: Recognizer) -> Iterator[Evidence]:
-    """Paragraphs, a direction in brackets on lines of its own apart from the cue right below it."""
-    for paragraph in source:
-        text = paragraph.text
-        end = text.find("\n", closes_at(text, depth=0)) if text[0] in "[(" else -1
-        if end > 0:
-            above, below = Evidence(text[:end], paragraph.line), Evidence(text[end + 1 :], paragraph.line_at(end + 1))
-            if above.is_bracketed and recognizer.begins_with_cue(below):
-                yield from (above, below)
-                continue
-        seen = Evidence(text, paragraph.line)
-        start = recognizer.scene_inside(seen)
-        if start > 0:
-            yield Evidence(text[: start - 1], paragraph.line)
-            yield Evidence(text[start:], paragraph.line_at(start))
-        else:
-            yield seen
 
 
 def _opening(front: deque[Evidence], body: Body, ahead: deque[Evidence]) -> Iterator[Event]:
@@ -134,13 +94,13 @@ def _title(front: Iterable[Evidence]) -> str:
     for seen in front:
         lines = map(plain, seen.text.split("\n"))
         title = " ".join(itertools.takewhile(lambda line: line.isupper() and not line.startswith(_NO_TITLES), lines))
-        if 1 < len(title) < TITLE and not _apart(seen) and not is_closing(title):
+        if 1 < len(title) < TITLE and not _apart(seen):
             return title
     return ""
 
 
 def _apart(seen: Evidence) -> bool:
-    return seen.is_closing or seen.is_furniture or seen.is_front_heading or seen.text.startswith(_NO_TITLES)
+    return seen.is_closing or seen.is_front_heading
 
 
 def _cut(paragraph: Paragraph) -> Event:
