@@ -22,7 +22,6 @@ from scriptmodel_operator.jobs.storage import StorageConfig
 from scriptmodel_operator.jobs.store import engine_id
 from tests.bucket_behaviour import BucketBehaviour
 from tests.lease import Lease
-from tests.unit.operator.connecting import key_and_certificate
 from tests.web import Handler, WebServer, content
 
 SIGNED = "AKIDEXAMPLE AWS4-HMAC-SHA256 5d672d79"
@@ -120,38 +119,6 @@ def test_a_session_signs_for_as_long_as_it_lasts_and_is_renewed_before(
     assert bucket.longest == 2700
 
 
-def test_a_role_is_assumed_with_the_token_of_the_service_account(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    requested: list[str] = []
-
-    def answer(to: Handler) -> None:
-        requested.append(to.http.path)
-        expires = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        keys = (
-            "<AccessKeyId>key</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>of-STS</SessionToken>"
-        )
-        result = f"<Credentials>{keys}<Expiration>{expires}</Expiration></Credentials>"
-        result = f"<AssumeRoleWithWebIdentityResult>{result}</AssumeRoleWithWebIdentityResult>"
-        content(f"<AssumeRoleWithWebIdentityResponse>{result}</AssumeRoleWithWebIdentityResponse>".encode())(to)
-
-    for name, data in zip(("key.pem", "certificate.pem"), key_and_certificate(ca=False), strict=True):
-        (tmp_path / name).write_bytes(data)
-    (tmp_path / "token").write_text("of the account")
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
-    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/scripts")
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
-    with WebServer({"/": answer}) as server:
-        server.encrypt(tmp_path / "certificate.pem", tmp_path / "key.pem")
-        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url("").replace("http:", "https:"))
-        (url,) = bucket_at("").sign("GET", ["x"], 60)
-    assert "X-Amz-Security-Token=of-STS&" in url
-    query = parse_qs(urlsplit(requested[0]).query)
-    assert (query["RoleArn"], query["WebIdentityToken"]) == (["arn:aws:iam::1:role/scripts"], ["of the account"])
-
-
 def test_urls_of_google_are_signed_with_the_key_of_a_service_account(monkeypatch: pytest.MonkeyPatch) -> None:
     private = rsa.generate_private_key(65537, 2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -190,25 +157,6 @@ def test_all_are_deleted_where_a_missing_one_is_an_error(
     monkeypatch.setattr(obstore, "delete", strict)
     bucket.delete(["a", "b", "c"])
     assert bucket.sizes("") == {}
-
-
-def test_all_are_deleted_by_a_server_that_deletes_one_at_a_time() -> None:
-    """As S3Proxy, which has no checksums of a request that deletes many."""
-    deleted = []
-
-    def answer(to: Handler) -> None:
-        if to.http.command == "POST":
-            text = b"<Error><Code>NotImplemented</Code><Message>a header</Message></Error>"
-            to.start(501, {"Content-Length": str(len(text))})
-            to.write(text)
-        else:
-            deleted.append(f"{to.http.command} {to.http.path}")
-            to.start(204)
-
-    paths = ("/plays", "/plays/team/v1/a", "/plays/team/v1/b")
-    with WebServer(dict.fromkeys(paths, answer)) as server:
-        bucket_at(server.url("")).delete(["v1/a", "v1/b"])
-    assert sorted(deleted) == [f"DELETE {path}" for path in paths[1:]]
 
 
 @pytest.mark.parametrize("refuses", [True, False], ids=["501", "ignored"])

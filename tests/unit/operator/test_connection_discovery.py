@@ -16,7 +16,7 @@ from scriptmodel_cli.commands.objects import status, why
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.main import main
 from scriptmodel_cli.program import Command
-from scriptmodel_cli.publicconfig import PublicConfig, ServiceAddress, choose, parse
+from scriptmodel_cli.publicconfig import PublicConfig, choose, parse
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
@@ -278,22 +278,6 @@ def test_a_bucket_is_reached_by_a_port_forward_unless_its_address_is_public(
 
 def published(pachd: str, *watched: str, name: str = "one") -> PublicConfig:
     return PublicConfig(name, "operators", watched, pachd, "", "")
-
-
-@pytest.mark.parametrize(
-    ("address", "service"),
-    [
-        ("pachd.ml.svc:30650", ServiceAddress("ml", "pachd", 30650)),
-        ("grpcs://pachd.ml.svc.cluster.local:1", ServiceAddress("ml", "pachd", 1)),
-        ("pachd:30650", ServiceAddress("operators", "pachd", 30650)),
-        ("pachd.example.com:443", None),
-        ("localhost:30650", None),
-        ("10.0.0.1:30650", None),
-        ("unix:/run/pachd", None),
-    ],
-)
-def test_an_address_inside_the_cluster_names_a_service(address: str, service: ServiceAddress | None) -> None:
-    assert published(address).service == service
 
 
 def test_a_release_with_a_bucket_is_not_confused_with_one_of_a_pachd() -> None:

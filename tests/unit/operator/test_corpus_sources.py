@@ -6,13 +6,10 @@ import pytest
 
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
-from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.desired.command_lines import generate_command
 from scriptmodel_operator.ingest.downloads import Downloads, DownloadState
 from scriptmodel_operator.ingest.source import LONGEST_TEXT, continued_text, corpus_source, next_check
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
-from scriptmodel_operator.reconcile.wording import in_terms_of_the_object
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.world import World, scriptmodel, trained_world
 
@@ -185,9 +182,3 @@ async def test_a_text_is_read_or_refused_with_what_to_do(
         assert isinstance(found, Problem)
         assert found.reason is expected[0]
         assert expected[1] in found.message
-
-
-def test_an_error_of_the_trainer_is_worded_with_the_field() -> None:
-    words = generate_command(Generation.model_validate(continuing(onlyNew=True)["generation"]), SCENE)[-2:]
-    names = [in_terms_of_the_object(word.partition("=")[0], generating=True) for word in words]
-    assert names == ["generation.continue", "generation.continue.onlyNew"]

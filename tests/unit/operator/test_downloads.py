@@ -13,7 +13,6 @@ import pytest
 from scriptmodel_operator.api.corpus import CorpusBucket, CorpusDownload, CorpusHttp, CorpusSecret
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.safe_text import without_controls
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import BranchRef, RepoInfo, RepoRef
@@ -21,7 +20,6 @@ from scriptmodel_operator.ingest import downloads as module
 from scriptmodel_operator.ingest.downloads import Download, Downloads, DownloadState
 from scriptmodel_operator.ingest.fetch import SourceError
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.odd_text import HOSTILE, SHOWN
 
 UID, KEY = "uid-1", ("ml", "thrones")
 BRANCH = BranchRef(RepoRef("default", "corpus"), "master")
@@ -152,17 +150,6 @@ async def test_a_call_that_fails_before_or_after_it_took_effect_makes_no_second_
         assert (made.files, made.commits) == (FILES, 1)
 
 
-async def test_the_bytes_of_a_web_server_are_one_clean_line_in_message_and_status() -> None:
-    async with world() as made:
-        made.pachyderm.web[HAMLET] = RefusedError("fetching", f'error retrieving content from "{HAMLET}": {HOSTILE}')
-        found = await made.attempt()
-        assert isinstance(found.failure, SourceError)
-        for text in (str(found.failure), *found.failure.urls.values()):
-            assert SHOWN in text
-            assert len(text) < 2500
-            assert text == without_controls(text).replace("\n", " ")
-
-
 async def test_nothing_is_put_into_a_commit_that_somebody_left_open() -> None:
     async with world() as made:
         made.pachyderm.leaves_open = True
@@ -224,17 +211,6 @@ async def test_the_urls_are_checked_after_the_interval_or_on_request() -> None:
         made.request = made.request.model_copy(update={"interval": "10m"})
         made.start()
         assert 500 < (made.downloads.due_in(UID) or 0) <= 600, "a shorter interval counts at once"
-
-
-async def test_failures_are_retried_with_growing_pauses() -> None:
-    async with world() as made:
-        made.pachyderm.web[HAMLET] = MISSING
-        for number in range(4):
-            started = time.monotonic()
-            await made.attempt(requested=str(number))
-            pause = made.downloads.due_in(UID) or 0
-            assert 2.5 * 2**number <= pause + time.monotonic() - started
-            assert pause <= 5 * 2**number
 
 
 @pytest.mark.parametrize("end", [lambda made: made.downloads.forget(UID), lambda made: made.downloads.close()])

@@ -80,14 +80,6 @@ async def test_an_event_that_is_never_accepted_is_dropped_and_counted(error: Kub
     assert (server.notes, server.omitted) == (["two"], 1)
 
 
-async def test_what_finds_the_queue_full_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MAX_WAITING", 2)
-    server = Server()
-    async with recording(server) as recorder:
-        record(recorder, "one", "two", "three")
-    assert (server.notes, server.omitted) == (["one", "two"], 1)
-
-
 async def test_an_end_does_not_wait_long_for_a_server_that_does_not_answer(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -90,18 +90,6 @@ def test_an_own_corpus_goes_with_the_object_unless_it_is_retained() -> None:
     assert kept.corpus.repo in kept.pachyderm.repos
 
 
-def test_an_own_corpus_repo_is_deleted_once_the_pipelines_read_another_one() -> None:
-    world = owned_world()
-    own = world.corpus.repo
-    world.pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
-    world.want({})
-    world.source = None
-    world.written()
-    world.reconcile()
-    assert world.written() == [f"update {world.train.name}", f"delete repo {own.name}"]
-    assert own not in world.pachyderm.repos
-
-
 def test_an_own_corpus_that_somebody_else_reads_outlives_its_use() -> None:
     world = owned_world()
     own = world.corpus.repo

@@ -78,20 +78,6 @@ def test_a_restarted_operator_knows_the_commit_from_the_status_and_only_checks()
     assert world.written() == []
 
 
-def test_a_commit_missing_in_the_status_after_a_kill_is_inspected_without_an_event() -> None:
-    world = trained()
-    status = world.model.status
-    world.pachyderm.put(world.corpus, {"/hamlet.txt": b"HAMLET: To be no more."})
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.source = DownloadState()
-    state = world.reconcile()
-    assert state.source.download is not None
-    assert state.source.download.known is None, "all of it is fetched and compared"
-    assert world.ready == ("True", "Generated")
-    assert world.model.status["source"] == status["source"]
-
-
 def test_a_server_that_fails_later_is_reported_and_the_model_stays_ready() -> None:
     world = trained()
     source = world.model.status["source"]

@@ -115,22 +115,6 @@ def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
     assert world.ready == ("False", "WorkerUnavailable")
 
 
-def test_a_commit_that_pachyderm_is_finishing_needs_no_action() -> None:
-    world = World()
-    world.pachyderm.finishes_at_once = False
-    head = world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    assert world.ready == ("False", "WaitingForCorpusCommit")
-    assert world.condition("Ready")["message"] == (f"a commit of {world.corpus} is being finished (commit {head[:8]})")
-    world.pachyderm.finish(world.corpus)
-    world.reconcile()
-    assert world.ready == ("False", "WaitingForWorker")
-    head = world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    assert world.ready == ("False", "WaitingForWorker"), "its job is there already"
-    assert world.condition("CorpusReady")["status"] == "True"
-
-
 def test_a_corpus_that_a_pipeline_writes_is_awaited_without_a_request_to_push() -> None:
     clean = trained_world()
     world = World(

@@ -1,13 +1,9 @@
 """With training.onlyIfBetter, a retrained model that is worse than the last one does not replace its script."""
 
-from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from scriptmodel_operator.controller.event_policy import record_status
-from scriptmodel_operator.kube.events import EventRecorder
-from tests.unit.operator.recording import Recorder
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 GATE: dict[str, Any] = {"training": {"onlyIfBetter": True}}
@@ -116,32 +112,6 @@ def test_without_the_gate_the_newest_script_is_used() -> None:
     measured(world, 9.0)
     retrained(world)
     assert not set(before) & set(commits(world))
-
-
-@pytest.mark.parametrize("lost", ["script", "status"])
-def test_without_the_last_script_the_newest_one_is_used(lost: str) -> None:
-    world = held_back_world()
-    if lost == "script":
-        world.pachyderm.drop(commits(world)[1])
-    else:
-        world.model = replace(world.model, status={})
-    world.apply(GATE, reconcile_at="now")
-    assert (world.ready, commits(world)[0]) == (("True", "Generated"), newest(world))
-
-
-def test_holding_a_model_back_is_one_warning_and_each_model_has_its_own() -> None:
-    recorder, world = Recorder(), gated_world(GATE)
-    events = cast(EventRecorder, recorder)
-    for figure in (1.6, 1.7):
-        measured(world, figure)
-        before = world.model
-        retrained(world)
-        record_status(events, before, world.model.status)
-        again = world.model
-        world.reconcile()
-        record_status(events, again, world.model.status)
-    assert recorder.reasons == ["HeldBack", "HeldBack"]
-    assert len(set(recorder.events.values())) == 2
 
 
 def test_another_object_starts_from_the_model_in_use() -> None:

@@ -186,29 +186,6 @@ def renewing(log_in: Callable[[], module.Connection]) -> tuple[module.Credential
     return found, found.newest
 
 
-def test_concurrent_refusals_log_in_once_and_all_have_the_new_credentials() -> None:
-    together, logins = threading.Barrier(8), list[module.Connection]()
-
-    def log_in() -> module.Connection:
-        logins.append(module.login(None))
-        return logins[-1]
-
-    found, refused = renewing(log_in)
-    renewed: list[module.Connection] = []
-
-    def refusal() -> None:
-        together.wait(DEADLINE)
-        renewed.append(found.renewed(refused, DEADLINE))
-
-    threads = [threading.Thread(target=refusal) for _ in range(8)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(DEADLINE)
-    assert renewed == [logins[0]] * 8
-    assert len(logins) == 1
-
-
 def test_a_program_that_never_ends_holds_nobody_and_one_that_fails_is_run_again() -> None:
     never, failed = threading.Event(), list[int]()
 

@@ -173,22 +173,6 @@ def test_digests_and_fingerprints_never_change(row: dict[str, Any]) -> None:
         } == row[kind]
 
 
-@pytest.mark.parametrize(
-    "generation",
-    [
-        {"samples": 1},
-        {"temperature": "0.8"},
-        {"topP": "0.95"},
-        {"topP": "0.950"},
-        {"topP": "95e-2"},
-    ],
-)
-def test_a_later_field_at_its_default_changes_nothing(generation: dict[str, Any]) -> None:
-    before, after = pipelines({}), pipelines({"generation": generation})
-    assert after.generate.spec == before.generate.spec
-    assert after.generate.mark == before.generate.mark
-
-
 def test_an_exponent_is_another_way_to_write_the_same_number() -> None:
     def written(rate: str) -> Desired:
         return pipelines({"model": {"overrides": {"learningRate": rate}}})

@@ -129,15 +129,3 @@ def test_an_invalid_object_name_causes_no_request(name: str) -> None:
         done = CliRunner().invoke(main, words)
         assert done.exit_code == 2
         assert f"{name!r} is not a valid object name: use lower case letters, digits, . and -" in done.stderr
-
-
-def test_the_official_client_is_loaded_without_its_classes_of_objects() -> None:
-    """A token of OpenID Connect is renewed by a request of the same client."""
-    code = (
-        "import sys, scriptmodel_operator.app, kopf\n"
-        "from kubernetes.config import kube_config\n"
-        "assert callable(kube_config.ApiClient(kube_config.Configuration()).request)\n"
-        "print([each for each in sys.modules if each.startswith('kubernetes.client.models')])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

@@ -7,7 +7,6 @@ import pytest
 from scriptmodel_operator.api.identity import ENGINE, RECONCILE_AT
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
-from scriptmodel_operator.engine.values import PipelineRef
 from tests.unit.operator.controlling import (
     KEY,
     PLAYS_BRANCH,
@@ -81,20 +80,6 @@ async def test_a_suspended_object_is_stopped_though_its_results_cannot_be_read()
         with pytest.raises(RetryError):
             await settled(found)
         assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
-
-
-async def test_pipelines_that_somebody_keeps_starting_are_stopped_once_in_a_poll_interval() -> None:
-    async with settled_controller() as (found, kube, pachyderm):
-        stop = pachyderm.stop_pipeline
-
-        def fought_over(ref: PipelineRef) -> None:
-            stop(ref)
-            pachyderm.start_pipeline(ref)
-
-        pachyderm.stop_pipeline = fought_over  # type: ignore[method-assign]  # somebody is faster than the operator
-        edit(found, kube, {**SPEC, "suspend": True})
-        assert await settled(found) == 5
-        assert reason(kube) == "Suspended"
 
 
 async def test_another_engine_is_reported_and_left_alone_until_the_record_is_removed() -> None:

@@ -77,16 +77,6 @@ def test_a_restart_continues_the_progress_in_the_log() -> None:
     assert digest(START, RESUMED, START).resumed is None, "an attempt from the first epoch"
 
 
-@pytest.mark.parametrize(
-    "event",
-    [{"event": "resumed"}, {**RESUMED, "epoch": 0}, {**RESUMED, "restarts": "many"}, {**RESUMED, "restarts": -1}],
-)
-def test_a_restart_that_another_image_invents_is_ignored(event: dict[str, object]) -> None:
-    assert digest(START, event).resumed is None
-    assert digest(START, {**RESUMED, "share": 7}).resumed == resumed(3, "1.00", 2)
-    assert digest(START, {**RESUMED, "share": "x"}).resumed == resumed(3, "0.00", 2)
-
-
 def test_status_and_message_report_a_restart() -> None:
     world = running(START, RESUMED)
     found = training(world)

@@ -166,17 +166,6 @@ def test_nothing_is_inherited_from_the_defaults_of_a_cluster_or_project(spec: Pi
     assert merged(copy.deepcopy(DEFAULTS), sent(spec)) == merged({}, sent(spec))
 
 
-def test_what_is_not_set_is_sent_as_null_or_zero() -> None:
-    content = sent(PLAIN)
-    assert content["resourceRequests"] is None
-    assert content["resourceLimits"] is None
-    assert content["sidecarResourceRequests"] is None
-    assert content["tolerations"] == []
-    assert content["transform"]["datumBatching"] is False
-    limited = sent(replace(PLAIN, limits=ResourceAmounts(memory="1Gi")))["resourceLimits"]
-    assert limited == {"cpu": 0.0, "memory": "1Gi", "disk": "", "gpu": None}
-
-
 def test_it_has_no_field_that_later_servers_do_not_know() -> None:
     assert not {"update", "reprocess", "dryRun", "specCommit", "salt", "detailsJson"} & set(sent(FULL))
     neither = create_v2_request(PipelineApply(FULL))

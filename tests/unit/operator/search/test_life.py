@@ -16,9 +16,7 @@ from tests.unit.operator.search.worlds import (
     search_world,
     trials,
 )
-from tests.unit.operator.world import PLAYS, World, trained_world
-
-MORE = {**PLAYS, "/lear.txt": b"LEAR: Nothing will come of nothing.\n"}
+from tests.unit.operator.world import World, trained_world
 
 
 def changed(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -95,19 +93,6 @@ def test_trials_that_are_added_wait_for_the_job_in_progress() -> None:
     world.reconcile()
     assert list(put(world)) == ["0001", "0002", "0003"]
     assert search(world) == [3, 2]
-
-
-def test_a_corpus_commit_starts_the_search_again() -> None:
-    world = search_world(RANDOM)
-    world.reconcile()
-    running = world.pachyderm.run(world.train)
-    world.pachyderm.put(world.corpus, MORE)
-    world.reconcile()
-    assert not world.pachyderm.jobs[running.ref].state.final
-    assert search(world)[-1:] == [3]
-    assert world.ready == ("True", "Generated")
-    corpus = world.pachyderm.heads[world.corpus]
-    assert world.model.status["lineage"]["corpus"].partition("@")[2] == corpus
 
 
 def test_a_search_is_added_to_a_trained_model_and_removed_again() -> None:
