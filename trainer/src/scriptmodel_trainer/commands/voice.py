@@ -1,4 +1,4 @@
-"""The voice command: whose speech each speech of a draft sounds like, what is unusual in it, and its tics."""
+"""The voice command: whom the characters of a draft sound like and by which words, its tics, and unusual speeches."""
 
 import functools
 import json
@@ -12,7 +12,7 @@ from scriptmodel_trainer.corpus.speeches import read_speeches
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.files import finite
-from scriptmodel_trainer.voices.report import VoiceCheck, is_striking, often, said
+from scriptmodel_trainer.voices.report import is_striking, often, report_on, said
 from scriptmodel_trainer.voices.speeches import read_draft
 
 _WIDTH = 100
@@ -30,10 +30,12 @@ def voice(draft: Path, plays: Sequence[Path], layout: str, every: bool, as_json:
     if not corpus:
         raise BadInputError("no play of --with has speeches", "name plays: `scriptmodel-trainer normalize` shows them")
     (source,) = reading.find_sources([draft], note)
-    check = VoiceCheck(corpus)
-    own = read_draft(source, chosen, lambda name: name.casefold() in check.names)
+    names = {each.speaker.casefold() for each in corpus}
+    own = read_draft(source, chosen, lambda name: name.casefold() in names)
+    if not own:
+        raise BadInputError(f"{draft} has no speeches", "begin each with the speaker: `VIVIE. Good morning.`")
     progress.note(f"comparing {len(own):,} speeches with {len(corpus):,} of the plays")
-    report = check.report(own, str(draft))
+    report = report_on(own, corpus)
     if report["doubt"]:
         progress.note(report["doubt"])
     return json.dumps(finite(report)) if as_json else "\n".join(_text(report, every=every))
@@ -46,8 +48,8 @@ def _text(report: dict[str, Any], *, every: bool) -> Iterator[str]:
         yield f"  {person['name']} ({count}): {said(person['character'])}"
         if person["author"]:
             yield f"    in the manner of {said(person['author'])}"
-        if person["unusual"]:
-            yield f"    {person['unusual']} of them unusual beside the plays"
+        if person["character"] and person["character"]["words"]:
+            yield f"    by {_quoted(person['character']['words'])}"
     yield from _tics(report["tics"])
     striking = [each for each in report["speeches"] if every or is_striking(each)]
     shown = striking if every else striking[:_MOST_SHOWN]
@@ -70,12 +72,15 @@ def _tics(tics: Sequence[dict[str, Any]]) -> Iterator[str]:
 def _shown(speech: dict[str, Any]) -> Iterator[str]:
     text = textwrap.shorten(speech["text"], _WIDTH - 24, placeholder=" ...")
     yield f"  line {speech['line']}, {speech['speaker']}: {text}"
-    why = "" if speech["new_words"] or speech["new_turns"] else ": few in the plays as long are spelled like it"
-    found = [speech["usual"] + why] if speech["usual"] != "usual" else []
+    found = []
     if speech["character"] and speech["character"]["how"] != "perhaps":
         found.append(f"sounds like {said(speech['character'])}")
     if speech["new_words"]:
         found.append("words that the plays never have: " + ", ".join(speech["new_words"]))
     if speech["new_turns"]:
-        found.append("never together there: " + ", ".join(f"'{turn}'" for turn in speech["new_turns"]))
+        found.append(f"never together there: {_quoted(speech['new_turns'])}")
     yield from textwrap.wrap("; ".join(found), _WIDTH, initial_indent="    ", subsequent_indent="    ")
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return ", ".join(f"'{each}'" for each in words)

@@ -1,88 +1,92 @@
-"""What is said of a draft beside plays: whom its characters sound like, how usual each speech is, and its tics."""
+"""What is said of a draft beside plays: whom its characters sound like, by which words, and its tics."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scriptmodel_trainer.corpus.speeches import Speech
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.voices.habits import Habits
-from scriptmodel_trainer.voices.speeches import Masked, straightened
-from scriptmodel_trainer.voices.voices import Comparison, Likeness, Voices, likeness
+from scriptmodel_trainer.voices.speeches import Turn, Turns, straightened
+from scriptmodel_trainer.voices.voices import LONGEST, Likeness, Voices
 
 Report = dict[str, Any]
 """Lists of dictionaries: `characters`, `tics` and `speeches`, as `voice --json` prints them, and a `doubt`."""
+LEAST_WORDS = 500
+"""Words that a character must have said to be known by the voice."""
+_OF_A_CHARACTER, _OF_AN_AUTHOR = 5_000, 80_000
+"""Turns of each that are compared."""
 _FEWEST = 300
 
 
-class VoiceCheck:
-    """Reports on drafts beside the speeches of a corpus."""
-
-    def __init__(self, corpus: Sequence[Speech]) -> None:
-        self._corpus = straightened(corpus)
-        self.names = frozenset(each.speaker.casefold() for each in corpus)
-        self._drafted = frozenset[str]()
-        self._built: tuple[Voices, Habits] | None = None
-
-    def report(self, own: Sequence[Speech], draft: str) -> Report:
-        """Return what is found of a draft; BadInputError if it has no speeches, or nobody in the corpus says enough."""
-        if not own:
-            raise BadInputError(f"{draft} has no speeches", "begin each with the speaker: `VIVIE. Good morning.`")
-        words = sum(len(each.words) for each in own)
-        few = f"{words} words are too little to tell: {_FEWEST} and more are" if words < _FEWEST else ""
-        voices, habits = self._voices(frozenset(each.speaker for each in own))
-        heard = voices.hear([each.text for each in own])
-        return {
-            "doubt": few,
-            "characters": [_person(name, own, voices, heard) for name in dict.fromkeys(each.speaker for each in own)],
-            "tics": [dataclasses.asdict(tic) for tic in habits.tics(own)],
-            "speeches": [_speech(number, own[number], voices, heard, habits) for number in range(len(own))],
-        }
-
-    def _voices(self, speakers: frozenset[str]) -> tuple[Voices, Habits]:
-        """Return the voices of the corpus without names of its speakers and of these; another draft has the same."""
-        if self._built is None or self._drafted != speakers:
-            masked = Masked((*(each.speaker for each in self._corpus), *speakers))
-            self._built, self._drafted = (Voices(self._corpus, masked), Habits(self._corpus, masked)), speakers
-        return self._built
-
-
-def _person(name: str, own: Sequence[Speech], voices: Voices, heard: Comparison) -> dict[str, Any]:
-    """Return whom all speeches of a character of the draft sound like, together."""
-    here = [number for number, each in enumerate(own) if each.speaker == name]
+def report_on(own: Sequence[Speech], corpus: Sequence[Speech]) -> Report:
+    """Return what is found of a draft beside the speeches of a corpus; BadInputError if nobody in it says enough."""
+    corpus = straightened(corpus)
+    turns = Turns(each.speaker for each in (*corpus, *own))
+    habits = Habits(corpus, turns)
+    said = [(each, [*turns(each, LONGEST)]) for each in corpus]
+    by_character, by_author = _grouped(said, _character), _grouped(said, lambda each: each.author)
+    words = {name: sum(len(turn) == 1 for speech in each for turn in speech) for name, each in by_character.items()}
+    known = {name: each for name, each in by_character.items() if words[name] >= LEAST_WORDS}
+    if not known:
+        most = max(words.values(), default=0)
+        problem = f"no character of the plays says {LEAST_WORDS} words, by which a voice is known; the most are {most}"
+        raise BadInputError(problem, "give more plays with --with")
+    usual = habits.counts
+    characters, authors = Voices(known, _OF_A_CHARACTER, usual), Voices(by_author, _OF_AN_AUTHOR, usual)
+    heard = [(each, [*turns(each, LONGEST)]) for each in own]
+    count = sum(len(each.words) for each in own)
+    people = []
+    for name in dict.fromkeys(each.speaker for each in own):
+        mine = [(each, spoken) for each, spoken in heard if each.speaker == name]
+        together = [turn for _, spoken in mine for turn in spoken]
+        people.append(
+            {
+                "name": name,
+                "speeches": len(mine),
+                "words": sum(len(each.words) for each, _ in mine),
+                "character": _likeness(characters.likeness(together)),
+                "author": _likeness(authors.likeness(together)),
+            }
+        )
     return {
-        "name": name,
-        "speeches": len(here),
-        "words": sum(len(own[number].words) for number in here),
-        "character": _likeness(likeness(voices.characters, heard.characters[here].sum(axis=0))),
-        "author": _likeness(likeness(voices.authors, heard.authors[here].sum(axis=0))),
-        "unusual": sum(heard.usual[number] != "usual" for number in here),
+        "doubt": f"{count} words are too little to tell: {_FEWEST} and more are" if count < _FEWEST else "",
+        "characters": people,
+        "tics": [dataclasses.asdict(tic) for tic in habits.tics(own)],
+        "speeches": [
+            {
+                "line": each.line,
+                "speaker": each.speaker,
+                "text": each.text,
+                "character": _likeness(characters.likeness(spoken)),
+                "new_words": habits.new_words(each),
+                "new_turns": habits.new_turns(each),
+            }
+            for each, spoken in heard
+        ],
     }
 
 
-def _speech(number: int, speech: Speech, voices: Voices, heard: Comparison, habits: Habits) -> dict[str, Any]:
-    return {
-        "line": speech.line,
-        "speaker": speech.speaker,
-        "text": speech.text,
-        "character": _likeness(likeness(voices.characters, heard.characters[number])),
-        "author": _likeness(likeness(voices.authors, heard.authors[number])),
-        "usual": heard.usual[number],
-        "nats_per_character": round(float(heard.letters[number]), 4),
-        "new_words": habits.new_words(speech),
-        "new_turns": habits.new_turns(speech),
-    }
+def _character(speech: Speech) -> str:
+    return f"{speech.speaker} ({speech.play})"
+
+
+def _grouped(said: Sequence[tuple[Speech, list[Turn]]], key: Callable[[Speech], str]) -> dict[str, list[list[Turn]]]:
+    found = defaultdict[str, list[list[Turn]]](list)
+    for speech, turns in said:
+        if name := key(speech):
+            found[name].append(turns)
+    return found
 
 
 def _likeness(found: Likeness | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    return {"voice": found.voice, "how": found.how, "nats_ahead": round(found.ahead, 2), "next": found.next}
+    return {**dataclasses.asdict(found), "how": found.how, "ahead": round(found.ahead, 2)} if found else None
 
 
 def is_striking(speech: dict[str, Any]) -> bool:
     """Return whether a speech of a report is one to look at."""
-    return speech["usual"] != "usual" or bool(speech["new_turns"])
+    return bool(speech["new_turns"])
 
 
 def said(found: dict[str, Any] | None) -> str:

@@ -1,7 +1,7 @@
-"""The speeches of a draft, and those of plays, as voices are compared: with straight marks, without names."""
+"""The speeches of a draft, and the turns of speeches by which voices are compared: words and runs of them, no names."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -13,6 +13,12 @@ from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.speeches import Speech, said, speeches_of
 from scriptmodel_trainer.corpus.stream import events_of
 
+Turn = tuple[str, ...]
+"""Words that follow each other, in small letters."""
+NAME = "~"
+"""A word of a turn that is a speaker's name."""
+LONGEST = 3
+"""Words of a turn."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 _STRAIGHT = str.maketrans(dict.fromkeys("’‘`´′", "'") | dict.fromkeys("“”", '"') | dict.fromkeys("—–", "-"))
 _SHORTEST_NAME = 3
@@ -44,15 +50,19 @@ def read_draft(source: Source, layout: Layout | None, known: Callable[[str], boo
     return straightened(found)
 
 
-class Masked:
-    """Replaces names of speakers: they tell the play and not the voice."""
+class Turns:
+    """Yields the turns of speeches; names of these speakers are masked, since they tell the play and not the voice."""
 
     def __init__(self, speakers: Iterable[str]) -> None:
         words = (word.lower() for speaker in speakers for word in _LETTERS.findall(speaker))
         self._names = {word for word in words if len(word) >= _SHORTEST_NAME}
 
-    def __call__(self, text: str) -> str:
-        return _LETTERS.sub(lambda found: "~" if self.is_name(found[0]) else found[0], text)
+    def __call__(self, speech: Speech, longest: int = LONGEST) -> Iterator[Turn]:
+        """Yield each run of at most so many words between two marks."""
+        for clause in speech.clauses:
+            words = [NAME if self.is_name(word) else word.lower() for word in clause]
+            for size in range(1, longest + 1):
+                yield from zip(*(words[start:] for start in range(size)), strict=False)
 
     def is_name(self, word: str) -> bool:
         """Return whether a word with a capital is a part of a speaker's name."""
