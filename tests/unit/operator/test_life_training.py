@@ -40,7 +40,7 @@ def test_progress_comes_from_the_running_jobs_log() -> None:
     assert world.condition("Trained")["message"] == "epoch 2 of 4"
 
 
-def test_a_script_makes_it_ready_with_lineage_excerpt_and_history() -> None:
+def test_a_script_makes_it_ready_with_lineage_and_excerpt() -> None:
     world = trained_world()
     status = world.model.status
     assert status["training"]["perplexity"] == {"train": "150.0", "valid": "170.0", "test": "160.0", "best": "170.0"}
@@ -48,14 +48,6 @@ def test_a_script_makes_it_ready_with_lineage_excerpt_and_history() -> None:
     assert status["script"]["excerpt"] == SCRIPT.decode()
     assert status["script"]["words"] == 5
     assert status["lineage"]["corpus"].partition("@")[2] == world.pachyderm.heads[world.corpus]
-    assert status["history"] == [
-        {
-            "modelCommit": status["lineage"]["model"].partition("@")[2],
-            "perplexity": "170.0",
-            "testPerplexity": "160.0",
-            "finished": "2026-01-01T00:00:00Z",
-        }
-    ]
 
 
 def test_another_preset_retrains_in_place_and_the_old_script_stays_meanwhile() -> None:
@@ -70,7 +62,6 @@ def test_another_preset_retrains_in_place_and_the_old_script_stays_meanwhile() -
     world.pachyderm.succeed(world.generate)
     world.reconcile()
     assert world.ready == ("True", "Generated")
-    assert len(world.model.status["history"]) == 2
     assert world.written() == []
 
 
@@ -84,7 +75,7 @@ def test_the_last_script_stays_though_the_shared_list_has_room_for_the_newest_jo
     monkeypatch.setattr(snapshot, "JOBS_FOR_EACH_PIPELINE", 0)
     world.apply(retrain_at="now")
     assert world.ready == ("False", "WaitingForWorker")
-    for reported in ("script", "lineage", "history"):
+    for reported in ("script", "lineage"):
         assert world.model.status[reported] == before[reported]
 
 
@@ -137,21 +128,6 @@ def test_a_change_of_resources_waits_for_the_running_job_and_computes_nothing_ag
     assert world.written() == [f"update {world.train.name}"]
 
 
-def test_an_update_that_has_waited_for_a_job_does_not_lose_its_gpu_seconds() -> None:
-    """The job's end and the update are observed and handled before the job's end is reported."""
-    world = started_world({"training": {"gpu": {}}})
-    world.pachyderm.run(world.train)
-    world.pachyderm.advance(600)
-    world.apply({"training": {"resources": {"requests": {"memory": "8Gi"}}}})
-    world.pachyderm.succeed(world.train)
-    world.reconcile()
-    world.pachyderm.succeed(world.train, skipped=True)
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
-    assert world.model.status["history"][0]["gpuSeconds"] == 600
-    assert world.model.status["training"]["gpuSeconds"] == 600
-
-
 def test_a_lost_generate_pipeline_is_created_after_the_update_of_train() -> None:
     """In one transaction it would read the previous model for ever."""
     world = trained_world()
@@ -182,7 +158,6 @@ def test_a_job_that_computes_nothing_is_not_a_training() -> None:
             world.finish(skipped=True)
             assert world.ready == ("True", "Generated")
         assert world.model.status["training"] == before["training"]
-        assert world.model.status["history"] == before["history"]
 
 
 def test_resuming_a_finished_model_never_shows_it_as_unready() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from scriptmodel_operator.engine.values import BranchRef
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 GATE: dict[str, Any] = {"training": {"onlyIfBetter": True}}
@@ -46,7 +47,7 @@ def commits(world: World) -> tuple[str, str]:
 
 
 def newest(world: World) -> str:
-    return str(world.model.status["history"][0]["modelCommit"])
+    return world.pachyderm.heads[BranchRef(world.train.output, "master")]
 
 
 def test_a_worse_model_is_held_back_and_the_object_is_ready_with_the_last_script() -> None:

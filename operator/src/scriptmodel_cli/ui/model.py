@@ -32,7 +32,6 @@ class Model:
         self.reason = str(ready.get("reason", "Pending"))
         self.message = str(ready.get("message", "The operator has not observed this object yet."))
         self.training, self.script = (self.status.get(part) or {} for part in ("training", "script"))
-        self.history = {str(each.get("modelCommit", "")): each for each in self.status.get("history") or []}
         self.sketch = str(self.script.get("excerpt") or self.training.get("sample") or "")
         self.trains = bool(self.training.get("startTime")) and not self.training.get("completionTime")
 
@@ -40,10 +39,10 @@ class Model:
     def epochs(self) -> int:
         return int(self.training.get("epochProgress", "").partition("/")[2] or 0)
 
-    def place(self, kind: str, commit: str = "") -> Place | None:
-        """Return the commit of the corpus, model, script or base, or another one of its repo; None if it has none."""
-        repo, newest = commit_of((self.status.get("lineage") or {}).get(kind, ""))
-        return Place(repo, commit or newest) if repo.name else None
+    def place(self, kind: str) -> Place | None:
+        """Return the commit of the corpus, model, script or base; None if it has none."""
+        repo, commit = commit_of((self.status.get("lineage") or {}).get(kind, ""))
+        return Place(repo, commit) if repo.name else None
 
     def lineage(self) -> Iterator[tuple[str, str, Place | None]]:
         """Yield title, text and commit of each step from the corpus to the script."""

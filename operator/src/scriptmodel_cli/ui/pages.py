@@ -44,7 +44,7 @@ async def all_models(request: web.Request) -> Values:
 
 
 async def one_model(request: web.Request) -> Values:
-    """From the corpus to the script: curve, logs, script, diagnosis, and earlier models."""
+    """From the corpus to the script: curve, logs, script and diagnosis."""
     key = "{namespace}/{name}".format(**request.match_info)
     if (m := (await _models(request)).get(key)) is None:
         raise web.HTTPNotFound(text=f"There is no ScriptModel {key}, or you may not read it.")

@@ -218,23 +218,8 @@ class PipelineStatus(ApiModel):
     """The engine's reason for the state."""
 
 
-class HistoryEntry(ApiModel):
-    """A trained model."""
-
-    model_commit: str | None = None
-    """Commit of the model."""
-    perplexity: str | None = None
-    """Lowest validation perplexity."""
-    test_perplexity: str | None = None
-    """Test perplexity."""
-    finished: str | None = None
-    """When its training ended."""
-    gpu_seconds: int | None = None
-    """GPU seconds of its training."""
-
-
 class ScriptModelStatus(ApiModel):
-    """Observed state: conditions, training, script, lineage and history."""
+    """Observed state: conditions, training, script and lineage."""
 
     observed_generation: int | None = None
     """metadata.generation that this status was derived from."""
@@ -273,17 +258,11 @@ class ScriptModelStatus(ApiModel):
     """Corpus by URL: its newest check and commit."""
     pipelines: list[PipelineStatus] = Field(default_factory=list)
     """The pipelines."""
-    history: list[HistoryEntry] = Field(default_factory=list)
-    """The last five trained models, newest first."""
 
     @property
     def download(self) -> SourceStatus | None:
         """What the newest commit of a corpus by URL was made from; None before the first one."""
         return self.source if self.source and self.source.commit else None
-
-    def history_of(self, model_commit: str) -> HistoryEntry:
-        """Return the entry of a model; an empty one if it is a new model."""
-        return next((entry for entry in self.history if entry.model_commit == model_commit), HistoryEntry())
 
 
 def to_wire(model: ApiModel) -> dict[str, Any]:

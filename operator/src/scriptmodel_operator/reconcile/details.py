@@ -1,4 +1,4 @@
-"""Builds the details of a status: training, script, lineage, pipelines, history. Pure."""
+"""Builds the details of a status: training, script, lineage, pipelines. Pure."""
 
 from datetime import datetime
 
@@ -8,7 +8,6 @@ from scriptmodel_operator.api.network import AUTO_PRESET
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import (
     GenerationStatus,
-    HistoryEntry,
     Lineage,
     Perplexity,
     PipelineStatus,
@@ -30,8 +29,6 @@ from scriptmodel_operator.reconcile.training import (
 from scriptmodel_operator.reconcile.wording import failure
 
 _MAX_REASON = 500
-_PAST_MODELS = 5
-"""Models that status.history lists."""
 
 
 def training_status(model: ScriptModel, view: ModelView, runs: SearchProgress | None) -> TrainingStatus:
@@ -50,7 +47,7 @@ def training_status(model: ScriptModel, view: ModelView, runs: SearchProgress | 
     found = TrainingStatus(
         start_time=start,
         completion_time=end,
-        gpu_seconds=runs.status.gpu_seconds if runs else _gpu_seconds(model, view, train, trained),
+        gpu_seconds=runs.status.gpu_seconds if runs else _gpu_seconds(view, train, trained),
         preset=preset,
         warnings=_warnings(view, log, kept),
         device=log.device or kept.device,
@@ -130,16 +127,8 @@ def _progress(
     }
 
 
-def _gpu_seconds(model: ScriptModel, view: ModelView, train: PipelineView, job: JobInfo) -> int | None:
-    """Return GPUs times seconds.
-
-    The number of GPUs of an earlier pipeline version can no longer be observed, so its figure is that of the
-    previous status, where it was written while the job ran or when it ended.
-    """
-    if job.state.final and job.version != train.info.version:
-        running = model.previous.training
-        same = job.started is not None and running.start_time == timestamp(job.started)
-        return model.previous.history_of(job.ref.id).gpu_seconds or (running.gpu_seconds if same else None)
+def _gpu_seconds(view: ModelView, train: PipelineView, job: JobInfo) -> int | None:
+    """Return GPUs times seconds."""
     gpus = train.info.spec.limits.gpu_count
     if not gpus or job.started is None:
         return None
@@ -181,32 +170,6 @@ def pipeline_statuses(view: ModelView) -> list[PipelineStatus]:
         )
         for seen in view.pipelines
     ]
-
-
-def history(
-    model: ScriptModel,
-    view: ModelView,
-    runs: SearchProgress | None,
-) -> list[HistoryEntry]:
-    """Put the newest model in front of the previous history."""
-    entries, train, made = model.previous.history, view.train, view.models.good
-    if train is None or train.last_good is None:
-        return entries
-    job = train.computed(train.last_good)
-    before = model.previous.history_of(job.ref.id)
-    gpu_seconds = before.gpu_seconds if view.search else _gpu_seconds(model, view, train, job)
-    if runs and view.search and made and made.model == view.search.commit:
-        gpu_seconds = runs.status.gpu_seconds
-    figures = {
-        "model_commit": job.ref.id,
-        "perplexity": _figure(view.models.metrics.best) if view.models.metrics else None,
-        "test_perplexity": _figure(view.models.metrics.perplexity.test) if view.models.metrics else None,
-        "finished": _time(job.finished),
-        "gpu_seconds": gpu_seconds,
-    }
-    newest = before.model_copy(update=figures)
-    others = [entry for entry in entries if entry.model_commit != newest.model_commit]
-    return [newest, *others][:_PAST_MODELS]
 
 
 def _figure(value: float | None) -> str | None:

@@ -39,7 +39,6 @@ def status_of(
         search=state.runs_progress.status if state.runs_progress else None,
         source=_source(model, state.source),
         pipelines=details.pipeline_statuses(view),
-        history=details.history(model, view, state.runs_progress),
     )
     wire = to_wire(status)
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)
