@@ -16,13 +16,9 @@ _SPOKEN = re.compile(
     r"youse|yuh|yer|d'ye|ha|oh|ah|yes|no(?=[,.;!?-]))\b(?!['’]s)",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"(?:[A-Z][A-Z'’]+,? ){1,3}_[a-z]")  # `ANNA _goes to the boat_`
-_ACTS = re.compile(r"(?:A )?(?:(?:[A-Z]{1,4}\. )?[A-Z][A-Z'’]+,?\s)+_[a-z]")  # `MRS. GULL _and_ ANNA _go._`
 _QUOTED = re.compile(r"[\"“‘].{0,200}?[\"”’]", re.DOTALL)
 _DASHED = re.compile(r"(?<=[\])])\s*(?:--+|[—–])$")  # `(They sing)--`
 _WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*(?<!,)[\])][.,;:]?_?(?:[ ]*\[\d{1,3}\])?[ \t]*$", re.MULTILINE)
-_OPENING_LINE = re.compile(r"^[ \t]*\[[^\[\]\n]+$", re.MULTILINE)
-_AT_MARGIN = re.compile(r"\[.*?[.!?_](?=\n[^a-z]|\Z)", re.DOTALL)  # as far as its lines continue
 _ENTERS = re.compile(
     r"^(?:[ \t]+(?:Enter|Re-?enter|Exit|Exeunt)|[ ]{16,}(?:Flourish|Alarums?|Sennet|Retreat|Thunder|Music))\b[^\n]*$",
     re.MULTILINE,
@@ -31,19 +27,15 @@ _ENTERS = re.compile(
 _AT_THE_RIGHT = re.compile(
     r"(?<=\S) {6,}(?:Enter|Re-?enter|Exit|Exeunt|Flourish|Alarums?|Sennet|Retreat|Thunder|Music)\b[^\n]*$", re.MULTILINE
 )
-_SAID = re.compile(r"[.?!—-]\n")
+_NEVER_CLOSED = re.compile(r"^[ \t]*\[[^\[\]\n]+$(?=[^\[\]]*(?:\[|\Z))", re.MULTILINE)
 _BRACKET = re.compile(r"[\[\](){}]")
-_SQUARE = re.compile(r"[\[\]]")
-_CLOSED = re.compile(r"[\])]")
 _LAST_NOTE = re.compile(r"(?<=[\])])\s+\[\d{1,3}\]$")
 _ENDED = (".", "!", "?", "]", ")", '"', "”", "’", "_", "…", "'", "*")
 _PROSE = 55  # characters; lines of prose are longer
 _LONGEST_VERSE = 70  # characters
 _BRACKETED = re.compile(r"\[[^\]]*\]|\([^)]*\)")
 _NESTED = 20  # brackets around a direction
-_LONG = 2000  # characters of a direction
 _SLACK = 8  # characters that would have fitted on the line before: its end was meant
-_SENTENCE = re.compile(r"[.?!—-][\s_]*\n[\s_]*[\[(]_*[A-Z]")  # ends, and a direction begins one
 
 
 def is_bracketed(text: str) -> bool:
@@ -53,9 +45,7 @@ def is_bracketed(text: str) -> bool:
         return False
     if stripped[-1] in "-—–":
         stripped = _DASHED.sub("", stripped)
-    if _someone_acts(stripped):
-        return True
-    if (stripped[0] == "_" and stripped[1] not in "[(") or _NAMED.match(stripped):
+    if stripped[0] == "_" and stripped[1] not in "[(":
         return _in_italics(stripped)
     if stripped.lstrip("_")[0] not in "[(" or stripped.rstrip("_")[-1] not in "])":
         return False
@@ -73,15 +63,6 @@ def _in_italics(text: str) -> bool:
         return False
     inside = sum(len(part) for part in text.split("_")[1::2])
     return inside >= 0.6 * (len(text) - text.count("_"))
-
-
-def _someone_acts(text: str) -> bool:
-    """Nothing but names in capitals stands outside the italics, which are more than an `and` between two."""
-    if not _ACTS.match(text):
-        return False
-    names, action = text.split("_")[::2], text.split("_")[1::2]
-    acts = len(names) > len(action) and any(part.strip() not in ("and", "with") for part in action)
-    return acts and " ".join(names).isupper() and addresses_nobody(text)
 
 
 def opens_only(text: str) -> bool:
@@ -174,79 +155,43 @@ def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0)
     Without `round_brackets` a line in parentheses is verse, since the play has its directions in square brackets.
     The first line of `text` has `lead` characters before it.
     """
-    found = list(_WHOLE_LINES.finditer(text)) if "[" in text or "(" in text else []
-    if not round_brackets:
-        found = [match for match in found if not match.group().lstrip(" \t_").startswith("(")]
+    found = [
+        match
+        for match in _WHOLE_LINES.finditer(text)
+        if round_brackets or not match.group().lstrip(" \t_").startswith("(")
+    ]
     found += _ENTERS.finditer(text)
-    found += _AT_THE_RIGHT.finditer(text)
-    spans = [(match.start(), match.end(), match.re is _AT_THE_RIGHT) for match in found]
-    if "[" in text:
-        spans += [(begin, end, text[begin] != "[") for begin, end in _never_closed(text)]
-    said = (line for line in text.split("\n") if line.lstrip(" _")[:1] not in ("[", "("))
-    verse = bool(spans) and is_verse("\n".join(said))
+    spans = [(*match.span(), _is_meant(text, match.start(), match.end(), width, lead)) for match in found]
+    spans += [(*match.span(), True) for match in (*_AT_THE_RIGHT.finditer(text), *_NEVER_CLOSED.finditer(text))]
+    verse = bool(spans) and is_verse("\n".join(line for line in text.split("\n") if line.lstrip(" _")[:1] not in "[("))
     last = 0
     for begin, end, meant in sorted(spans):
-        first = begin == 0 and not lead  # of what continues in a new paragraph
-        # no line of verse is a full one
-        apart = verse and begin and (_SAID.search(text, begin - 2, begin) or not _CLOSED.search(text, begin, end))
-        if (begin > last or first) and (meant or apart or _meant(text, begin, text[begin:end], width, lead)):
+        # No line of verse is a full one.
+        if (meant or (verse and begin and text[begin - 2] in ".?!—-")) and (begin > last or (begin == 0 and not lead)):  # of what continues in a new paragraph
             last = end
             yield begin, last
 
 
-def _never_closed(text: str) -> Iterator[tuple[int, int]]:
-    """Where lines are directions whose bracket is never closed, as (start, end) places."""
-    for match in _OPENING_LINE.finditer(text):
-        following = _SQUARE.search(text, match.end())
-        if following is None or following[0] == "[":
-            rest = text[match.start() : match.start() + _LONG]
-            at_margin = _AT_MARGIN.match(rest)
-            yield match.start(), match.start() + (at_margin.end() if at_margin else open_end(rest))
-
-
-def open_end(text: str) -> int:
-    """Where a direction ends whose bracket is never closed: before a line that hangs no longer under its first one."""
-    lines = text.splitlines(keepends=True)
-    indent = len(lines[0]) - len(lines[0].lstrip())
-    if not indent:
-        return len(text)
-    end = len(lines[0])
-    for line in lines[1:]:
-        hangs = len(line) - len(line.lstrip()) - indent
-        if hangs <= 0 and text[:end].count("_") % 2 == 0:
-            break  # unless its italics continue
-        end += len(line)
-    return end
-
-
-def _meant(text: str, start: int, line: str, width: int, lead: int) -> bool:
+def _is_meant(text: str, start: int, end: int, width: int, lead: int) -> bool:
+    """Return whether the line before it ended although the first word had room there, at the start the line itself."""
     if start == 0:
-        last, following = line.rpartition("\n")[2], text[len(line) :].split(None, 1)
+        last, following = text[:end].rpartition("\n")[2], text[end:].split(None, 1)
         return not following or len(last) + len(following[0]) + _SLACK < width
     begin = text.rfind("\n", 0, start - 1) + 1
-    before = text[begin : start - 1] if begin else "-" * lead + text[: start - 1]
-    after = text[start + len(line) + 1 :].split("\n", 1)[0]
-    indent, above, below = (len(other) - len(other.lstrip(" ")) for other in (line, before, after))
-    if indent - above >= 4:
-        return True
-    begins = indent > 0 and _SENTENCE.match(text, start - 2) is not None and addresses_nobody(line)
-    if begins and after and above == below != indent:
-        return True
-    return len(before) + len(line.split(None, 1)[0]) + (1 if begins else _SLACK) < width
+    before = start - 1 - begin + (0 if begin else lead)
+    return before + len(text[start:end].split(None, 1)[0]) + _SLACK < width
 
 
 def without_brackets(text: str) -> str:
     """The words of a direction, without the brackets around it."""
     stripped = _DASHED.sub("", _LAST_NOTE.sub("", plain(text)).strip())
     for _ in range(_NESTED):
-        if len(stripped) < 2 or stripped[0] not in "[(":
+        if stripped[:1] not in ("[", "("):
             break
         closed = closes_at(stripped)
         if closed < 0:
             return stripped[1:].strip()
         if closed < len(stripped.rstrip(" .;,:")) - 1:
-            return stripped
-        stripped = (stripped[1:closed] + stripped[closed + 1 :]).strip()
-        if stripped.endswith(".."):
-            stripped = stripped[:-1]
+            break
+        stripped = (stripped[1:closed] + stripped[closed + 1 :]).strip().replace("..", ".")
     return stripped
