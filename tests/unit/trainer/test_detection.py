@@ -4,8 +4,7 @@ import pytest
 from samples import ALONE, BEGINNING, Read
 
 from scriptmodel_trainer.corpus.events import EventKind
-from scriptmodel_trainer.corpus.layouts import LAYOUTS, detect, screenplays
-from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
+from scriptmodel_trainer.corpus.layouts import LAYOUTS, detect
 
 SAID = ["Is it early?", "The tide is, not the gull.", "Early or not, it is so.", "So it is.", "Not even the gull."]
 
@@ -76,28 +75,3 @@ def test_a_list_with_a_few_repeated_names_is_no_scene() -> None:
         lines[number] = "Lamp: It gives light."
         lines[number + 5] = "Rope: It ties the boat."
     assert {event.kind for event in LAYOUTS["title-colon"].parse(lines, lines)} == {EventKind.CUT}
-
-
-@pytest.mark.parametrize("apart", ["          COME IN\n\n", "she waits and\n\n12.\n\n"], ids=["words", "action"])
-def test_text_split_by_many_blank_lines_is_joined_in_linear_steps(
-    apart: str, read: Read, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(screenplays, "_LONGEST", 1000)
-    anna = f"{' ' * 25}ANNA\n          Is it early, or has nobody told\n          the lamp that it is night"
-    talk = f"{anna}?\n\n{' ' * 25}BEN\n          It is early, and cold.\n\n" * 3
-    visited = 0
-    count = screenplays.joined_with
-
-    def counted(above: Paragraph, below: Paragraph) -> Paragraph:
-        nonlocal visited
-        visited += len(above.text) + len(below.text)
-        return count(above, below)
-
-    def characters(times: int) -> int:
-        nonlocal visited
-        visited = 0
-        read(f"          EXT. A PIER - DAY\n\n{talk}{anna} and\n\n{apart * times}")
-        return visited
-
-    monkeypatch.setattr(screenplays, "joined_with", counted)
-    assert characters(1600) < 6 * characters(400) + 10_000

@@ -166,8 +166,8 @@ def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0)
     verse = bool(spans) and is_verse("\n".join(line for line in text.split("\n") if line.lstrip(" _")[:1] not in "[("))
     last = 0
     for begin, end, meant in sorted(spans):
-        # No line of verse is a full one.
-        if (meant or (verse and begin and text[begin - 2] in ".?!—-")) and (begin > last or (begin == 0 and not lead)):  # of what continues in a new paragraph
+        full = not meant and not (verse and begin and text[begin - 2] in ".?!—-")  # which no line of verse is
+        if not full and (begin > last or (begin == 0 and not lead)):  # of what continues in a new paragraph
             last = end
             yield begin, last
 

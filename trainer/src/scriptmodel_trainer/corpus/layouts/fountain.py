@@ -28,17 +28,12 @@ _PRINTED = 200  # characters of a transition
 _TITLE_PAGE = re.compile(
     r"\s*(?:title|credit|authors?|source|notes|draft date|date|contact|copyright)\s*:", re.IGNORECASE
 )
-_RECORD = re.compile(r"\s*(?:[^\n]{1,80}\n\s*)?Writers? :")  # what a site says of the film below its script
 _NOTES = re.compile(r"\[\[[^\[\]]*\]\]")
 _SCENE_NUMBER = re.compile(rf"^\s*{_NUMBERED}\s+|(?<!\s)(?:\s+#[^#\n]{{1,10}}#|\s{{3,}}{_NUMBERED})\s*$")
 _NUMBER = re.compile(_NUMBERED)
 _CENTRED = 12  # spaces before the lines of a printed title page
 _ASIDE = re.compile(r"^\s*(\(.*\))\s*$", re.MULTILINE)
-_NAME_MORE = re.compile(r"[^\n]+\n\s*\(\s*MORE\s*\)\s*")  # the foot of a page, in capitals: `(more)` is an aside
-_PAGE = re.compile(  # the head or foot of a page, `Yellow Revised 10/9/05 - Page 86` of one that was changed
-    r"\s*\(?(?:CONTINUED|OMITTED)\b\W*\d{0,3}\W*|"
-    r"(?i:\W*(?:\w+\W+){0,3}rev(?:\.|is(?:ed|ions?)\b)[^\d\n]{0,20}\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b[^\n]{0,40})"
-)
+_PAGE = re.compile(r"\s*\(?(?:CONTINUED|OMITTED)\b\W*\d{0,3}\W*")  # the head or foot of a page
 _MORE = re.compile(r"\(\s*MORE\s*\)")
 
 
@@ -46,7 +41,7 @@ def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent
     """Events of a screenplay; the title page is no part of it."""
     pages = _Pages(_draft(tuple(sample)), slugs=any(map(_SLUG.match, sample)))
     notes: list[Event] = []
-    for paragraph in pages.draft.recut(_paragraphs(_without_boneyard(lines, notes))):
+    for paragraph in pages.draft.recut(paragraphs(_without_boneyard(lines, notes))):
         for note in notes:
             explain(Decision(note.line, "cut", "boneyard"))
         yield from notes
@@ -54,8 +49,8 @@ def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent
         text = _NOTES.sub("", paragraph.text)
         if text != paragraph.text:
             yield Event(EventKind.CUT, " ".join(_NOTES.findall(paragraph.text)), line=paragraph.line)
-        if why := pages.cuts(text, paragraph):
-            explain(Decision(paragraph.line, "cut", why))
+        if pages.cuts(text, paragraph):
+            explain(Decision(paragraph.line, "cut", "title-page"))
             yield Event(EventKind.CUT, text, line=paragraph.line)
         else:
             yield from _events(Paragraph(text, paragraph.line), explain)
@@ -63,49 +58,35 @@ def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent
 
 
 class _Pages:
-    """The parts of a screenplay's pages that are dropped: a title page, heads, the record of a site."""
+    """The title page of a screenplay, which is dropped."""
 
     def __init__(self, draft: screenplays.ScreenplayStyle, *, slugs: bool) -> None:
         self.draft = draft
         self._slugs = slugs
         self._begun = False
         self._keyed = False  # the title page is a list of keys
-        self._ended = False  # a site's record of the film has come
 
-    def cuts(self, text: str, paragraph: Paragraph) -> str:
-        """The reason why a paragraph is cut, "" if it is not; `text` are its words without notes."""
-        titled = not self._begun and _TITLE_PAGE.match(text) is not None
-        self._ended = self._ended or _RECORD.match(text) is not None
-        self._keyed = self._keyed or titled
-        if self._ended:
-            return "record-of-the-film"
-        if titled or (not self._begun and self._slugs and not self._keyed and _is_title(paragraph, self.draft)):
-            return "title-page"
-        self._begun = True
-        return ""
+    def cuts(self, text: str, paragraph: Paragraph) -> bool:
+        """Return whether a paragraph is cut; `text` are its words without notes."""
+        if self._begun:
+            return False
+        keyed = _TITLE_PAGE.match(text) is not None
+        self._keyed = self._keyed or keyed
+        titled = keyed or (self._slugs and not self._keyed and _is_title(paragraph, self.draft))
+        self._begun = not titled
+        return titled
 
 
 @functools.lru_cache(maxsize=1)
 def _draft(sample: tuple[str, ...]) -> screenplays.ScreenplayStyle:
     """Return how the lines of a sample are printed; the last result is cached, because it is used three times."""
-    return screenplays.learn(_paragraphs(sample), lambda text: dialogue(text) is not None, _stands_alone)
-
-
-def _paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:
-    return paragraphs(map(_without_star, lines))
-
-
-def _without_star(line: str) -> str:
-    """A line without the star at the margin that says that it was changed."""
-    words = line.rstrip().rstrip("*")
-    return words if words.endswith("  ") else line
+    return screenplays.learn(paragraphs(sample), lambda text: dialogue(text) is not None, _stands_alone)
 
 
 def _is_title(paragraph: Paragraph, draft: screenplays.ScreenplayStyle) -> bool:
     """Return whether this belongs to a printed title page: nobody speaks, no scene begins."""
-    first, *rest = paragraph.text.split("\n")
     set_in = paragraph.indent >= _CENTRED or (draft.centred and not paragraph.text.endswith((".", "?", "!")))
-    return set_in and not (_stands_alone(first) or draft.says([first, *rest]))
+    return set_in and not (_stands_alone(paragraph.text.partition("\n")[0]) or draft.speaks(paragraph.text))
 
 
 def _without_boneyard(lines: Iterable[str], notes: list[Event]) -> Iterator[str]:
@@ -146,7 +127,7 @@ def score(sample: Sequence[str]) -> float:
     if not titled and not slugs:
         return 0.0
     draft = _draft(tuple(sample))
-    found = [paragraph.text for paragraph in draft.recut(_paragraphs(sample))]
+    found = [paragraph.text for paragraph in draft.recut(paragraphs(sample))]
     spoken = sum(1 for text in found if dialogue(text) is not None or is_slug(text))
     sure = titled or (draft.centred and slugs >= _SCENES)
     return min(0.99, (0.6 if sure else 0.3) + spoken / len(found)) if spoken >= 2 else 0.0
@@ -193,25 +174,19 @@ def _action(paragraph: Paragraph, _: bool) -> Iterator[Event]:
 def _is_print(text: str) -> bool:
     """Return True for transitions, page furniture, synopses and closing words."""
     short = len(text) < _PRINTED
-    printed = (
-        (short and (_TRANSITION.fullmatch(text.replace("*", "")) or _is_page_edge(text)))
-        or _NAME_MORE.fullmatch(text)
-        or is_furniture(text)
-    )
-    return bool(printed) or is_closing(text.strip(" <>")) or text.lstrip().startswith("=")
+    edge = short and (_TRANSITION.fullmatch(text.replace("*", "")) or _is_page_edge(text))
+    return bool(edge) or is_furniture(text) or is_closing(text.strip(" <>")) or text.lstrip().startswith("=")
 
 
 def _scene(paragraph: Paragraph, _: bool) -> Iterator[Event]:
     """A slugline, and the action that may follow it without a blank line."""
-    lines, line = paragraph.text.lstrip(".").split("\n"), paragraph.line
-    end = 1 + (len(lines) > 1 and lines[0].endswith("-"))  # a slugline may take two lines
-    slug, action = " ".join(lines[:end]), "\n".join(lines[end:])
-    numbers, slug = _unnumbered(slug)
+    line, *below = paragraph.text.lstrip(".").split("\n")
+    numbers, slug = _unnumbered(line)
     if numbers:
-        yield Event(EventKind.CUT, numbers, line=line)
-    yield Event(EventKind.HEADING, plain(slug), line=line)
-    if action.strip():
-        yield Event(EventKind.EXPOSITION, plain(action), line=line + end)
+        yield Event(EventKind.CUT, numbers, line=paragraph.line)
+    yield Event(EventKind.HEADING, plain(slug), line=paragraph.line)
+    if below:
+        yield Event(EventKind.EXPOSITION, plain("\n".join(below)), line=paragraph.line + 1)
 
 
 def _unnumbered(slug: str) -> tuple[str, str]:
@@ -236,7 +211,7 @@ def _stands_alone(text: str) -> bool:
 
 
 def _is_page_edge(text: str) -> bool:
-    if len(text) >= _PRINTED or not ("CONTINUED" in text or "OMITTED" in text or "rev" in text.lower()):
+    if "CONTINUED" not in text and "OMITTED" not in text:
         return False  # most lines: the rest is costly
     return _PAGE.fullmatch(_unnumbered(text)[1]) is not None
 
