@@ -27,8 +27,8 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.judging.figures import figures_of
-from scriptmodel_trainer.judging.ngrams import hashes_of, known_ngrams
 from scriptmodel_trainer.judging.reference import Reference, arrays_of, stored_figures
+from scriptmodel_trainer.judging.runs import hashes_of, known_ngrams
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.subwords import LETTERS
 from scriptmodel_trainer.model.trigrams import count

@@ -15,8 +15,8 @@ from samples import play, read_stream
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model, save_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.generation.writer import Script, Writer
-from scriptmodel_trainer.judging.ngrams import SIZES
 from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_reference
+from scriptmodel_trainer.judging.runs import SIZES
 from scriptmodel_trainer.training.fine_tuning import weights_after
 
 pytestmark = pytest.mark.slow
@@ -184,8 +184,8 @@ def test_words_pairs_and_the_figures_of_held_out_text_are_those_of_the_corpus_al
     assert without is not None
     assert with_base.held_out == without.held_out
     for size in SIZES:
-        assert with_base.known.of_size[size].tolist() == without.known.of_size[size].tolist()
-    assert set(without.sentences.hashes) < set(with_base.sentences.hashes)
+        assert with_base.known[size].hashes.tolist() == without.known[size].hashes.tolist()
+    assert set(without.sentences.runs.hashes) < set(with_base.sentences.runs.hashes)
 
 
 def test_the_judge_command_knows_the_base_s_corpus_of_a_model(

@@ -42,7 +42,7 @@ def test_sentences_of_a_base_are_copies_with_their_play(tmp_path: Path) -> None:
 def test_a_large_text_keeps_so_many_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, "MOST", 1)
     plays = {"lamp": "The lamp waits for nobody tonight.", "winter": "Now is the winter of our discontent."}
-    assert len(known(tmp_path, **plays).hashes) == 1
+    assert len(known(tmp_path, **plays).runs.hashes) == 1
 
 
 @pytest.mark.slow

@@ -22,8 +22,8 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.judging.figures import Figures
-from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, known_ngrams
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of, stored_reference
+from scriptmodel_trainer.judging.runs import MOST, SIZES, Runs, hashes_of, known_ngrams, ngrams
 from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.reporting.report import render_report
@@ -145,22 +145,22 @@ def test_a_large_text_keeps_an_even_sample_of_its_ngrams(monkeypatch: pytest.Mon
     words = hashes_of(f"w{number}" for number in range(4000))
     full = known_ngrams(words)
     half = np.concatenate([words[:500], hashes_of(f"other{number}" for number in range(500))])
-    assert full.share(half, 3) == pytest.approx(0.5, abs=0.01)
-    monkeypatch.setattr("scriptmodel_trainer.judging.ngrams.MOST", 1000)
+    assert full[3].share(ngrams(half, 3)) == pytest.approx(0.5, abs=0.01)
+    monkeypatch.setattr("scriptmodel_trainer.judging.runs.MOST", 1000)
     sample = known_ngrams(words)
-    assert {len(sample.of_size[size]) for size in SIZES} == {1000}
-    assert sample.share(words, 3) == 1.0
-    assert sample.share(half, 3) == pytest.approx(0.5, abs=0.1)
+    assert {len(sample[size].hashes) for size in SIZES} == {1000}
+    assert sample[3].share(ngrams(words, 3)) == 1.0
+    assert sample[3].share(ngrams(half, 3)) == pytest.approx(0.5, abs=0.1)
     assert MOST == 1 << 20
 
 
 def test_ngrams_are_the_same_whatever_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     words = hashes_of(f"w{number % 97}" for number in range(3000))
     whole = known_ngrams(words)
-    monkeypatch.setattr("scriptmodel_trainer.judging.ngrams.CHUNK", 64)
+    monkeypatch.setattr("scriptmodel_trainer.judging.runs.CHUNK", 64)
     parts = known_ngrams(words)
     for size in SIZES:
-        assert parts.of_size[size].tolist() == whole.of_size[size].tolist()
+        assert parts[size].hashes.tolist() == whole[size].hashes.tolist()
 
 
 def test_the_command_judges_a_script_and_a_model(learned: tuple[Path, Path], writer: Writer, tmp_path: Path) -> None:
@@ -192,9 +192,9 @@ def test_training_stores_what_the_judge_needs(learned: tuple[Path, Path], refere
     stored = stored_reference(load_model(learned[1], judged=True))
     assert stored is not None
     assert stored.held_out == reference.held_out
-    assert isinstance(stored.known, KnownNgrams)
+    assert isinstance(stored.known[1], Runs)
     for size in SIZES:
-        assert stored.known.of_size[size].tolist() == reference.known.of_size[size].tolist()
+        assert stored.known[size].hashes.tolist() == reference.known[size].hashes.tolist()
 
 
 def test_the_record_has_the_verdict_on_each_sample(learned: tuple[Path, Path], tmp_path: Path) -> None:

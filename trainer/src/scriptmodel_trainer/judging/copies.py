@@ -16,7 +16,7 @@ from scriptmodel_trainer.corpus.plays import title_of_file
 from scriptmodel_trainer.corpus.tokens import CLOSE_EXPOSITION, EDGES, ENDERS
 from scriptmodel_trainer.errors import BadInputError, printable
 from scriptmodel_trainer.generation.detokenizing import detokenize
-from scriptmodel_trainer.judging.ngrams import BASE, Stored, hashes_of, shortened, spoken
+from scriptmodel_trainer.judging.runs import MOST, Runs, Stored, hashes_of, run_hashes, spoken
 from scriptmodel_trainer.storage.arrays import Ids
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 SHORTEST = 6
 """Words of a sentence that counts: shorter ones, as "What do you mean?", are anybody's."""
-MOST = 1_000_000
-"""Sentences that are kept, of 8 bytes each; of a larger text those with the smallest hashes."""
 _BREAKS = (*ENDERS, *EDGES, CLOSE_EXPOSITION)
 
 
@@ -46,9 +44,9 @@ class Copies:
 
 @dataclass(frozen=True, slots=True)
 class KnownSentences:
-    """The long sentences of a training text: their hashes in order, and for each the number of the text it is from."""
+    """The long sentences of a training text, and for each the number of the text it is from."""
 
-    hashes: Stored
+    runs: Runs
     texts: Stored
     names: tuple[str, ...]
 
@@ -57,10 +55,8 @@ class KnownSentences:
         tokens = [*itertools.chain.from_iterable(scripts)]
         lexicon = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
         hashes, starts, ends, words = _sentences(np.array([lexicon[token] for token in tokens], np.int32), [*lexicon])
-        if not len(self.hashes) or not len(hashes):
-            return Copies(len(hashes), 0)
-        places = np.searchsorted(self.hashes, hashes) % len(self.hashes)
-        copied = np.flatnonzero(self.hashes[places] == hashes)
+        places = self.runs.places(hashes)
+        copied = np.flatnonzero(places >= 0)
         if not len(copied):
             return Copies(len(hashes), 0)
         longest = copied[np.argmax(words[copied])]
@@ -71,12 +67,12 @@ class KnownSentences:
         """Return these sentences, and those of a base's training text too."""
         names = (*self.names, *(f"{name}, of the base" for name in base.names))
         texts = np.concatenate([self.texts, base.texts + np.uint32(len(self.names))])
-        return _kept(np.concatenate([self.hashes, base.hashes]), texts, names)
+        return _kept(np.concatenate([self.runs.hashes, base.runs.hashes]), texts, names)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the sentences as arrays by name, to be stored."""
         names = np.frombuffer("\n".join(self.names).encode(errors="replace"), np.uint8)
-        return {"sentences": self.hashes, "texts": self.texts, "names": names}
+        return {"sentences": self.runs.hashes, "texts": self.texts, "names": names}
 
 
 def known_sentences(corpus: TokenStream, base: KnownSentences | None = None) -> KnownSentences:
@@ -102,18 +98,20 @@ def stored_sentences(model: TrainedModel, folder: Path | None = None) -> KnownSe
 
 
 def _from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> KnownSentences:
-    hashes, texts, letters = (arrays.get(name, np.zeros(0)) for name in ("sentences", "texts", "names"))
+    runs, texts, letters = (
+        Runs.stored(arrays["sentences"]),
+        *(arrays.get(name, np.zeros(0)) for name in ("texts", "names")),
+    )
     names = tuple(letters.tobytes().decode(errors="replace").split("\n"))
-    sorted_ = hashes.ndim == 1 and len(hashes) <= MOST and (hashes[1:] > hashes[:-1]).all()
-    kinds = hashes.dtype == texts.dtype == np.uint32 and letters.dtype == np.uint8
-    if not (sorted_ and kinds and texts.shape == hashes.shape and texts.max(initial=0) < len(names)):
+    kinds = texts.dtype == np.uint32 and letters.dtype == np.uint8
+    if not (kinds and texts.shape == runs.hashes.shape and texts.max(initial=0) < len(names)):
         raise ValueError("its sentences are not those of a training text")
-    return KnownSentences(hashes, texts, names)
+    return KnownSentences(runs, texts, names)
 
 
 def _kept(hashes: Stored, texts: Stored, names: tuple[str, ...]) -> KnownSentences:
     unique, firsts = np.unique(hashes, return_index=True)
-    return KnownSentences(unique[:MOST], texts[firsts[:MOST]].astype(np.uint32), names)
+    return KnownSentences(Runs(unique[:MOST]), texts[firsts[:MOST]].astype(np.uint32), names)
 
 
 def _sentences(ids: Ids, lexicon: Sequence[str]) -> tuple[Stored, Ids, Ids, Ids]:
@@ -122,10 +120,7 @@ def _sentences(ids: Ids, lexicon: Sequence[str]) -> tuple[Stored, Ids, Ids, Ids]
     breaks = np.fromiter((token in _BREAKS for token in lexicon), np.bool_, len(lexicon))
     sentence, places = np.cumsum(breaks[ids])[kept], np.flatnonzero(kept).astype(np.int32)
     firsts = np.flatnonzero(np.diff(sentence, prepend=-1))
-    words = np.diff(firsts, append=len(sentence)).astype(np.int32)
-    within = np.arange(len(sentence)) - np.repeat(firsts, words)
-    powers = np.cumprod(np.full(words.max(initial=0), BASE))
-    hashes = hashes_of(lexicon)[ids[kept]] * powers[within]
+    words = np.diff(firsts, append=len(sentence))
     long = words >= SHORTEST
-    sums = np.array(np.add.reduceat(hashes, firsts) if len(firsts) else hashes, np.uint64)
-    return shortened(sums[long]), places[firsts[long]], places[(firsts + words - 1)[long]] + 1, words[long]
+    hashes = run_hashes(hashes_of(lexicon)[ids[kept]], firsts, words)
+    return hashes[long], places[firsts[long]], places[(firsts + words - 1)[long]] + 1, words[long].astype(np.int32)

@@ -5,13 +5,15 @@ All but `words` do not depend on the length of the text, so a script of a page c
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_type_hints
 
+import numpy as np
+
 from scriptmodel_trainer.judging.copies import SHORTEST, KnownSentences
 from scriptmodel_trainer.judging.elements import elements_of
-from scriptmodel_trainer.judging.ngrams import KnownNgrams, hashes_of
+from scriptmodel_trainer.judging.runs import Runs, hashes_of, ngrams
 from scriptmodel_trainer.storage.records import Amount, Count, Share
 
 WINDOW = 200
@@ -49,7 +51,7 @@ MEANING: dict[str, str] = {
 """What each figure means, in a few words."""
 
 
-def figures_of(tokens: Sequence[str], known: KnownNgrams, training: KnownSentences) -> Figures:
+def figures_of(tokens: Sequence[str], known: Mapping[int, Runs], training: KnownSentences) -> Figures:
     """Return the figures of a text beside n-grams and sentences of a training text."""
     lines = elements_of(tokens)
     sentences = [[word.casefold() for word in sentence] for line in lines for sentence in line.sentences]
@@ -62,10 +64,10 @@ def figures_of(tokens: Sequence[str], known: KnownNgrams, training: KnownSentenc
         words=len(words),
         distinct=_mean(len(set(window)) / len(window) for window in _windows(words, WINDOW)),
         repeated_lines=_repeated(sentences),
-        known_words=known.share(hashes, 1),
-        known_pairs=known.share(hashes, 2),
-        known_triples=known.share(hashes, 3),
-        triples_by_chance=known.share(hashes, 3, _APART),
+        known_words=known[1].share(ngrams(hashes, 1)),
+        known_pairs=known[2].share(ngrams(hashes, 2)),
+        known_triples=known[3].share(ngrams(hashes, 3)),
+        triples_by_chance=known[3].share(np.concatenate([ngrams(hashes, 3, step) for step in _APART])),
         copied_sentences=copies.copied / max(1, copies.sentences),
         speeches=1000 * len(speeches) / max(1, len(words)),
         words_per_speech=_mean(line.words for line in speeches),

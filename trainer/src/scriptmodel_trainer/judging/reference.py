@@ -15,13 +15,7 @@ from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.judging.copies import KnownSentences, known_sentences, stored_sentences
 from scriptmodel_trainer.judging.figures import Figures, figures_of, mean_figures
-from scriptmodel_trainer.judging.ngrams import (
-    MOST,
-    SIZES,
-    KnownNgrams,
-    known_ngrams,
-    spoken_hashes,
-)
+from scriptmodel_trainer.judging.runs import SIZES, Runs, hashes_of, known_ngrams, spoken
 from scriptmodel_trainer.judging.verdict import Verdict, judge
 from scriptmodel_trainer.storage.files import converted
 
@@ -39,7 +33,7 @@ class Reference:
     """Figures of held-out text, the n-grams of the training text, and its sentences with those of a base's."""
 
     held_out: Figures
-    known: KnownNgrams
+    known: Mapping[int, Runs]
     sentences: KnownSentences
 
     def figures(self, tokens: Sequence[str]) -> Figures:
@@ -69,8 +63,9 @@ def reference_of(corpus: TokenStream, base: KnownSentences | None = None) -> Ref
     held_out = held_out_tokens(corpus)
     if not held_out:
         return None
-    training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
-    known, sentences = known_ngrams(training), known_sentences(corpus)
+    training = corpus.splits["train"]
+    known = known_ngrams(hashes_of(corpus.lexicon)[training[spoken(training, corpus.lexicon)]])
+    sentences = known_sentences(corpus)
     return Reference(figures_of(held_out, known, sentences), known, known_sentences(corpus, base))
 
 
@@ -81,7 +76,7 @@ def stored_figures(reference: Reference) -> dict[str, float]:
 
 def arrays_of(reference: Reference) -> dict[str, npt.NDArray[Any]]:
     """Return n-grams and sentences as arrays by name, to be stored."""
-    ngrams = {f"ngrams{size}": hashes for size, hashes in reference.known.of_size.items()}
+    ngrams = {f"ngrams{size}": runs.hashes for size, runs in reference.known.items()}
     return {**ngrams, **reference.sentences.arrays()}
 
 
@@ -94,7 +89,8 @@ def stored_reference(model: TrainedModel, folder: Path | None = None) -> Referen
     if figures is None or arrays is None or sentences is None:
         return None
     try:
-        return Reference(_figures_from(figures), _ngrams_from(arrays), sentences)
+        known = {size: Runs.stored(arrays.get(f"ngrams{size}")) for size in SIZES}
+        return Reference(_figures_from(figures), known, sentences)
     except ValueError as error:
         raise BadInputError(f"{folder or 'the model'} is damaged: {error}", "train the model again") from error
 
@@ -103,13 +99,3 @@ def _figures_from(stored: Mapping[str, Any]) -> Figures:
     if not stored.keys() >= _NAMES:
         raise ValueError("it lacks figures of held-out text")
     return converted({name: stored[name] for name in _NAMES} | {"words": int(stored["words"])}, Figures)
-
-
-def _ngrams_from(arrays: Mapping[str, npt.NDArray[Any]]) -> KnownNgrams:
-    if not arrays.keys() >= {f"ngrams{size}" for size in SIZES}:
-        raise ValueError("it does not hold the n-grams of a training text")
-    of_size = {size: arrays[f"ngrams{size}"] for size in SIZES}
-    for array in of_size.values():
-        if array.dtype != np.uint32 or array.ndim != 1 or len(array) > MOST or (array[1:] <= array[:-1]).any():
-            raise ValueError("its n-grams are not sorted")
-    return KnownNgrams(of_size)
