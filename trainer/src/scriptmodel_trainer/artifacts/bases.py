@@ -90,7 +90,7 @@ def share_of(words: Sequence[str], train: Ids, lexicon: Sequence[str], most: int
 def how_to_get_one() -> str:
     """Return what a base brings, its size, time and licence, and the command that brings it."""
     command = "scriptmodel base add en" if os.environ.get(_ADDRESS) else "make base LANGUAGE=en LIBRARY=library"
-    return f"no base is installed: with one (en: 27 MB, CC0-1.0) scripts make more sense after a minute: `{command}`"
+    return f"no base is installed: with one (en: 27 MB, CC0-1.0) scripts make more sense in a minute: `{command}`"
 
 
 def add(source: str, sha256: str | None) -> tuple[Path, Card]:
