@@ -26,9 +26,10 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.judging.copies import KnownSentences
 from scriptmodel_trainer.judging.figures import figures_of
 from scriptmodel_trainer.judging.reference import Reference, arrays_of, stored_figures
-from scriptmodel_trainer.judging.runs import hashes_of, known_ngrams
+from scriptmodel_trainer.judging.runs import Runs, hashes_of, known_ngrams
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.subwords import LETTERS
 from scriptmodel_trainer.model.trigrams import count
@@ -78,7 +79,8 @@ def _real() -> Path:
     summary |= {"frequent_words": [["early", 3]], "frequent_speakers": [["ANNA", 2]]}
     text = ("<boname>", "ANNA", "<eoname>", "the", "sea", "is", "early", "<eos>")
     known = known_ngrams(hashes_of(text))
-    reference = Reference(figures_of(text, known), known)
+    sentences = KnownSentences(Runs(known[3].hashes[:2]), np.zeros(2, np.uint32), ("Two Sisters",))
+    reference = Reference(figures_of(text, known, sentences), known, sentences)
     metrics["held_out"] = stored_figures(reference)
     corpus = {"digest": "d", "layout": "auto", "files": 1, "layouts": {"plain": 1}, "notes": ["a"], "summary": summary}
     speakers = frozenset(map(words.index, ("ANNA", "BEN")))
