@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from scriptmodel_cli.changes import Change, Preview, field_changes
-from scriptmodel_operator.act.actions import Action, ApplyPipelines, PipelineChange, ReplaceFiles
+from scriptmodel_operator.act.actions import Action, PipelineChange
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.safe_text import short_id
-from scriptmodel_operator.desired.pipelines import desired
+from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import CommitInfo
 from scriptmodel_operator.ingest.source import Sourced
@@ -16,9 +17,9 @@ from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import CorpusView, ModelView
-from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
-from scriptmodel_operator.reconcile.deletion import plan_deletion
-from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState
+from scriptmodel_operator.reconcile.assess import Given, assess, stop
+from scriptmodel_operator.reconcile.repos import plan_deletion
+from scriptmodel_operator.reconcile.state import State
 
 
 def preview(
@@ -40,14 +41,13 @@ def preview(
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
     given = Given(model, source, continued)
-    image, claim = mark.image if mark else "", view.train.claim if view.train else ""
+    image, claim = mark.image if mark else "", view.train.info.spec.pods.claim if view.train else ""
     target = desired(model, view.refs, model.owner(cluster), mark, image=image, claim=claim, continued=given.text)
     if stopping := stop(model, view):
         return Preview(str(model), _of(stopping.actions, view))
-    observed = Observed(given, view, target)
-    state = assess(observed).state
-    problem = f"{state.problem.reason}: {state.problem.message}" if isinstance(state, Blocked) else ""
-    return Preview(str(model), (*_of(state.actions, view), *_later_changes(observed, state)), problem)
+    state = assess(given, view, target)
+    problem = f"{state.ready.reason}: {state.ready.message}" if state.blocked else ""
+    return Preview(str(model), (*_of(state.actions, view), *_later_changes(given, view, target, state)), problem)
 
 
 def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
@@ -58,33 +58,29 @@ def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
     return Preview(title, _of(actions, view))
 
 
-def _later_changes(observed: Observed, state: ModelState) -> Iterator[Change]:
+def _later_changes(given: Given, view: ModelView, target: Desired, state: State) -> Iterator[Change]:
     """Yield what follows once the actions of now have been carried out."""
-    view = observed.view
-    if isinstance(state, Applying | Applied):
-        yield from (_pipeline(each, view, waits=True) for each in state.difference.deferred)
-    if isinstance(state, Applying):  # an update leaves a pipeline stopped; the next reconcile starts it
+    yield from (_pipeline(each, view, waits=True) for each in state.difference.deferred)
+    if state.difference.now:  # an update leaves a pipeline stopped; the next reconcile starts it
         yield from (Change(">", f"start step {stopped.info.ref}") for stopped in view.stopped)
-    if isinstance(state, Ingesting) and state.source.waits_for:
-        if request := observed.given.model.spec.corpus.download:
+    if state.ready.reason is not Reason.INGESTING:
+        return
+    if state.source.blocks:
+        if request := given.model.spec.corpus.download:
             yield Change("~", f"fetch {request} into {view.refs.corpus}, as one commit")
-        yield from _after_ingest(observed)
-    elif isinstance(state, Ingesting) and view.base.source:
+        head = CommitInfo(view.refs.corpus.repo, view.refs.corpus.name, "to come", finished=True, size_bytes=1)
+        corpus = CorpusView(view.refs.corpus, head=head, untied=view.corpus is not None and view.corpus.untied)
+        later = replace(view, corpus=corpus)
+        yield from _of(assess(replace(given, source=None), later, target).actions, later)
+    elif view.base.source:
         yield Change(">", "write the steps that start from the base model, once it is copied")
-
-
-def _after_ingest(observed: Observed) -> tuple[Change, ...]:
-    view, given = observed.view, replace(observed.given, source=None)
-    branch = view.refs.corpus
-    head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
-    corpus = CorpusView(branch, head=head, untied=view.corpus is not None and view.corpus.untied)
-    return _of(assess(replace(observed, given=given, view=replace(view, corpus=corpus))).actions, view)
 
 
 _VERBS = {
     "creating": "+ create",
     "adopting": "~ adopt",
     "copying": "~ copy",
+    "putting": "~ put",
     "deleting": "- delete",
     "starting": "> start",
     "stopping": "> stop",
@@ -97,14 +93,10 @@ def _of(actions: tuple[Action, ...], view: ModelView) -> tuple[Change, ...]:
 
 
 def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
-    if isinstance(action, ApplyPipelines):
+    if action.changes:
         yield from (_pipeline(each, view) for each in action.changes)
         return
-    if isinstance(action, ReplaceFiles) and not action.copies:
-        removed = f" and remove {len(action.gone)}" if action.gone else ""
-        yield Change("~", f"put {len(action.files)} files into {action.branch}{removed}, as one commit")
-        return
-    first, _, rest = action.describe().partition(" ")
+    first, _, rest = action.text.partition(" ")
     sign, verb = _VERBS[first].split()
     yield Change(sign, f"{verb} {rest}")
 

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
@@ -46,26 +44,12 @@ def test_a_newly_configured_claim_is_applied_without_training_again() -> None:
     assert world.written() == []
 
 
-NOT_FOUND = '0/1 nodes are available: persistentvolumeclaim "shared" not found. preemption: 0/1 nodes are available'
-UNBOUND = "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims."
-DELETED = '0/1 nodes are available: persistentvolumeclaim "shared" is being deleted.'
-NO_ROOM = "0/1 nodes are available: 1 Insufficient cpu."
-
-
-@pytest.mark.parametrize(
-    ("reported", "said"),
-    [
-        (NOT_FOUND, "the PersistentVolumeClaim shared does not exist: create it in the namespace of the workers"),
-        (UNBOUND, "the PersistentVolumeClaim shared is not bound to a volume: see `kubectl describe pvc shared`"),
-        (DELETED, "the PersistentVolumeClaim shared cannot be used: see `kubectl describe pvc shared`"),
-        (NO_ROOM, NO_ROOM),
-    ],
-)
-def test_a_claim_that_keeps_pods_from_starting_is_named_before_and_after_the_deadline(reported: str, said: str) -> None:
+def test_what_keeps_pods_from_starting_is_said_before_and_after_the_deadline() -> None:
+    said = '0/1 nodes are available: persistentvolumeclaim "shared" not found.'
     world = World(model=scriptmodel({"training": {"pendingDeadline": "1m"}}), claim="shared")
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
-    world.pachyderm.set_state(world.train, PipelineState.CRASHING, reported)
+    world.pachyderm.set_state(world.train, PipelineState.CRASHING, said)
     world.reconcile()
     assert world.ready == ("False", "WaitingForWorker")
     assert f"no worker can start: {said}" in world.condition("Ready")["message"]
@@ -76,4 +60,3 @@ def test_a_claim_that_keeps_pods_from_starting_is_named_before_and_after_the_dea
     world.reconcile()
     message = world.condition("Ready")["message"]
     assert message.startswith(f"no worker started within pendingDeadline: {said}"), message
-    assert reported in message

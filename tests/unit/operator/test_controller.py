@@ -39,7 +39,7 @@ async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_no
         await found.events.drain()
         assert (kube.writes, kube.events) == (["finalizers", "status"], ["Creating", "EngineUnavailable"])
         pachyderm.fault = lambda _call: None
-        assert await settled(found) == pytest.approx(1800, abs=60), "pendingDeadline: a change requeues it earlier"
+        assert await settled(found) == 300, "pendingDeadline: a change requeues it earlier"
         await found.events.drain()
         assert (kube.writes[2:], kube.events[2:]) == (["status", "status"], ["WaitingForWorker"]), (
             "one event and one status for each change"

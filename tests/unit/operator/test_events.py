@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from scriptmodel_operator.act.actions import StartPipeline, StopJob
+from scriptmodel_operator.act.actions import start_pipeline, stop_job
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
 from scriptmodel_operator.engine.values import JobRef, PipelineRef
@@ -182,6 +182,6 @@ def test_a_status_makes_an_event_of_each_news_once(statuses: list[dict[str, Any]
 
 def test_a_job_that_the_operator_stops_is_recorded_with_the_reason() -> None:
     recorder, job = Recorder(), JobRef(PipelineRef("default", "train"), "1")
-    stopping = [StopJob(job, "overtaken"), StartPipeline(job.pipeline)]  # after a suspension
+    stopping = [stop_job(job, "overtaken"), start_pipeline(job.pipeline)]  # after a suspension
     record_actions(cast(EventRecorder, recorder), scriptmodel(), stopping)
     assert recorder.events == {(Reason.JOB_STOPPED, "1"): "stopping job default/train@1: overtaken"}

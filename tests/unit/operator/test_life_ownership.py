@@ -129,7 +129,7 @@ def test_an_adopted_pipeline_computes_again() -> None:
         versions = other.pachyderm.pipelines[ref]
         other.pachyderm.pipelines[ref] = [replace(versions[-1], spec=replace(versions[-1].spec, annotations={}))]
     world = World(pachyderm=other.pachyderm, model=scriptmodel(adopt=True))
-    state, _view = world.assess()
+    state = world.assess()
     assert [change.apply.reprocess for change in state.difference.now] == [True, True]
 
 

@@ -133,8 +133,7 @@ def test_a_lost_generate_pipeline_is_created_after_the_update_of_train() -> None
     world = trained_world()
     world.pachyderm.delete_pipeline(world.generate, keep_repo=False)
     world.want({"model": {"preset": "large"}})
-    state, _ = world.assess()
-    assert [change.ref for change in state.difference.now] == [world.train]
+    assert [change.ref for change in world.assess().difference.now] == [world.train]
     world.written()
     world.reconcile()
     assert world.written() == [f"update {world.train.name}", f"create {world.generate.name}"]

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from unittest import mock
 
 import pytest
 
@@ -59,46 +58,6 @@ def test_the_message_of_a_failure_outlasts_its_log_and_is_not_reused_for_another
     world.pachyderm.fail(ref)
     world.reconcile()
     assert "its log is gone, because nobody read it while it ran (job " in world.condition("Ready")["message"]
-
-
-def test_a_result_whose_commit_was_deleted_is_ignored_though_its_job_remains() -> None:
-    world = trained_world()
-    before = world.model.status["lineage"]
-    commit = world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
-    assert world.model.status["lineage"]["script"].partition("@")[2] == commit
-    world.pachyderm.drop(commit)
-    world.reconcile()
-    assert world.ready == ("True", "Generated")
-    assert world.model.status["lineage"] == before
-    with mock.patch.object(world.pachyderm, "inspect_commit") as requested:
-        world.reconcile()
-    assert requested.mock_calls == [], "nothing has changed"
-    world.apply({"model": {"preset": "small"}})
-    assert world.model.status["lineage"] == before, "nor is it the last good one while there is a newer job"
-
-
-@pytest.mark.parametrize(
-    ("spec", "kind", "again"),
-    [
-        ({"model": {"preset": "small"}}, "train", "change the spec or annotate scriptmodel.dev/retrain-at"),
-        ({"generation": {"seed": 2}}, "generate", "change spec.generation, if only its seed"),
-    ],
-)
-def test_the_deletion_of_the_only_result_of_a_spec_is_reported_with_what_to_do(
-    spec: dict[str, object], kind: str, again: str
-) -> None:
-    world = trained_world()
-    world.apply(spec)
-    job = world.pachyderm.succeed(getattr(world, kind))
-    world.pachyderm.drop(job.ref.id)
-    world.reconcile()
-    assert world.ready == ("False", "NoData")
-    message = world.condition("Stalled")["message"]
-    assert f"was deleted: {again}" in message
-    assert message.endswith(f"(job {job.ref.id[:8]})")
 
 
 def test_a_process_without_output_is_reported_with_the_workers_message() -> None:
@@ -227,29 +186,3 @@ def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_when_training_is
     world.reconcile()
     assert world.ready == ("True", "Generated")
     assert world.model.status["training"]["warnings"] == ["a.yaml does not look like a script (3 % understood)"]
-
-
-GPU = {"training": {"gpu": {}}}
-
-
-def test_a_job_with_a_requested_gpu_and_none_visible_is_reported_permanently() -> None:
-    world = started_world(GPU)
-    cpu = event(event="device", device="cpu", name="AMD EPYC", memory_bytes=None, precision="float32")
-    world.train_with([event(event="start", epochs=1), cpu])
-    assert (
-        "; warning: TensorFlow sees no GPU although spec.training.gpu requests one"
-        in world.condition("Ready")["message"]
-    )
-    training = world.model.status["training"]
-    assert training["device"] == {"kind": "cpu", "name": "AMD EPYC", "precision": "float32"}
-    assert [each.partition(" although")[0] for each in training["warnings"]] == ["TensorFlow sees no GPU"]
-    world.observer.logs.close()
-    world.pachyderm.metrics |= {"device": {"kind": "cpu", "name": "AMD EPYC"}, "precision": "float32"}
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.observer = Observer(world.pachyderm, world.cluster)
-    world.reconcile()
-    assert world.ready == ("True", "Generated")
-    assert world.model.status["training"]["warnings"] == training["warnings"]
-    assert world.model.status["training"]["device"] == training["device"]
-    assert "TensorFlow sees no GPU" in world.condition("Trained")["message"]

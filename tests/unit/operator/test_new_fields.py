@@ -17,7 +17,7 @@ from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.values import PipelineApply, PipelineSpec
 from scriptmodel_operator.pachyderm.messages import create_request
 from scriptmodel_operator.pachyderm.pipeline_json import request_json
-from scriptmodel_operator.reconcile.wording import in_terms_of_the_object
+from scriptmodel_operator.reconcile.stages import in_terms_of_the_object
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
 

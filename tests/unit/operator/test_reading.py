@@ -16,7 +16,7 @@ from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.observe.trainer_files import SplitFigures
-from scriptmodel_operator.reconcile.details import _from_log
+from scriptmodel_operator.reconcile.status import _from_log
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.open_logs import OpenLog, eventually
 
@@ -121,8 +121,8 @@ def test_a_running_job_is_followed_in_the_background_and_its_log_survives_its_po
     log = OpenLog([event(event="start", epochs=4), event(event="progress", epoch=1, epochs=4, fraction=0.5), "boom"])
     pachyderm.log_source = lambda _job, follow: log if follow else OpenLog([], cut=True)
     follower = LogFollower(pachyderm)
-    eventually(lambda: follower.running(JOB).lines == 3)
-    assert follower.running(JOB).progress.percent == 12
+    eventually(lambda: follower.follow(JOB).lines == 3)
+    assert follower.follow(JOB).progress.percent == 12
     assert follower.ended(JOB).failure.tail == ("boom",)
     assert log.cancelled.is_set()
 
@@ -132,8 +132,8 @@ def test_an_interrupted_stream_is_reopened_and_keeps_what_was_read() -> None:
     streams = iter([OpenLog(["one", "two"], cut=True), OpenLog(["one"], cut=True), OpenLog(["one", "two", "three"])])
     pachyderm.log_source = lambda _job, _follow: next(streams)
     follower = LogFollower(pachyderm)
-    eventually(lambda: follower.running(JOB).lines == 2)
-    eventually(lambda: follower.running(JOB).lines == 3)
+    eventually(lambda: follower.follow(JOB).lines == 2)
+    eventually(lambda: follower.follow(JOB).lines == 3)
     follower.close()
 
 
@@ -148,7 +148,7 @@ def test_a_log_whose_reader_fails_unexpectedly_is_followed_again() -> None:
     pachyderm, tries, log = FakePachyderm(), list[int](), OpenLog(["one"])
     pachyderm.log_source = source
     follower = LogFollower(pachyderm)
-    eventually(lambda: follower.running(JOB).lines == 1)
+    eventually(lambda: follower.follow(JOB).lines == 1)
     follower.close()
 
 
@@ -161,12 +161,12 @@ def test_a_limited_number_of_logs_is_followed_and_others_are_read_once() -> None
 
     pachyderm.log_source = open_log
     follower = LogFollower(pachyderm, limit=1)
-    follower.running(JOB)
+    follower.follow(JOB)
     other = JobRef(JOB.pipeline, "2")
-    assert [follower.running(other).failure.tail for _ in range(3)] == 3 * [("x", "y")]
+    assert [follower.follow(other).failure.tail for _ in range(3)] == 3 * [("x", "y")]
     eventually(lambda: opened == Counter([True, False]))
     follower.keep_only(lambda job: job == other)
-    follower.running(other)
+    follower.follow(other)
     eventually(lambda: opened[True] == 2)
     follower.close()
 

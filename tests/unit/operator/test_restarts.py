@@ -15,14 +15,12 @@ from scriptmodel_operator.engine.values import JobRef, LogLine, PipelineRef, Pip
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import LogDigest, read_line
-from scriptmodel_operator.reconcile.training import restarts_in_log
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.recording import Recorder
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 START = {"event": "start", "epochs": 40, "state": True}
 RESUMED = {"event": "resumed", "epoch": 3, "share": 0.42, "restarts": 2}
-AGAIN = {"event": "start", "epochs": 40, "time": 9.0}
 STOPPED = {
     "event": "error",
     "code": 143,
@@ -92,33 +90,6 @@ def test_a_worker_that_was_stopped_promises_no_saved_state() -> None:
     world.pachyderm.set_state(world.train, PipelineState.RUNNING, "waits in queue gpus")
     world.reconcile()
     assert "and another one waits (in queue gpus)" in world.condition("Trained")["message"]
-
-
-def test_each_worker_lost_without_saved_state_counts_also_for_the_next_operator() -> None:
-    world = running({**AGAIN, "time": 1.0}, HALFWAY, claim="")
-    assert "restarts" not in training(world)
-    for restarts in (1, 2):
-        job = next(iter(world.pachyderm.logs))
-        world.pachyderm.logs[job] = lines({**AGAIN, "time": 9.0 + restarts})
-        world.observer.logs._read_once(job)
-        for _ in range(2):
-            world.reconcile()
-            assert training(world)["restarts"] == restarts
-        world.__post_init__()
-    world.pachyderm.metrics["restarts"] = 0
-    world.pachyderm.succeed(world.train)
-    world.reconcile()
-    assert training(world)["restarts"] == 2, "the trainer knows of none"
-
-
-def test_a_restart_without_saved_state_is_not_where_an_earlier_one_continued() -> None:
-    found = digest({**START, "resumed_from": 3}, RESUMED, {**AGAIN, "time": 8.0}, STOPPED, AGAIN)
-    known = resumed(3, "0.42", 2).model_copy(update={"attempt_start_time": "1970-01-01T00:00:08Z"})
-    assert restarts_in_log(found, known) == {
-        "restarts": 3,
-        "resumed_at": None,
-        "attempt_start_time": "1970-01-01T00:00:09Z",
-    }
 
 
 def test_the_log_of_the_next_pod_replaces_that_of_the_lost_one_from_its_first_line() -> None:
@@ -192,12 +163,3 @@ def test_each_restart_is_one_event() -> None:
         "training resumed at 50% of epoch 1 (restart 1)",
         "training resumed (restart 2)",
     )
-
-
-def test_a_worker_lost_without_saved_state_is_a_warning() -> None:
-    recorder = Recorder()
-    before = {"conditions": [], "training": {"attemptStartTime": "2026-01-01T00:00:00Z"}}
-    now = {"conditions": [], "training": {"restarts": 1, "attemptStartTime": "2026-01-01T01:00:00Z"}}
-    record_status(cast(EventRecorder, recorder), scriptmodel(status=before), now)
-    note = "Warning: the worker was lost, or its attempt failed (restart 1): training starts again"
-    assert (recorder.reasons, list(recorder.events.values())) == ([Reason.WORKER_LOST], [note])

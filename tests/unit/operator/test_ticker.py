@@ -21,8 +21,7 @@ from scriptmodel_operator.kube.object_store import Store
 from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.polling import SnapshotPoller
-from scriptmodel_operator.reconcile.requeue import requeue_after
-from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, ModelState, Suspended
+from scriptmodel_operator.reconcile.state import requeue_after
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
@@ -175,39 +174,37 @@ async def test_without_objects_the_engine_is_polled_until_it_answers(caplog: pyt
 POLL, SOURCE_DUE = 5.0, 600.0
 
 
-def requeue(world: World, kind: type[ModelState], source_due: float | None = None) -> float | None:
-    state, view = world.assess()
-    assert type(state) is kind
-    return requeue_after(state, world.model, view, poll_interval=POLL, source_due=source_due)
+def requeue(world: World, source_due: float | None = None) -> float | None:
+    return requeue_after(world.assess(), world.model, poll_interval=POLL, source_due=source_due)
 
 
 def test_a_blocked_object_is_polled_and_a_suspended_one_is_not() -> None:
-    assert requeue(World(), Blocked, SOURCE_DUE) == POLL
+    assert requeue(World(), SOURCE_DUE) == POLL
     world = trained_world()
     world.apply({"suspend": True})
-    assert requeue(world, Suspended, SOURCE_DUE) is None
+    assert requeue(world, SOURCE_DUE) is None
 
 
 def test_a_settled_and_a_failed_object_wait_for_their_source_only() -> None:
     world = trained_world()
-    assert (requeue(world, Applied), requeue(world, Applied, SOURCE_DUE)) == (None, SOURCE_DUE)
+    assert (requeue(world), requeue(world, SOURCE_DUE)) == (None, SOURCE_DUE)
     world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
     world.pachyderm.fail(world.train)
-    assert (requeue(world, Applied), requeue(world, Applied, SOURCE_DUE)) == (None, SOURCE_DUE)
+    assert (requeue(world), requeue(world, SOURCE_DUE)) == (None, SOURCE_DUE)
 
 
 def test_a_running_job_is_polled_and_a_waiting_one_has_until_pending_deadline() -> None:
     world = World(model=scriptmodel({"training": {"pendingDeadline": "30m"}}))
     world.pachyderm.put(world.corpus, PLAYS)
-    assert requeue(world, Applying) == POLL
+    assert requeue(world) == POLL
     world.reconcile()
     world.pachyderm.advance(600)
-    assert requeue(world, Applied) == 1200
-    assert requeue(world, Applied, SOURCE_DUE) == SOURCE_DUE
+    assert requeue(world) == 300
+    assert requeue(world, 100) == 100
     world.pachyderm.advance(1198)
-    assert requeue(world, Applied) == POLL, "no sooner than a poll"
+    assert requeue(world) == POLL, "no sooner than a poll"
     world.pachyderm.run(world.train)
-    assert requeue(world, Applied) == POLL
+    assert requeue(world) == POLL
 
 
 def test_of_jobs_that_are_not_in_the_list_only_one_that_others_wait_for_may_run() -> None:

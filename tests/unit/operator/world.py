@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from scriptmodel_operator.act.execute import execute
+from scriptmodel_operator.act.actions import execute
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.names import Key
@@ -18,11 +18,10 @@ from scriptmodel_operator.engine.values import BranchRef, PipelineApply, Pipelin
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
-from scriptmodel_operator.observe.view import ModelView
-from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
-from scriptmodel_operator.reconcile.deletion import plan_deletion
+from scriptmodel_operator.reconcile.assess import Given, assess, stop
 from scriptmodel_operator.reconcile.failures import problem_of
-from scriptmodel_operator.reconcile.state import ModelState, Planned
+from scriptmodel_operator.reconcile.repos import plan_deletion
+from scriptmodel_operator.reconcile.state import State
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -111,28 +110,26 @@ class World:
         self.pachyderm.apply_pipelines([PipelineApply(theirs)])
         return reader
 
-    def assess(self) -> tuple[Any, ModelView]:
-        """Return the state and the view."""
+    def assess(self) -> State:
         snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
         view = self.observer.view(self.model, snapshot)
         mark = view.train.mark if view.train else None
         owner = self.model.owner(self.cluster)
         given = Given(self.model, self.source, self.continued)
         expected = desired(self.model, view.refs, owner, mark, image=self.image, claim=self.claim, continued=given.text)
-        found = stop(self.model, view) or assess(Observed(given, view, expected))
-        return (found.state if isinstance(found, Planned) else found), view
+        return stop(self.model, view) or assess(given, view, expected)
 
-    def reconcile(self) -> ModelState:
+    def reconcile(self) -> State:
         """Reconcile until nothing is left to do; writes the status, which must keep to the rules."""
         for _ in range(6):
-            state, view = self.assess()
+            state = self.assess()
             actions = state.actions
             if not actions:
                 break
             execute(self.pachyderm, actions)
         else:
-            raise AssertionError(f"does not settle: {actions}")
-        status = status_of(self.model, state, view, self.pachyderm.now)
+            raise AssertionError(f"does not settle: {[each.text for each in actions]}")
+        status = status_of(self.model, state, self.pachyderm.now)
         check_status(status, self.model.generation)
         self.model = replace(self.model, status=status)
         return state

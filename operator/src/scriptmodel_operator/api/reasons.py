@@ -82,7 +82,6 @@ class Reason(StrEnum):
         "that does not look like scripts or a GPU that is not found.",
     )
     RESUMED = "Resumed", "Event only: a restarted worker continues the training from its checkpoint."
-    WORKER_LOST = "WorkerLost", "Event only: a worker was lost, or its attempt failed; the message has what it costs."
     CORPUS_FAILED = "CorpusFailed", "The newest commit of the corpus could not be finished."
     BASE_NOT_FOUND = "BaseNotFound", "The model to start from (spec.model.from) does not exist."
     BASE_INVALID = "BaseInvalid", "What spec.model.from names is not a model directory."

@@ -105,11 +105,9 @@ class TrainingStatus(ApiModel):
     gpu_seconds: int | None = None
     """GPU seconds of the job: GPUs times running time."""
     restarts: int | None = None
-    """How often the training started again: for each lost worker and failed attempt, with saved state or without."""
-    attempt_start_time: str | None = None
-    """When the newest attempt without saved state started; with a search that of any run."""
+    """How often the training continued from saved state, after a lost worker or a failed attempt."""
     resumed_at: ResumedAt | None = None
-    """Where the newest restart continued; absent if it had no saved state."""
+    """Where the newest restart continued."""
     failure: JobFailure | None = None
     """Why the job failed."""
 

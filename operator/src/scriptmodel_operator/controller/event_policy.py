@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scriptmodel_operator.act.actions import Action, ApplyPipelines, StartPipeline, StopJob
+from scriptmodel_operator.act.actions import Action
 from scriptmodel_operator.api.conditions import conditions_of, one_line
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
@@ -63,11 +63,7 @@ def record_status(events: EventRecorder, model: ScriptModel, status: Mapping[str
 def _of_training(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[Reason, str]]:
     """Yield each new warning about and each restart of the training, which change no condition."""
     restarts, resumed = now.get("restarts"), now.get("resumedAt") or {}
-    anew = now.get("attemptStartTime") != before.get("attemptStartTime")
-    if anew and (restarts or 0) > (before.get("restarts") or 0):
-        text = f"the worker was lost, or its attempt failed (restart {restarts}): training starts again"
-        yield Reason.WORKER_LOST, text
-    elif restarts and (restarts, resumed) != (before.get("restarts"), before.get("resumedAt") or {}):
+    if restarts and (restarts, resumed) != (before.get("restarts"), before.get("resumedAt") or {}):
         where = f" at {float(resumed['share']):.0%} of epoch {resumed['epoch']}" if resumed else ""
         yield Reason.RESUMED, f"training resumed{where} (restart {restarts})"
     known = before.get("warnings") or ()
@@ -85,15 +81,8 @@ def _is_news(before: _Seen, now: _Seen, *, warning: bool) -> bool:
 
 def record_actions(events: EventRecorder, model: ScriptModel, actions: Sequence[Action]) -> None:
     for action in actions:
-        if isinstance(action, ApplyPipelines):
-            updates = any(each.apply.update for each in action.changes)
-            reason = Reason.UPDATING if updates else Reason.CREATING
-            events.record(model, reason, action.describe(), warning=False, occasion=_annotations(action))
-        elif isinstance(action, StartPipeline) and action.stopped_after:
-            occasion = f"{action.ref} {action.stopped_after}"
-            events.record(model, Reason.UPDATING, action.describe(), warning=False, occasion=occasion)
-        elif isinstance(action, StopJob):
-            events.record(model, Reason.JOB_STOPPED, action.describe(), warning=False, occasion=action.ref.id)
+        if action.event:
+            events.record(model, action.event, action.text, warning=False, occasion=action.occasion)
 
 
 def _has_only_recovered(before: _Seen, now: _Seen) -> bool:
@@ -117,7 +106,3 @@ def _previous_state(model: ScriptModel) -> str:
     """Return a digest of the object's generation and status before the transition."""
     text = json.dumps([model.generation, model.status], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _annotations(action: ApplyPipelines) -> str:
-    return " ".join(str(sorted(each.apply.spec.annotations.items())) for each in action.changes)

@@ -8,6 +8,7 @@ from functools import partial
 from scriptmodel_operator.api.identity import engine_of
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.engines import RecordedEngines
 from scriptmodel_operator.controller.ticker import Ticker
@@ -22,8 +23,8 @@ from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.polling import SnapshotPoller
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.view import ModelView
-from scriptmodel_operator.reconcile.assess import Given, Observed, assess, refuse, stop
-from scriptmodel_operator.reconcile.state import Blocked, Early, Planned, Refused
+from scriptmodel_operator.reconcile.assess import Given, assess, refuse, stop
+from scriptmodel_operator.reconcile.state import State
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Observing:
     def forget(self, key: Key) -> None:
         self._acted.pop(key, None)
 
-    async def observe(self, model: ScriptModel, requested: float) -> Planned | Early:
+    async def observe(self, model: ScriptModel, requested: float) -> State:
         """Return the state of an object that is not being deleted. Raises EngineError, and KubeError.
 
         `requested` is when the object was last changed by a user (monotonic seconds).
@@ -62,7 +63,7 @@ class Observing:
             return stopping
         return refuse(model, view, refused) if refused else await self._observe_all(model, requested)
 
-    async def _observe_all(self, model: ScriptModel, requested: float) -> Planned | Early:
+    async def _observe_all(self, model: ScriptModel, requested: float) -> State:
         """Return the state, by a snapshot that may be a little older than the object at first."""
         age = max(2 * self.config.poll_interval, self.snapshots.pace)
         after = max(time.monotonic() - age, self._acted.get(model.key, 0.0))
@@ -73,13 +74,12 @@ class Observing:
             after = max(after, source.committed)
         given = Given(model, source, await continued_text(self.kube.get_config_map, model))
         snapshot, found = await self._observe_since(given, after)
-        blocked = isinstance(found, Refused) or (isinstance(found, Planned) and isinstance(found.state, Blocked))
-        if blocked and snapshot.started < requested:
+        if found.blocked and found.ready.reason is not Reason.SUSPENDED and snapshot.started < requested:
             # The problem may have been fixed after the snapshot and before the object was written.
             _, found = await self._observe_since(given, requested)
         return found
 
-    async def _observe_since(self, given: Given, after: float) -> tuple[Snapshot, Planned | Early]:
+    async def _observe_since(self, given: Given, after: float) -> tuple[Snapshot, State]:
         model, calls = given.model, self.engines.calls
         snapshot, owner = await self._snapshot(model, after), model.owner(self.cluster)
         refused = read_refusal(model, self.config.policy, partial(snapshot.foreign, owner=owner))
@@ -90,7 +90,7 @@ class Observing:
         mark = view.train.mark if view.train else None
         image, volume = self.config.trainer_image, self.config.checkpoint_claim
         pipelines = desired(model, view.refs, owner, mark, image=image, claim=volume, continued=given.text)
-        return snapshot, stop(model, view) or assess(Observed(given, view, pipelines))
+        return snapshot, stop(model, view) or assess(given, view, pipelines)
 
     async def owned(self, model: ScriptModel, requested: float) -> ModelView:
         """Return what the object owns, with a snapshot newer than its last change and the last action on it."""

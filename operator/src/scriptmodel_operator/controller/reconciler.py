@@ -1,7 +1,7 @@
 """Reconciles one ScriptModel: observe, decide, act and requeue, until no action is left and its status is written.
 
 Start reading here. `observing.py` reads what the object has in the engine, `reconcile/assess.py` decides its state and
-the actions that follow, `act/execute.py` carries them out, and `reporter.py` writes the status of the state. No
+the actions that follow, `act/actions.py` carries them out, and `reporter.py` writes the status of the state. No
 step keeps in memory what the next one needs: an operator that is killed between any two calls continues later.
 """
 
@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from scriptmodel_operator.act.actions import Action
-from scriptmodel_operator.act.execute import execute
+from scriptmodel_operator.act.actions import Action, execute
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.names import Key
@@ -38,11 +37,9 @@ from scriptmodel_operator.kube.gateway import remove_finalizer
 from scriptmodel_operator.kube.object_store import Store, Stored
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.reconcile.assess import corpus_after_failure
-from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.failures import DELETING, invalid_spec
-from scriptmodel_operator.reconcile.requeue import ON_CHANGE, Next, requeue_after
-from scriptmodel_operator.reconcile.state import Applying, Early, Planned, Refused, Stopping
-from scriptmodel_operator.reconcile.summarise import STOPPING
+from scriptmodel_operator.reconcile.repos import plan_deletion
+from scriptmodel_operator.reconcile.state import ON_CHANGE, Next, State, requeue_after
 
 MAX_ROUNDS = 5
 """Number of rounds of actions without a status in between; after that, one round in a poll interval."""
@@ -108,7 +105,7 @@ class Reconciler:
             raise await self.reporter.failure(model, error, observing=True) from error
         return await self._settle(model, found)
 
-    async def _settle(self, model: ScriptModel, found: Planned | Early) -> Next:
+    async def _settle(self, model: ScriptModel, found: State) -> Next:
         """Act, and continue with the snapshot that shows the outcome; write the status once no action is left."""
         rounds = self._rounds.pop(model.key, 0)
         if found.actions and rounds < MAX_ROUNDS:
@@ -117,47 +114,39 @@ class Reconciler:
             return following
         if found.actions:
             self._rounds[model.key] = MAX_ROUNDS - 1
-        if isinstance(found, Refused):
+        if found.stages is None and not found.actions:
             self.downloads.forget(model.uid)
-            await self.reporter.problem(model, found.problem, suspended=model.spec.suspend)
+            await self.reporter.state(model, found)
             # Who may read a repo changes in the engine.
             return ON_CHANGE if refusal(model, self.config.policy) else Next(self.config.poll_interval)
-        if isinstance(found, Stopping):
-            await self.reporter.problem(model, STOPPING)
-            return Next(self.config.poll_interval)
         return await self._report(model, found)
 
-    async def _carry_out(self, model: ScriptModel, found: Planned | Early) -> Next:
+    async def _carry_out(self, model: ScriptModel, found: State) -> Next:
         """Carry out the actions, and report what was changed before the snapshot that shows it, which may take a while.
 
         Nothing is reported of a new object before that snapshot, which saves a write for each of thousands.
         """
-        state = found.state if isinstance(found, Planned) else None
-        if isinstance(found, Stopping) and not model.previous.suspended:
-            # Before the stop: an object that is resumed at once would say that somebody else stopped them.
-            model = await self.reporter.suspended(model)
         try:
             acted = await self._act(model, found.actions)
         except EngineError as error:
-            raise await self.reporter.failure(model, error, partial(corpus_after_failure, state)) from error
-        if isinstance(state, Applying) and model.status:
-            await self.reporter.applying(model, state)
+            raise await self.reporter.failure(model, error, partial(corpus_after_failure, found)) from error
+        if found.difference.now and model.status:
+            await self.reporter.applying(model, found)
         return Next(snapshot=acted)
 
-    async def _report(self, model: ScriptModel, found: Planned) -> Next:
+    async def _report(self, model: ScriptModel, state: State) -> Next:
         """Write the status of an object for which nothing is left to do now, and start a download that is due."""
-        state = found.state
         if state.source.download is not None:
             self.downloads.start(model.uid, state.source.download)
         downloading = self.downloads.in_progress(model.uid)
-        await self.reporter.state(model, found, downloading=downloading)
+        await self.reporter.state(model, state, downloading=downloading)
         poll, due = self.config.poll_interval, next_check(self.downloads, model, self.config.source_interval)
-        return Next(requeue_after(state, model, found.view, poll_interval=poll, source_due=due))
+        return Next(requeue_after(state, model, poll_interval=poll, source_due=due))
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> float:
         """Carry out actions on the engine that the object is recorded on; return when (monotonic seconds)."""
         self.engines.check(model, await self.engines.present())
-        log.info("%s: %s", model, "; ".join(action.describe() for action in actions), extra={"object": model.key})
+        log.info("%s: %s", model, "; ".join(action.text for action in actions), extra={"object": model.key})
         self.reporter.actions(model, actions)
         try:
             await self.engines.calls.run(execute, self.engines.gateway, actions)

@@ -1,12 +1,12 @@
 """Writes the status of an object, and records its events."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from scriptmodel_operator.act.actions import Action
-from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
+from scriptmodel_operator.api.conditions import Condition, Problem
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.controller.engines import RecordedEngines
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
@@ -16,9 +16,8 @@ from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.gateway import KubeGateway, write_status
 from scriptmodel_operator.kube.object_store import News, Store
 from scriptmodel_operator.reconcile.failures import problem_of
-from scriptmodel_operator.reconcile.state import Applying, Planned
+from scriptmodel_operator.reconcile.state import State
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
-from scriptmodel_operator.reconcile.summarise import summary
 
 
 @dataclass
@@ -33,15 +32,13 @@ class Reporter:
         """Record the events of actions that follow."""
         record_actions(self.events, model, actions)
 
-    async def state(self, model: ScriptModel, found: Planned, *, downloading: bool) -> None:
-        """Write the whole status of an observed object."""
-        await self._report(model, status_of(model, found.state, found.view, _now(), downloading=downloading))
+    async def state(self, model: ScriptModel, state: State, *, downloading: bool = False) -> None:
+        """Write the whole status of an object."""
+        await self._report(model, status_of(model, state, _now(), downloading=downloading))
 
-    async def problem(
-        self, model: ScriptModel, problem: Problem, corpus: Condition | None = None, *, suspended: bool = False
-    ) -> None:
+    async def problem(self, model: ScriptModel, problem: Problem, corpus: Condition | None = None) -> None:
         """Write the previous status with a problem; only `corpus` was observed, or nothing."""
-        await self._report(model, status_of_problem(model, problem, _now(), corpus, suspended=suspended))
+        await self._report(model, status_of_problem(model, problem, _now(), corpus))
 
     async def failure(
         self,
@@ -58,17 +55,10 @@ class Reporter:
         await self.problem(model, problem, corpus(problem))
         return RetryError(str(error))
 
-    async def suspended(self, model: ScriptModel) -> ScriptModel:
-        """Write that the pipelines are suspended, and return the object with that status."""
-        status = {**model.status, "suspended": True}
-        await self._write(model, status)
-        return replace(model, status=status)
-
-    async def applying(self, model: ScriptModel, state: Applying) -> None:
+    async def applying(self, model: ScriptModel, state: State) -> None:
         """Write that pipelines were changed, before the snapshot that shows it."""
-        ready = summary(state)[ConditionType.READY]
-        problem = Problem(ready.reason, ready.message, stalled=False)
-        await self._write(model, status_of_problem(model, problem, _now(), state.stages.corpus))
+        corpus = state.stages.corpus if state.stages else None
+        await self._write(model, status_of_problem(model, state.ready, _now(), corpus))
 
     async def _report(self, model: ScriptModel, status: dict[str, Any]) -> None:
         if status == model.status:

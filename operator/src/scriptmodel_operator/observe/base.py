@@ -14,15 +14,7 @@ from scriptmodel_operator.desired.base import base_origin, is_copy_of
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import BranchRef, PipelineRef, RepoRef, commit_of, folder_of
 from scriptmodel_operator.observe.snapshot import Snapshot
-from scriptmodel_operator.observe.view import (
-    NO_BASE,
-    BaseSource,
-    BaseView,
-    CorpusView,
-    ModelView,
-    OwnedRepo,
-    PipelineView,
-)
+from scriptmodel_operator.observe.view import BaseSource, BaseView, CorpusView, ModelView, OwnedRepo, PipelineView
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +29,20 @@ class Bases:
 
     def view(self, model: ScriptModel, owner: Owner, observed: ModelView, snapshot: Snapshot) -> BaseView:
         """Return the base model of an object observed without it. Raises EngineError where a read fails."""
-        start, owned = model.spec.model.start, observed.base.owned
+        start, owned = model.spec.model.start, observed.own_base
         if start is None:
-            return BaseView("", owned) if owned else NO_BASE
+            return BaseView()
         origin, repo = base_origin(start), start.repo
         train = None if repo else _train_of(start.script_model or "", model, owner, snapshot)
         ref = RepoRef(repo.project, repo.name) if repo else train.output if train else None
         branches = snapshot.repos[owned.ref].branches if owned and owned.ownership.ours else ()
         if copy := next((name for name in branches if is_copy_of(name, origin)), ""):
-            return BaseView(origin, owned, copy, repo=ref)
+            return BaseView(origin, copy, repo=ref)
         source = self._in_repo(repo, snapshot) if repo else self._of_pipeline(train, start, model, snapshot)
         if source.repo is not None and source.commit is not None:
             files = sorted(self.gateway.walk_files(source.repo, source.commit))
             source = replace(source, paths=tuple(path for path in files if path.startswith(f"{source.folder}/")))
-        return BaseView(origin, owned, source=source, repo=ref)
+        return BaseView(origin, source=source, repo=ref)
 
     def _of_pipeline(
         self, train: PipelineRef | None, start: Base, model: ScriptModel, snapshot: Snapshot

@@ -39,38 +39,26 @@ class LogFollower:
         self._digests: OrderedDict[JobRef, LogDigest] = OrderedDict()
         self._ended: OrderedDict[JobRef, LogDigest] = OrderedDict()
 
-    def running(self, job: JobRef) -> LogDigest:
-        """Return the digest of a running job and start to follow it.
+    def follow(self, job: JobRef, *, waiting: bool = False) -> LogDigest:
+        """Return the digest of an unfinished job and start to follow it; without a worker up to half the limit.
 
         Above the limit its log is read once; what is printed later is unknown until there is room or the job has ended.
         """
-        followed = self._followed(job, self._limit)
-        if followed is not None:
-            return followed
-        known = self.followed(job)
-        return known if known and known.lines else self._read_once(job)
-
-    def waiting(self, job: JobRef) -> LogDigest:
-        """Return the digest of a job without a worker, and follow it, up to half the limit: it may fail on starting."""
-        return self._followed(job, self._limit // 2) or LogDigest()
+        with self._lock:
+            known = self._digests.get(job, LogDigest())
+            if job in self._active:
+                return known
+            free = len(self._active) < (self._limit // 2 if waiting else self._limit)
+            if free:
+                following = self._active[job] = _Following()
+                name = f"log-{job.pipeline.name}"
+                threading.Thread(target=self._follow_until_left, args=(job, following), name=name, daemon=True).start()
+        return known if free or waiting or known.lines else self._read_once(job)
 
     def followed(self, job: JobRef) -> LogDigest | None:
         """Return the digest of a job that is or was followed, without reading its log."""
         with self._lock:
             return self._digests.get(job)
-
-    def _followed(self, job: JobRef, limit: int) -> LogDigest | None:
-        with self._lock:
-            known = self._digests.get(job, LogDigest())
-            if job in self._active:
-                return known
-            if len(self._active) >= limit:
-                return None
-            following = _Following()
-            self._active[job] = following
-            name = f"log-{job.pipeline.name}"
-            threading.Thread(target=self._follow_until_left, args=(job, following), name=name, daemon=True).start()
-            return known
 
     def ended(self, job: JobRef) -> LogDigest:
         """Return the digest of a job that has ended, from what was followed or from what is left of its log."""
@@ -115,7 +103,7 @@ class LogFollower:
         """Return what an attempt that resumes another one does not log again."""
         with self._lock:
             known = self._digests.get(job, LogDigest())
-        return LogDigest(starts=known.starts).at(best_perplexity=known.progress.best_perplexity)
+        return LogDigest().at(best_perplexity=known.progress.best_perplexity)
 
     def _publish(self, job: JobRef, digest: LogDigest) -> LogDigest:
         """Keep the longer of two digests of one log, since a stream that was opened again starts from the first line,

@@ -29,8 +29,7 @@ class Lineages:
         made = self.read_by(job) if job else None
         if made is None or made.corpus is None or made.corpus_repo is None:
             return made
-        info, upstream = self.results.commit(made.corpus_repo, made.corpus), self.snapshot.upstream(made.corpus_repo)
-        return replace(made, corpus_info=info, corpus_upstream=upstream)
+        return replace(made, corpus_info=self.results.commit(made.corpus_repo, made.corpus))
 
     def of_model(self, place: Place) -> ModelCommits:
         """Return the commits that a model was made from: corpus, and base model or runs, if any."""
@@ -63,13 +62,13 @@ class Lineages:
         made = replace(self.of_model(model), folder=folder)
         return WrittenScript(commit, script, made, self.results.metrics(*model, folder))
 
-    def kept_script(self, model: ScriptModel, newest: JobInfo | None, as_of: object) -> WrittenScript | None:
+    def kept_script(self, model: ScriptModel, newest: JobInfo | None) -> WrittenScript | None:
         """Return the script in the status; None if it is the newest one, has no text, or it or its model is gone."""
         output = self.refs.generate.output
         repo, commit = commit_of(model.previous.lineage.script or "")
         if repo != output or newest is None or commit == newest.ref.id:
             return None
-        kept = self.script(commit) if self.results.has(output, commit, as_of) else None
+        kept = self.script(commit)
         return kept if kept and kept.has_text else None
 
     def _model_of(self, commit: str) -> Place | None:

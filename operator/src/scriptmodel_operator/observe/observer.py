@@ -1,6 +1,6 @@
 """Builds a ScriptModel's view from the shared snapshot and the few reads that only it needs."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -27,18 +27,7 @@ from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.search import search_view
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
-from scriptmodel_operator.observe.view import (
-    BaseView,
-    CorpusView,
-    EngineView,
-    LogsView,
-    ModelsView,
-    ModelView,
-    OwnedRepo,
-    PipelineView,
-    ReposView,
-    ScriptsView,
-)
+from scriptmodel_operator.observe.view import CorpusView, ModelView, OwnedRepo, PipelineView
 
 _LOGS_REPORTED = (JobState.FAILURE, JobState.KILLED)
 _IMPRECISION = timedelta(minutes=1)
@@ -70,17 +59,19 @@ class Observer:
         Raises EngineError where a read fails.
         """
         owner, refs = model.owner(self._cluster), references(model)
+        own = (refs.train, refs.generate)
+        readers = (item for ref in own for item in snapshot.readers(ref.output).items())
         return ModelView(
             refs=refs,
-            engine=EngineView(snapshot.engine, snapshot.time, model.spec.pachyderm.project in snapshot.projects),
+            engine=snapshot.engine,
+            time=snapshot.time,
+            has_project=model.spec.pachyderm.project in snapshot.projects,
             train=self._owned_pipeline(refs.train, owner, snapshot),
             generate=self._owned_pipeline(refs.generate, owner, snapshot),
-            owned=ReposView(
-                owned_repo(refs.own_corpus, owner, snapshot),
-                owned_repo(refs.own_trials, owner, snapshot),
-                readers=self._readers(refs, snapshot),
-            ),
-            base=BaseView("", owned_repo(refs.own_base, owner, snapshot)),
+            own_corpus=owned_repo(refs.own_corpus, owner, snapshot),
+            own_trials=owned_repo(refs.own_trials, owner, snapshot),
+            own_base=owned_repo(refs.own_base, owner, snapshot),
+            readers={reader: namespace for reader, namespace in readers if reader not in own},
         )
 
     def _owned_pipeline(self, ref: PipelineRef, owner: Owner, snapshot: Snapshot) -> PipelineView | None:
@@ -94,97 +85,68 @@ class Observer:
         """Return what Pachyderm has for `model`. Raises EngineError where a read fails."""
         found = self.owned(model, snapshot)
         refs = found.refs
-        names = (refs.train, refs.generate)
-        repos = *map(snapshot.repos_of, names), model.reconcile_at
-        train, generate = (self._reported(model, seen, snapshot, repos) for seen in (found.train, found.generate))
-        found = replace(found, train=train, generate=generate)
+        train, generate = (self._reported(model, seen, snapshot) for seen in (found.train, found.generate))
         reader = train if train and model.may_write(train.ownership) else None
-        reported, good = (train.reported, train.last_good) if train else (None, None)
         made = Lineages(self._results, refs, snapshot)
-        owned, trials = self._owned_corpus(model, refs, found.owned.corpus), found.owned.trials
+        owned, trials = self._owned_corpus(model, refs, found.own_corpus), found.own_trials
         written = generate.last_good if generate else None
         # Before the newest job has made a model, it does not matter what the generate job reads.
         writer = generate.newest if generate and _is_trained(train) else None
+        steps = ((refs.train, train), (refs.generate, generate))
         observed = replace(
             found,
+            train=replace(train, log=self._log(train.reported)) if train else None,
+            generate=replace(generate, log=self._log(writer)) if generate else None,
             corpus=self._corpus(refs.corpus, reader, owned, snapshot),
-            owned=replace(
-                found.owned,
-                corpus=owned,
-                trials=replace(trials, head=self._head(refs.trials)) if trials and refs.searches else trials,
-                retained=tuple(
-                    snapshot.repos[ref.output]
-                    for ref, seen in zip(names, (train, generate), strict=True)
-                    if seen is None and ref.output in snapshot.repos
-                ),
+            own_corpus=owned,
+            own_trials=replace(trials, head=self._head(refs.trials)) if trials and refs.searches else trials,
+            retained=tuple(
+                snapshot.repos[ref.output] for ref, seen in steps if seen is None and ref.output in snapshot.repos
             ),
-            logs=LogsView(training=self._log(reported), generation=self._log(writer)),
-            models=ModelsView(reported=made.reported(reported), read=made.model_read(writer), good=made.reported(good)),
-            scripts=ScriptsView(
-                newest=made.script(written.ref.id) if written else None, kept=made.kept_script(model, written, repos)
-            ),
+            reported=made.reported(train.reported if train else None),
+            read=made.model_read(writer),
+            good=made.reported(train.last_good if train else None),
+            newest_script=made.script(written.ref.id) if written else None,
+            kept_script=made.kept_script(model, written),
         )
         base = self._bases.view(model, model.owner(self._cluster), observed, snapshot)
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
         observed = replace(observed, refs=refs, base=base)
-        observed = replace(observed, search=search_view(made, model, observed))
-        return replace(observed, models=self._with_metrics(observed))
+        return self._with_metrics(replace(observed, search=search_view(made, model, observed)))
 
-    def _with_metrics(self, observed: ModelView) -> ModelsView:
-        """Return the models with the metrics of the newest one: of a search, those of its best run."""
-        models, search, written = observed.models, observed.search, observed.scripts.newest
-        good = models.good
+    def _with_metrics(self, observed: ModelView) -> ModelView:
+        """Return the view with the metrics of the newest model: of a search, those of its best run."""
+        good, search, written = observed.good, observed.search, observed.newest_script
         if good is None:
-            return models
+            return observed
         folder = written.model.folder if written and written.model.model == good.model else ""
         if search and search.commit == good.model and search.plan.winner:
             folder = f"/{search.plan.winner}"
         metrics = self._results.metrics(good.repo, good.model, folder)
-        return replace(models, good=replace(good, folder=folder), metrics=metrics)
+        return replace(observed, good=replace(good, folder=folder), metrics=metrics)
 
     def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
         info = snapshot.pipelines.get(ref)
         mark = mark_of(info.spec.annotations) if info else None
         seen = self._owned_pipeline(ref, mark.owner, snapshot) if mark else None
-        return self._with_jobs(seen, snapshot, snapshot.repos_of(ref))
+        return self._with_jobs(seen, snapshot)
 
-    def _reported(
-        self, model: ScriptModel, seen: PipelineView | None, snapshot: Snapshot, as_of: object
-    ) -> PipelineView | None:
+    def _reported(self, model: ScriptModel, seen: PipelineView | None, snapshot: Snapshot) -> PipelineView | None:
         """Return a pipeline with its jobs; without any if it may be somebody else's."""
         if seen is None or model.may_write(seen.ownership):
-            return self._with_jobs(seen, snapshot, as_of)
+            return self._with_jobs(seen, snapshot)
         return replace(seen, jobs=())
 
-    def _with_jobs(self, seen: PipelineView | None, snapshot: Snapshot, as_of: object) -> PipelineView | None:
-        """Return a pipeline with the jobs that matter, whose commits exist; reads those missing from the snapshot."""
+    def _with_jobs(self, seen: PipelineView | None, snapshot: Snapshot) -> PipelineView | None:
+        """Return a pipeline with the jobs that matter; reads those missing from the snapshot."""
         if seen is None:
             return None
         ref, jobs = seen.info.ref, seen.jobs
-        complete = ref.project in snapshot.complete_projects
-        listed = complete or any(job.version == seen.info.version for job in jobs)
-        if not complete and not any(job.good for job in jobs):  # the list may lack the last good one
-            jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
+        if ref.project not in snapshot.complete_projects and not any(job.good for job in jobs):
+            jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))  # may have the last good one
         self.logs.leave(job.ref for job in jobs if job.state.final)
-        newest = replace(seen, jobs=jobs).newest
-        existing = tuple(self._existing(jobs, as_of))
-        lost = newest if newest and all(job.ref != newest.ref for job in existing) else None
-        return replace(seen, jobs=existing, listed=listed, lost=lost)
-
-    def _existing(self, jobs: Iterable[JobInfo], as_of: object) -> Iterator[JobInfo]:
-        """Yield the jobs without those whose commit somebody has deleted, which Pachyderm keeps.
-
-        Jobs older than the newest existing result do not matter, so they are not checked.
-        """
-        rest = iter(jobs)
-        for job in rest:
-            if job.state.final and not self._results.has(job.ref.pipeline.output, job.ref.id, as_of):
-                continue
-            yield job
-            if job.good:
-                break
-        yield from rest
+        return replace(seen, jobs=jobs)
 
     def _mark(self, info: PipelineInfo) -> Mark | None:
         """Return the pipeline's mark, or that of an earlier version: somebody may have replaced the whole spec."""
@@ -225,7 +187,7 @@ class Observer:
             head = self._gateway.branch_head(branch)
         except NotFoundError:
             return CorpusView(branch, Reason.CORPUS_BRANCH_NOT_FOUND)
-        return CorpusView(branch, head=head, upstream=snapshot.upstream(branch.repo))
+        return CorpusView(branch, head=head)
 
     def _owned_corpus(self, model: ScriptModel, refs: References, found: OwnedRepo | None) -> OwnedRepo | None:
         if found is None or model.spec.corpus.repo is not None:
@@ -241,18 +203,11 @@ class Observer:
         except NotFoundError:
             return None
 
-    def _readers(self, refs: References, snapshot: Snapshot) -> Mapping[PipelineRef, str]:
-        own = (refs.train, refs.generate)
-        found = (item for ref in own for item in snapshot.readers(ref.output).items())
-        return {reader: namespace for reader, namespace in found if reader not in own}
-
     def _log(self, job: JobInfo | None) -> LogDigest | None:
         if job is None:
             return None
-        if job.state.waiting:
-            return self.logs.waiting(job.ref)
         if not job.state.final:
-            return self.logs.running(job.ref)
+            return self.logs.follow(job.ref, waiting=job.state.waiting)
         return self.logs.ended(job.ref) if job.state in _LOGS_REPORTED else self.logs.followed(job.ref)
 
 

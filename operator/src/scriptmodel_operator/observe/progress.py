@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.status import DeviceStatus, ResumedAt, TrainingStatus
 from scriptmodel_operator.api.untrusted import device_status, number, parse_event, readable, short_text, whole
 from scriptmodel_operator.engine.values import LogLine
@@ -85,15 +84,17 @@ class LogDigest:
     failure: Failure = Failure()
     warnings: tuple[tuple[str, str], ...] = ()
     device: DeviceStatus | None = None
-    starts: tuple[tuple[str, str], ...] = ()
-    """Run and time of each start that no `resumed` reports, also of those in the logs of lost pods; a single run has no
-    name."""
     resumed: TrainingStatus | None = None
     """The newest restart, in the fields of the status."""
     runs: Mapping[str, LogDigest] = field(default_factory=dict)
     """The digest of each of many runs, by its folder in the repo of trials."""
     ended: Mapping[str, Any] | None = None
     """The event at the end of a run; an image may have put anything into it."""
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """The warnings."""
+        return tuple(message for _code, message in self.warnings)
 
     def at(self, **progress: Any) -> LogDigest:
         """Return the digest with some figures of the progress changed."""
@@ -120,18 +121,11 @@ def read_line(digest: LogDigest, line: LogLine) -> LogDigest:
         return counted.failing(tail=(*tail, shown)[-TAIL_LINES:])
     name, run = str(event.get("event")), short_text(event.get("trial"), _LONGEST_WORD)
     reader = _READERS.get(name)
-    if name == "start" and (run or not event.get("resumed_from")):
-        counted = _counted(counted, run, event)
+    if name == "start" and run:  # ends the error that stopped the worker
+        counted = counted.failing(error="", stopped=False)
     if reader and run and (run in counted.runs or len(counted.runs) < _MOST_RUNS):
         counted = replace(counted, runs={**counted.runs, run: reader(counted.runs.get(run, LogDigest()), event)})
     return reader(counted, event) if reader and (not run or name in _OF_THE_JOB) else counted
-
-
-def _counted(digest: LogDigest, run: str, event: dict[str, Any]) -> LogDigest:
-    """Count a start, once however often its log is read; that of a run ends the error that stopped the worker."""
-    start = run, timestamp(datetime.fromtimestamp(number(event.get("time")) or 0.0, UTC))
-    starts = digest.starts if start in digest.starts else (*digest.starts, start)[-_MOST_RUNS:]
-    return replace(digest, starts=starts).failing(error="", stopped=False)
 
 
 def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:

@@ -1,7 +1,4 @@
-"""Results of finished jobs, read by commit id. A commit never changes, so what was read is cached.
-
-Whether it still exists is checked again, since somebody may delete it.
-"""
+"""Results of finished jobs, read by commit id. A commit never changes, so what was read is cached."""
 
 import hashlib
 import threading
@@ -84,18 +81,6 @@ class Results:
             return (found.branch or self._branch_of(found, branches)) if found else ""
 
         return self.cached("branch", repo, commit, read, bool)
-
-    def has(self, repo: RepoRef, commit: str, as_of: object) -> bool:
-        """Return whether the commit exists in `repo`. It is read again when `as_of` differs: somebody may delete it."""
-
-        def read() -> tuple[object, bool]:
-            return as_of, self.commit(repo, commit) is not None
-
-        if self.cached("has", repo, commit, read)[0] != as_of:
-            with self._lock:
-                for kind in ("has", "commit"):
-                    self._known.pop((kind, repo, commit), None)
-        return self.cached("has", repo, commit, read)[1]
 
     def provenance(self, repo: RepoRef, commit: str) -> Provenance:
         """Return what a commit was made from, fixed at its start; empty if the commit does not exist in `repo`."""

@@ -46,7 +46,7 @@ def search_view(lineages: Lineages, model: ScriptModel, view: ModelView) -> Sear
 
     Blocking; raises EngineError where a read fails.
     """
-    search, refs, train, owned = model.spec.search, view.refs, view.train, view.owned.trials
+    search, refs, train, owned = model.spec.search, view.refs, view.train, view.own_trials
     if search is None:
         return None
     results, newest = lineages.results, lineages.read_by(train.newest) if train and train.newest else None

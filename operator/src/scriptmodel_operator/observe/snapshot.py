@@ -39,10 +39,6 @@ class Snapshot:
         """Return the pipelines that read any branch of `repo`, with the namespaces of their owners; empty for none."""
         return self._readers.get(repo, {})
 
-    def upstream(self, repo: RepoRef) -> PipelineRef | None:
-        pipeline = PipelineRef(repo.project, repo.name)
-        return pipeline if pipeline in self.pipelines else None
-
     def foreign(self, repo: RepoRef, owner: Owner) -> RepoInfo | None:
         """Return a repo that exists, but is not in the owner's namespace, was not made by it, and does not name it."""
         found, upstream = self.repos.get(repo), self.pipelines.get(PipelineRef(repo.project, repo.name))

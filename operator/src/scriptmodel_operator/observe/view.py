@@ -1,4 +1,4 @@
-"""Defines what one ScriptModel observes in Pachyderm: values only, built by `observer.py`."""
+"""Defines what one ScriptModel observes in the engine: values only, built by `observer.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,10 +31,8 @@ class PipelineView:
     mark: Mark | None
     ownership: Ownership
     jobs: tuple[JobInfo, ...]
-    listed: bool = True
-    """Whether its jobs are listed in the shared snapshot, so that a change of them requeues the object."""
-    lost: JobInfo | None = None
-    """The newest job of the current version, if somebody deleted its commit; then it is not among `jobs`."""
+    log: LogDigest | None = None
+    """That of the reported train job, or of the newest generate job."""
 
     @property
     def current(self) -> tuple[JobInfo, ...]:
@@ -61,10 +59,6 @@ class PipelineView:
         """The newest job that made a result, of any version."""
         return next((job for job in self.jobs if job.good), None)
 
-    @property
-    def claim(self) -> str:
-        return self.info.spec.pods.claim
-
     def computed(self, good: JobInfo) -> JobInfo:
         """Return the job that computed the result of `good`, which skipped everything if nothing had changed."""
         if not good.skipped:
@@ -82,8 +76,6 @@ class CorpusView:
     missing: Reason | None = None
     """The reason if its project, its repo or the branch itself does not exist."""
     head: CommitInfo | None = None
-    upstream: PipelineRef | None = None
-    """The pipeline that writes it, if any; most corpora are put by people."""
     untied: bool = False
     """Whether an input repo of the train pipeline was deleted, so that Pachyderm no longer starts the pipeline."""
 
@@ -120,16 +112,12 @@ class BaseSource:
 
 @dataclass(frozen=True, slots=True)
 class BaseView:
-    origin: str
+    origin: str = ""
     """What the spec starts from (`desired/base.py`); empty for random weights."""
-    owned: OwnedRepo | None = None
     current: str = ""
     """The branch of the owned repo that training reads; empty before there is a copy."""
     source: BaseSource | None = None
     repo: RepoRef | None = None
-
-
-NO_BASE = BaseView("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +133,6 @@ class ModelCommits:
     corpus_repo: RepoRef | None = None
     """Its repo; the spec may name another one since."""
     corpus_info: CommitInfo | None = None
-    corpus_upstream: PipelineRef | None = None
     base: str = ""
     """The branch with the base model, if training started from one."""
     trials: str = ""
@@ -189,36 +176,27 @@ class SearchView:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineView:
-    id: str = ""
+class ModelView:
+    """All that is observed of one ScriptModel."""
+
+    refs: References
+    engine: str = ""
     time: datetime = datetime(1, 1, 1, tzinfo=UTC)
-    """Its own time when it was observed."""
+    """The engine's own time when it was observed."""
     has_project: bool = True
     """Whether the project of the pipelines exists."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReposView:
-    """Repos with names of the object's own, and who else reads its output."""
-
-    corpus: OwnedRepo | None = None
-    trials: OwnedRepo | None = None
+    train: PipelineView | None = None
+    generate: PipelineView | None = None
+    corpus: CorpusView | None = None
+    own_corpus: OwnedRepo | None = None
+    own_trials: OwnedRepo | None = None
+    own_base: OwnedRepo | None = None
     retained: tuple[RepoInfo, ...] = ()
     """Output repos without a pipeline that block the names of the pipelines."""
     readers: Mapping[PipelineRef, str] = field(default_factory=dict)
-    """Pipelines outside the object that read its output."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogsView:
-    training: LogDigest | None = None
-    generation: LogDigest | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelsView:
-    """The models of the object, and what they were made from."""
-
+    """Pipelines outside the object that read its output, with the namespaces of their owners."""
+    base: BaseView = BaseView()
+    search: SearchView | None = None
     reported: ModelCommits | None = None
     """The commits of the reported train job."""
     read: str | None = None
@@ -227,35 +205,14 @@ class ModelsView:
     """The commits of the newest job that made a model."""
     metrics: ModelMetrics | None = None
     """The metrics of that model."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptsView:
-    newest: WrittenScript | None = None
+    newest_script: WrittenScript | None = None
     """The newest script, of any version of the pipeline; None before the first one."""
-    kept: WrittenScript | None = None
+    kept_script: WrittenScript | None = None
     """The script in the status, if it is older than the newest one."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelView:
-    """All that is observed of one ScriptModel."""
-
-    refs: References
-    engine: EngineView = EngineView()
-    train: PipelineView | None = None
-    generate: PipelineView | None = None
-    corpus: CorpusView | None = None
-    owned: ReposView = ReposView()
-    base: BaseView = NO_BASE
-    search: SearchView | None = None
-    logs: LogsView = LogsView()
-    models: ModelsView = ModelsView()
-    scripts: ScriptsView = ScriptsView()
 
     def elapsed(self, since: datetime) -> timedelta:
         """Return how long before the observation a time of the engine was, at least zero."""
-        return max(timedelta(0), self.engine.time - since)
+        return max(timedelta(0), self.time - since)
 
     @property
     def pipelines(self) -> tuple[PipelineView, ...]:
@@ -280,7 +237,7 @@ class ModelView:
     @property
     def repeats(self) -> bool:
         """Whether the newest train job only repeats the newest model, as after a pipeline was restarted."""
-        train, newest, good = self.train, self.models.reported, self.models.good
+        train, newest, good = self.train, self.reported, self.good
         if train is None or train.newest is None or train.newest.state.final or train.last_good is None:
             return False
         same_version = train.last_good.version == train.info.version
@@ -291,12 +248,12 @@ class ModelView:
     @property
     def reads_newest_model(self) -> bool:
         newest = self.train.newest if self.train else None
-        return newest is not None and self.models.read == newest.ref.id
+        return newest is not None and self.read == newest.ref.id
 
     @property
     def script_is_of_newest_model(self) -> bool:
         """Whether the current version of the pipeline wrote the newest script, from a model equal to the newest one."""
-        train, generate, newest = self.train, self.generate, self.scripts.newest
+        train, generate, newest = self.train, self.generate, self.newest_script
         if train is None or generate is None or train.last_good is None or newest is None or newest.script is None:
             return False
         source = next((job for job in train.jobs if job.ref.id == newest.model.model), None)

@@ -26,7 +26,7 @@ NO_SCRIPT = Chosen()
 
 
 def choose(model: ScriptModel, view: ModelView) -> Chosen:
-    newest, kept = view.scripts.newest, view.scripts.kept
+    newest, kept = view.newest_script, view.kept_script
     if newest is None or kept is None:
         return Chosen(newest)
     if not newest.has_text:

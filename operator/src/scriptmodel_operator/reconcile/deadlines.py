@@ -1,8 +1,9 @@
 """Decides which jobs are stopped: superseded ones, and those past pendingDeadline or activeDeadline. Pure."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from scriptmodel_operator.act.actions import StopJob
+from scriptmodel_operator.act.actions import Action, stop_job
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.engine.values import JobInfo, JobRef, PipelineState
@@ -12,55 +13,45 @@ PENDING_TEXT = "scriptmodel: no worker within pendingDeadline"
 REASON_FOLLOWS = ": "
 ACTIVE_TEXT = "scriptmodel: longer than activeDeadline"
 SUPERSEDED_TEXT = "scriptmodel: superseded by a newer commit"
+_LONGEST_WAIT = timedelta(minutes=5)
 
 
-def jobs_to_stop(model: ScriptModel, view: ModelView) -> tuple[StopJob, ...]:
+def jobs_to_stop(model: ScriptModel, view: ModelView) -> tuple[Action, ...]:
     """Return the superseded and overdue jobs of the object's own pipelines.
 
     None while a pipeline is stopped, which stops its jobs too.
     """
     if view.train is None or view.stopped or view.own != view.pipelines:
         return ()
-    training = model.spec.training
-    active, pending = training.active_deadline, training.pending_deadline
-    computing = (
-        (view.train, _runs_since(view.train.running)),
-        (view.generate, _computes_since(view.generate, view.train, view.models.read)),
-    )
-    waiting = (
-        (view.train, _training_waits_since(view)),
-        (view.generate, _waits_for_worker_since(view.generate, view.train, ready=view.reads_newest_model)),
-    )
-    return (
-        *(StopJob(ref, SUPERSEDED_TEXT) for ref in _superseded(view.train, view)),
-        *(
-            StopJob(pipeline.running.ref, f"{ACTIVE_TEXT} ({active})")
-            for pipeline, since in computing
-            if pipeline and pipeline.running and _longer(since, active, view)
-        ),
-        *(
-            StopJob(pipeline.newest.ref, f"{PENDING_TEXT} ({pending}){_reported(pipeline)}")
-            for pipeline, since in waiting
-            if pipeline and pipeline.newest and not pipeline.info.stopped and _longer(since, pending, view)
-        ),
-    )
+    superseded = (stop_job(ref, SUPERSEDED_TEXT) for ref in _superseded(view.train, view))
+    return (*superseded, *(action for seen in view.pipelines for action in _overdue(model, view, seen)))
 
 
-def _reported(pipeline: PipelineView) -> str:
-    """Return Pachyderm's report on the pipeline's pods, which is gone once the job is stopped."""
-    crashing = pipeline.info.state is PipelineState.CRASHING and pipeline.info.reason
-    return f"{REASON_FOLLOWS}{pipeline.info.reason}" if crashing else ""
+def _overdue(model: ScriptModel, view: ModelView, seen: PipelineView) -> Iterator[Action]:
+    training, job, since = model.spec.training, seen.reported, _since(view, seen)
+    if job is None or since is None:
+        return
+    limit = training.pending_deadline if job.state.waiting else training.active_deadline
+    if view.elapsed(since) <= max(parse_duration(limit), timedelta(seconds=1)):
+        return
+    # Pachyderm's report on the pipeline's pods is gone once the job is stopped.
+    crashing = seen.info.state is PipelineState.CRASHING and seen.info.reason
+    why = f"{REASON_FOLLOWS}{seen.info.reason}" if crashing else ""
+    yield stop_job(job.ref, f"{PENDING_TEXT} ({limit}){why}" if job.state.waiting else f"{ACTIVE_TEXT} ({limit})")
 
 
 def remaining_wait(model: ScriptModel, view: ModelView) -> timedelta | None:
     """Return the time until pendingDeadline while a train job waits for a worker, else None.
 
-    Meanwhile every other change shows in the shared snapshot, so the object need not be polled.
+    Meanwhile changes show in the shared snapshot, so the object need not be polled; at most for a few minutes, since a
+    snapshot has no more than the newest jobs.
     """
-    if view.train is None or view.generate is None or not (view.train.listed and view.generate.listed):
+    train, generate = view.train, view.generate
+    if not train or not generate or not train.reported or train.running or generate.running:
         return None
-    since = None if view.generate.running else _training_waits_since(view)
-    return None if since is None else parse_duration(model.spec.training.pending_deadline) - view.elapsed(since)
+    if (since := _since(view, train)) is None:
+        return None
+    return min(_LONGEST_WAIT, parse_duration(model.spec.training.pending_deadline) - view.elapsed(since))
 
 
 def _superseded(train: PipelineView, view: ModelView) -> list[JobRef]:
@@ -69,69 +60,34 @@ def _superseded(train: PipelineView, view: ModelView) -> list[JobRef]:
     Also the running job, if newer runs have been put into its repo: those of that job are of no use.
     """
     unfinished = [job for job in train.current if not job.state.final]
-    newest, reported = view.search.newest if view.search else None, view.models.reported
+    newest, reported = view.search.newest if view.search else None, view.reported
     behind = train.running if newest and reported and newest.trials != reported.trials else None
     return [job.ref for job in unfinished[1:] if job.state.waiting or job == behind]
 
 
-def _runs_since(job: JobInfo | None) -> datetime | None:
-    return (job.started or job.created) if job else None
+def _since(view: ModelView, seen: PipelineView) -> datetime | None:
+    """Return since when the reported job of a pipeline computes, or waits for a worker alone; None if it does neither.
 
-
-def _computes_since(
-    pipeline: PipelineView | None, above: PipelineView | None, read: str | None = None
-) -> datetime | None:
-    """Return when the running job of a pipeline that reads another's output could start to compute; None without one.
-
-    A worker may take it before that output is complete. `read` is the commit that the newest job reads, by default that
-    of its own id.
+    What it reads has to be complete, and the older jobs of its pipeline have to have ended.
     """
-    if pipeline is None or above is None or (job := pipeline.running) is None:
+    job = seen.reported
+    if job is None or job.state.final or view.train is None:
         return None
-    commit = (read if job == pipeline.newest else None) or job.ref.id
-    made = next((each for each in above.jobs if each.ref.id == commit), None)
-    if made and not made.state.final:
-        return None
-    return _latest(_runs_since(job), made.finished if made else None)
-
-
-def _training_waits_since(view: ModelView) -> datetime | None:
-    """Return when the newest train job started to wait for a worker alone; None if it does not.
-
-    A job exists as soon as its corpus commit is started, and waits for a worker only once that commit is finished.
-    """
-    train, commits = view.train, view.models.reported
-    if train is None or train.newest is None or not train.newest.state.waiting:
-        return None
-    corpus = commits.corpus_info if commits else None
-    if train.running or (corpus and not corpus.finished) or view.waits_for_quota:
-        return None
-    return _latest(_waits_since(train, train.newest), corpus.finished_at if corpus else None, train.newest.released)
-
-
-def _waits_for_worker_since(
-    pipeline: PipelineView | None, above: PipelineView | None, *, ready: bool = True
-) -> datetime | None:
-    """Return when the newest job of a pipeline that reads another's output started to wait for a worker alone.
-
-    That output exists once the job that makes it has ended; `ready` says whether it is also the one that is read.
-    """
-    job, made = pipeline.newest if pipeline else None, above.newest if above else None
-    if pipeline is None or pipeline.running or job is None or not (ready and job.state.waiting):
-        return None
-    if made is None or not made.state.final:
-        return None
-    return _latest(_waits_since(pipeline, job), made.finished)
-
-
-def _waits_since(pipeline: PipelineView, job: JobInfo) -> datetime | None:
-    """Return when `job` was created, or when the last older job of its pipeline ended if that was later."""
-    return _latest(job.created, *(each.finished for each in pipeline.jobs))
+    if seen is view.train:
+        corpus = view.reported.corpus_info if view.reported else None
+        if view.waits_for_quota or (corpus and not corpus.finished):
+            return None
+        complete = corpus.finished_at if corpus else None
+    else:
+        read = (view.read if job == seen.newest else None) or job.ref.id
+        made: JobInfo | None = next((each for each in view.train.jobs if each.ref.id == read), None)
+        if (made and not made.state.final) or (job.state.waiting and not view.reads_newest_model):
+            return None
+        complete = made.finished if made else None
+    if not job.state.waiting:
+        return _latest(job.started or job.created, complete)
+    return _latest(job.created, job.released, complete, *(each.finished for each in seen.jobs))
 
 
 def _latest(*moments: datetime | None) -> datetime | None:
     return max((moment for moment in moments if moment), default=None)
-
-
-def _longer(since: datetime | None, limit: str, view: ModelView) -> bool:
-    return since is not None and view.elapsed(since) > max(parse_duration(limit), timedelta(seconds=1))

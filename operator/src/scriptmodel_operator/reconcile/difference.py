@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scriptmodel_operator.act.actions import ChangeKind, PipelineChange
+from scriptmodel_operator.api.conditions import Condition
 from scriptmodel_operator.api.marks import Mark
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.environment import REQUEST
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
-from scriptmodel_operator.engine.values import BranchRef, JobState, PipelineApply, PipelineSpec, PipelineState, RepoRef
+from scriptmodel_operator.engine.values import JobState, PipelineApply, PipelineSpec, PipelineState
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 
 
@@ -20,6 +22,13 @@ class Difference:
     now: tuple[PipelineChange, ...] = ()
     deferred: tuple[PipelineChange, ...] = ()
 
+    @property
+    def applying(self) -> Condition:
+        """What Ready says while the changes of now are made."""
+        creating = all(change.kind is ChangeKind.CREATE for change in self.now)
+        what = ", ".join(f"{change.ref} ({change.why})" for change in self.now)
+        return Condition(Reason.CREATING if creating else Reason.UPDATING, f"writing steps {what}")
+
 
 _DEFERRABLE = (ChangeKind.RESHAPE, ChangeKind.ADOPT)
 _MUST_CHANGE_NOW = (PipelineState.FAILURE, PipelineState.CRASHING)
@@ -27,37 +36,16 @@ NO_DIFFERENCE = Difference()
 
 
 def difference(model: ScriptModel, desired: Desired, view: ModelView) -> Difference:
-    """Return all changes; none if all pipelines are as desired."""
+    """Return all changes; none if all pipelines are as desired.
+
+    A pipeline that is created in the transaction that updates the one which it reads would read the previous commit for
+    ever, since an update makes its next commit only at the end. So it is created after that.
+    """
     changes = list(_changes(model, desired, view))
     deferred = [change for change in changes if _must_wait(change, view)]
-    now = _together([change for change in changes if change not in deferred], view)
-    return Difference(now, tuple(deferred))
-
-
-def _together(changes: list[PipelineChange], view: ModelView) -> tuple[PipelineChange, ...]:
-    """Return the changes that one transaction can make; the others follow once it is made.
-
-    A pipeline that is connected to its inputs reads their commits of that moment. An update of one that stays connected
-    makes its next commit only at the end of the transaction, so the reader would read the previous one for ever.
-    """
-    known = {seen.info.ref.output: seen.info.spec for seen in view.pipelines}
-    late: set[RepoRef] = set()
-    """Output repos without the next commit before the end."""
-    made = []
-    for change in changes:
-        before = known.get(change.ref.output)
-        connected = before is None or _inputs(before) != _inputs(change.apply.spec)
-        if connected and not late.isdisjoint(each.repo for each in _inputs(change.apply.spec)):
-            late.add(change.ref.output)
-            continue
-        made.append(change)
-        if not connected:
-            late.add(change.ref.output)
-    return tuple(made)
-
-
-def _inputs(spec: PipelineSpec) -> list[BranchRef]:
-    return [branch for _name, branch in spec.input.branches]
+    now = [change for change in changes if change not in deferred]
+    apart = bool(now) and now[0].apply.update and not now[-1].apply.update
+    return Difference(tuple(now[:1] if apart else now), tuple(deferred))
 
 
 def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[PipelineChange]:

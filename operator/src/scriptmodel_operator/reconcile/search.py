@@ -5,11 +5,10 @@ commits, so the operator may be killed at any call.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scriptmodel_operator.act.actions import Action, CreateRepo, ReplaceFiles
-from scriptmodel_operator.act.ownership import own_repo
+from scriptmodel_operator.act.actions import Action, own_repo, put_files
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
@@ -19,7 +18,6 @@ from scriptmodel_operator.observe.view import ModelView, SearchView
 from scriptmodel_operator.search.declared import TOP_TRIALS, SearchStatus, TrialStatus, best_trial
 from scriptmodel_operator.search.trials import STATES, TRIAL_FILE, RunResult, Standing, standings
 
-STARTING = "the search is being started"
 _LEAST_WORK = 0.02
 """Work that must be done before an estimate of the rest is worth anything."""
 
@@ -29,22 +27,17 @@ def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Acti
     search = view.search
     if search is None:
         return ()
-    owned = own_repo(model, owner, view.refs.own_trials, view.owned.trials, "repo")
-    if isinstance(owned, Problem):
-        return owned
-    create = (owned,) if isinstance(owned, CreateRepo) else ()
-    # Trials that are added wait for a job in progress, if all that it trains is planned.
-    useful = search.in_progress and all(search.plan.runs.get(name) == given for name, given in search.present.items())
-    return create if useful else (*create, *_put(view, search))
-
-
-def _put(view: ModelView, search: SearchView) -> Iterator[ReplaceFiles]:
-    """Yield the commit that makes the repo match the plan, if it differs."""
+    own = own_repo(model, owner, view.refs.own_trials, view.own_trials, "repo")
+    if isinstance(own, Problem):
+        return own
+    create = (own,) if own else ()
     planned, present = search.plan.runs, search.present
+    # Trials that are added wait for a job in progress, if all that it trains is planned.
+    if search.in_progress and all(planned.get(name) == given for name, given in present.items()):
+        return create
     changed = {f"/{name}/{TRIAL_FILE}": given.text() for name, given in planned.items() if present.get(name) != given}
     gone = tuple(f"/{name}/{TRIAL_FILE}" for name in sorted(present.keys() - planned.keys()))
-    if changed or gone:
-        yield ReplaceFiles(branch=view.refs.trials, files=changed, gone=gone)
+    return (*create, put_files(view.refs.trials, changed, gone)) if changed or gone else create
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +61,7 @@ def search_progress(model: ScriptModel, view: ModelView) -> SearchProgress | Non
     train, plan = view.train, found.plan
     # Another job trains what is no longer planned.
     job = train.running if train and found.in_progress and train.running == train.newest else None
-    logs = view.logs.training.runs if job and view.logs.training else {}
+    logs = train.log.runs if job and train and train.log else {}
     todo = plan.todo(found.results)
     runs = [logs[name] for name in todo if name in logs]
     done = max(sum(ended(run) is not None for run in runs), min(job.data_processed, len(todo))) if job else 0

@@ -1,38 +1,91 @@
-"""Derives how far training and generation are from the jobs of their pipelines. Pure."""
+"""Derives how far training and generation are from the jobs of their pipelines, and words that. Pure.
 
+A message has the cause first, field names of the object, and short ids last.
+"""
+
+import re
 from typing import NamedTuple
 
-from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem, cut
+from scriptmodel_operator.api.fields import ApiModel
+from scriptmodel_operator.api.generation import Generation
+from scriptmodel_operator.api.network import Overrides
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.safe_text import short_id
-from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
+from scriptmodel_operator.api.status import MAX_CAUSE, JobFailure, ScriptModelStatus
 from scriptmodel_operator.desired.command_lines import SCRIPT_PATH
 from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.engine.values import JobInfo, JobState, PipelineState
-from scriptmodel_operator.observe.progress import Failure, LogDigest, Progress
+from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
-from scriptmodel_operator.reconcile.training import restart_as_text, warnings_as_text, warnings_of, warnings_of_model
-from scriptmodel_operator.reconcile.wording import cannot_start, failure, in_terms_of_the_object, things_to_check
 
-_CAUSE_UNKNOWN = "its log is gone, because nobody read it while it ran"
+_LONGEST_REASON = 300
+_BARE = ("exit status ", "signal: ")
+"""Verdicts that name no cause. Any other one is the cause itself, such as a limit that was exceeded."""
+_OUT_OF_MEMORY = (
+    "the process was killed (`signal: killed`), most likely because memory ran out: raise "
+    "training.resources.limits.memory, or use a node with more"
+)
+_TO_CHECK = "check node capacity, GPUs, the image and the claim of training.checkpoints, if any"
+
+
+def _fields(model: type[ApiModel]) -> dict[str, str]:
+    return {name: field.alias or name for name, field in model.model_fields.items()}
+
+
+_OPTIONS = {f"--{name.replace('_', '-')}": f"generation.{alias}" for name, alias in _fields(Generation).items()}
+_OPTIONS |= {
+    "--continue": "generation.continue",
+    "--continue-text": "generation.continue",
+    "--only-new": "generation.continue.onlyNew",
+    "--no-copies": "generation.copies",
+}
+_TRAIN = {
+    **_OPTIONS,
+    **{name: alias for name, alias in _fields(Overrides).items() if name != alias},
+    "--preset": "model.preset",
+    "--minutes": "model.minutes",
+    "--layout": "corpus.layout",
+    "--seed": "model.seed",
+    "--from": "model.from",
+    "--base": "model.base",
+}
 
 
 class _Work(NamedTuple):
-    """What messages say of a job; `again` is what makes another one."""
+    """What messages say of the jobs of a pipeline; `again` is what makes another one, `names` the trainer's words."""
 
     name: str
+    step: str
     verb: str
+    busy: Reason
+    waiting: Reason
     failed: Reason
     again: str
+    names: dict[str, str]
 
 
-_TRAINING = _Work("training", "train", Reason.TRAINING_FAILED, "change the spec or annotate scriptmodel.dev/retrain-at")
-_GENERATION = _Work(
-    "generation", "write", Reason.GENERATION_FAILED, "change spec.generation, if only its seed; the model is kept"
+_TRAINING = _Work(
+    "training",
+    "train",
+    "train",
+    Reason.TRAINING,
+    Reason.WAITING_FOR_WORKER,
+    Reason.TRAINING_FAILED,
+    "change the spec or annotate scriptmodel.dev/retrain-at",
+    _TRAIN,
 )
-_STARTED = "resume the object"
-"""What makes another job of a step that is stopped."""
+_GENERATION = _Work(
+    "generation",
+    "generate",
+    "write",
+    Reason.GENERATING,
+    Reason.GENERATING,
+    Reason.GENERATION_FAILED,
+    "change spec.generation, if only its seed; the model is kept",
+    _OPTIONS,
+)
 
 
 def training_stage(view: ModelView, previous: ScriptModelStatus, running: str) -> Condition:
@@ -40,112 +93,21 @@ def training_stage(view: ModelView, previous: ScriptModelStatus, running: str) -
 
     With many runs, it means that one of them did; `running` says how far their job is.
     """
-    train = view.train
+    train, commits = view.train, view.reported
     if train is None:
         return Condition(Reason.CREATING, "the train step is being created")
     if train.info.state is PipelineState.FAILURE:
-        return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(train))
-    job = train.newest
-    if job is None:
-        crashing, appears = train.info.state is PipelineState.CRASHING, "waiting for the train job to appear"
-        waiting = _cannot_start(train) if crashing else Condition(Reason.TRAINING, appears)
-        return _deleted(train.lost, _TRAINING) if train.lost else waiting
-    return _training_job(view, train, job, previous.training.failure, running)
-
-
-def _training_job(
-    view: ModelView, train: PipelineView, job: JobInfo, reported: JobFailure | None, running: str
-) -> Condition:
-    if view.repeats and train.last_good is not None:
-        return _succeeded(train.last_good, view)
-    if job.state is JobState.SUCCESS:
-        return _searched(view, job) if view.search and job.data_total else _succeeded(job, view)
-    if job.state.final:
-        failed = failure(job, view.logs.training, reported, generating=False)
-        return _ended(job, failed, _of(train, _TRAINING), train.claim)
-    if train.running is not None:
-        message = _training_message(view, train, job, running)
-        return _repeated(view.logs.training, message) or Condition(Reason.TRAINING, message)
-    return _waiting(view, train, job)
-
-
-def _searched(view: ModelView, job: JobInfo) -> Condition:
-    """Return the stage after a train job of many runs that succeeded."""
-    if view.search and view.search.plan.failure:
-        what = "change spec.search or spec.model, or annotate scriptmodel.dev/retrain-at"
-        return Problem(Reason.TRAINING_FAILED, f"the search failed: {view.search.plan.failure}: {what}")
-    if view.search and not view.search.plan.finished:
-        return Condition(Reason.TRAINING, "the search is next")
-    return _succeeded(job, view)
-
-
-def _succeeded(job: JobInfo, view: ModelView) -> Condition:
-    if not job.data_total:
-        return Problem(
-            Reason.NO_DATA, "the train job read no files: put scripts into the corpus; a new commit trains again"
-        )
-    metrics = view.models.metrics if view.models.good and view.models.good.model == job.ref.id else None
-    known = {"validation": metrics.best, "test": metrics.perplexity.test} if metrics else {}
-    figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
-    model, winner = view.models.good.model if view.models.good else "", view.search.plan.winner if view.search else ""
-    base = f" from the base {metrics.base}" if metrics and metrics.base else ""
-    text = f"trial {winner.lstrip('0')} is the best" if winner else f"the model is trained{base}"
-    text += f": perplexity {', '.join(figures)}" if figures else ""
-    if view.models.metrics is None:
-        text += "; its metrics.json is missing or invalid, so its perplexity is not known"
-    text += warnings_as_text(warnings_of_model(view))
-    return Condition(Reason.TRAINED, f"{text} (model {short_id(model or job.ref.id)})", ConditionStatus.TRUE)
-
-
-def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, running: str) -> str:
-    text, log = running or "the train job runs", view.logs.training
-    at, failing = (log.progress, log.failure) if log else (Progress(), Failure())
-    if at.epoch:
-        text = f"epoch {at.epoch} of {at.epochs}" if at.epochs else f"epoch {at.epoch}"
-    if at.percent == 100:
-        text = f"all {at.epochs} epochs are done, and the model is being tested and written"
-    if failing.stopped:
-        why = train.info.reason.removeprefix("waits ")
-        waits = f"waits ({cannot_start(why, train.claim)})" if why else "starts"
-        text = f"the worker {failing.error}, and another one {waits}"
-    elif failing.error:
-        text = f"attempt failed, retrying: {in_terms_of_the_object(failing.error, generating=False)}"
-    text += restart_as_text(log.resumed if log else None)
-    if train.running and train.running.ref != newest.ref:
-        text += "; a newer corpus commit or spec is next"
-    return text + warnings_as_text(warnings_of(view))
-
-
-def _repeated(log: LogDigest | None, message: str) -> Condition | None:
-    """Return the stage of a job that the worker repeats because of an error of its own; None for any other job."""
-    if log is None or not log.failure.worker_error:
-        return None
-    text = f"the worker repeats the job, because it failed outside the trainer: {log.failure.worker_error}"
-    return Condition(Reason.WORKER_ERROR, f"{text}; check the engine's storage ({message})")
-
-
-def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Condition:
-    if view.models.reported and view.models.reported.corpus_open:
-        return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.models.reported))
-    if view.waits_for_quota:
+        return _pipeline_failed(train)
+    job = train.last_good if view.repeats else train.newest
+    if job is not None and job.state is JobState.SUCCESS:
+        return _trained(job, view)
+    if job is not None and job.state.waiting and commits and commits.corpus_open and not train.running:
+        return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, commits))
+    if job is not None and view.waits_for_quota:
         queue = dict(train.info.spec.pods.labels).get(QUEUE_LABEL, "")
-        return Condition(
-            Reason.WAITING_FOR_QUOTA,
-            f"the train job waits for quota in queue {queue} (job {short_id(job.ref.id)})",
-        )
-    if train.info.state is PipelineState.CRASHING:
-        return _cannot_start(train)
-    return Condition(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short_id(job.ref.id)})")
-
-
-def _cannot_start(seen: PipelineView) -> Condition:
-    return Condition(Reason.WAITING_FOR_WORKER, f"no worker can start: {cannot_start(seen.info.reason, seen.claim)}")
-
-
-def still_open(train: PipelineView, commits: ModelCommits) -> str:
-    finish = train.info.spec.input.branch.finish_command
-    commit = short_id(commits.corpus or "")
-    return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is writing it (commit {commit})"
+        text = f"the train job waits for quota in queue {queue} (job {short_id(job.ref.id)})"
+        return Condition(Reason.WAITING_FOR_QUOTA, text)
+    return _unfinished(train, _TRAINING, previous.training.failure, _training_message(train, running))
 
 
 def generation_stage(view: ModelView, trained: Condition, previous: ScriptModelStatus) -> Condition:
@@ -156,86 +118,164 @@ def generation_stage(view: ModelView, trained: Condition, previous: ScriptModelS
     if not trained.done:
         return Condition(Reason.NOT_STARTED, "training comes first")
     if generate.info.state is PipelineState.FAILURE:
-        return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(generate))
-    job = generate.newest
-    unfinished = job is None or not job.state.final or not view.reads_newest_model
-    if unfinished and view.script_is_of_newest_model and generate.last_good is not None:
-        return _written(generate.last_good, view)
-    if job is None or not view.reads_newest_model:
-        crashing = job is None and generate.info.state is PipelineState.CRASHING
-        appears = Condition(Reason.GENERATING, "waiting for the generate job to appear")
-        waiting = _cannot_start(generate) if crashing else appears
-        return _deleted(generate.lost, _GENERATION) if generate.lost else waiting
-    return _generation_job(view, generate, job, previous.generation.failure)
-
-
-def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, reported: JobFailure | None) -> Condition:
-    if job.state is JobState.SUCCESS:
+        return _pipeline_failed(generate)
+    job = generate.newest if view.reads_newest_model else None
+    if (job is None or not job.state.final) and view.script_is_of_newest_model:
+        job = generate.last_good
+    if job is not None and job.state is JobState.SUCCESS:
         return _written(job, view)
-    if job.state.final:
-        failed = failure(job, view.logs.generation, reported, generating=True)
-        return _ended(job, failed, _of(generate, _GENERATION))
-    if job.state.waiting and generate.info.state is PipelineState.CRASHING:
-        return _cannot_start(generate)
-    if job.state.waiting:
-        return Condition(Reason.GENERATING, f"the generate job waits for a worker (job {short_id(job.ref.id)})")
-    message = "the script is being written"
-    return _repeated(view.logs.generation, message) or Condition(Reason.GENERATING, message)
+    if generate.newest is not None and job is None:
+        return Condition(Reason.GENERATING, "waiting for the generate job to appear")
+    return _unfinished(generate, _GENERATION, previous.generation.failure, "the script is being written")
+
+
+def _unfinished(seen: PipelineView, work: _Work, reported: JobFailure | None, message: str) -> Condition:
+    """Return the stage of a pipeline whose newest job has no result; `message` says how far a running one is."""
+    job, log = seen.newest, seen.log
+    crashing = seen.info.state is PipelineState.CRASHING
+    if job is not None and job.state.final:
+        return _ended(seen, job, failure(job, log, reported, generating=work is _GENERATION), work)
+    if job is None or (job.state.waiting and not seen.running):
+        if crashing:
+            return Condition(Reason.WAITING_FOR_WORKER, f"no worker can start: {_reported(seen.info.reason)}")
+        if job is None:
+            return Condition(work.busy, f"waiting for the {work.step} job to appear")
+        return Condition(work.waiting, f"the {work.step} job waits for a worker (job {short_id(job.ref.id)})")
+    if log is not None and log.failure.worker_error:
+        text = f"the worker repeats the job, because it failed outside the trainer: {log.failure.worker_error}"
+        return Condition(Reason.WORKER_ERROR, f"{text}; check the engine's storage ({message})")
+    return Condition(work.busy, message)
+
+
+def _trained(job: JobInfo, view: ModelView) -> Condition:
+    if not job.data_total:
+        return Problem(
+            Reason.NO_DATA, "the train job read no files: put scripts into the corpus; a new commit trains again"
+        )
+    plan = view.search.plan if view.search and not view.repeats else None
+    if plan and plan.failure:
+        what = "change spec.search or spec.model, or annotate scriptmodel.dev/retrain-at"
+        return Problem(Reason.TRAINING_FAILED, f"the search failed: {plan.failure}: {what}")
+    if plan and not plan.finished:
+        return Condition(Reason.TRAINING, "the search is next")
+    metrics = view.metrics if view.good and view.good.model == job.ref.id else None
+    known = {"validation": metrics.best, "test": metrics.perplexity.test} if metrics else {}
+    figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
+    model, winner = view.good.model if view.good else "", view.search.plan.winner if view.search else ""
+    base = f" from the base {metrics.base}" if metrics and metrics.base else ""
+    text = f"trial {winner.lstrip('0')} is the best" if winner else f"the model is trained{base}"
+    text += f": perplexity {', '.join(figures)}" if figures else ""
+    if view.metrics is None:
+        text += "; its metrics.json is missing or invalid, so its perplexity is not known"
+    return Condition(Reason.TRAINED, f"{text} (model {short_id(model or job.ref.id)})", ConditionStatus.TRUE)
+
+
+def _training_message(train: PipelineView, running: str) -> str:
+    text, log = running or "the train job runs", train.log or LogDigest()
+    at = log.progress
+    if at.epoch:
+        text = f"epoch {at.epoch} of {at.epochs}" if at.epochs else f"epoch {at.epoch}"
+    if at.percent == 100:
+        text = f"all {at.epochs} epochs are done, and the model is being tested and written"
+    if log.failure.stopped:
+        why = train.info.reason.removeprefix("waits ")
+        text = f"the worker {log.failure.error}, and another one {f'waits ({_reported(why)})' if why else 'starts'}"
+    elif log.failure.error:
+        text = f"attempt failed, retrying: {in_terms_of_the_object(log.failure.error, generating=False)}"
+    if log.resumed and (back := log.resumed.resumed_at):
+        text += f"; resumed at {float(back.share or 0):.0%} of epoch {back.epoch} (restart {log.resumed.restarts})"
+    if train.running and train.newest and train.running.ref != train.newest.ref:
+        text += "; a newer corpus commit or spec is next"
+    return text + "".join(f"; warning: {each}" for each in log.messages)
+
+
+def still_open(train: PipelineView, commits: ModelCommits) -> str:
+    finish = train.info.spec.input.branch.finish_command
+    commit = short_id(commits.corpus or "")
+    return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is writing it (commit {commit})"
 
 
 def _written(job: JobInfo, view: ModelView) -> Condition:
+    of_job = f"(job {short_id(job.ref.id)})"
     if not job.data_total:
         return Problem(Reason.NO_DATA, "the generate job read no model")
-    script = view.scripts.newest.script if view.scripts.newest else None
+    script = view.newest_script.script if view.newest_script else None
     if script is None:
-        text = (
-            f"generation wrote no {SCRIPT_PATH}: the image in spec.training.image may be no scriptmodel trainer "
-            f"(job {short_id(job.ref.id)})"
-        )
-        return Problem(Reason.GENERATION_FAILED, text)
+        text = f"generation wrote no {SCRIPT_PATH}: the image in spec.training.image may be no scriptmodel trainer"
+        return Problem(Reason.GENERATION_FAILED, f"{text} {of_job}")
     if script.blank:
         text = f"generation wrote an empty {SCRIPT_PATH}: raise spec.generation.words, or change the prompt"
-        return Problem(Reason.GENERATION_FAILED, f"{text} (job {short_id(job.ref.id)})")
+        return Problem(Reason.GENERATION_FAILED, f"{text} {of_job}")
     text = f"the script is written (commit {short_id(job.ref.id)})"
     return Condition(Reason.GENERATED, text, ConditionStatus.TRUE)
 
 
-def _of(seen: PipelineView, work: _Work) -> _Work:
-    """Return the words for a pipeline: starting one that is stopped makes another job."""
-    return work._replace(again=_STARTED) if seen.info.stopped else work
-
-
-def _deleted(lost: JobInfo, work: _Work) -> Problem:
-    """Return the stage of a job whose result somebody deleted, after which Pachyderm starts no other."""
-    text = f"the newest result of {work.name} was deleted: {work.again}"
-    return Problem(Reason.NO_DATA, f"{text} (job {short_id(lost.ref.id)})")
-
-
-def _ended(job: JobInfo, known: JobFailure | None, work: _Work, claim: str = "") -> Problem:
+def _ended(seen: PipelineView, job: JobInfo, known: JobFailure | None, work: _Work) -> Problem:
     of_job = f"(job {short_id(job.ref.id)})"
+    again = "resume the object" if seen.info.stopped else work.again
     if job.reason.startswith(PENDING_TEXT):
         # The reason has what Pachyderm had reported.
         reported = job.reason.partition(REASON_FOLLOWS)[2].partition(REASON_FOLLOWS)[2]
-        what = cannot_start(reported, claim) if reported else things_to_check(claim)
-        text = f"no worker started within pendingDeadline: {what}, then {work.again} {of_job}"
+        what = _reported(reported) if reported else _TO_CHECK
+        text = f"no worker started within pendingDeadline: {what}, then {again} {of_job}"
         return Problem(Reason.WORKER_UNAVAILABLE, text)
     if job.state is JobState.KILLED and job.reason.startswith(ACTIVE_TEXT):
-        return Problem(
-            Reason.DEADLINE_EXCEEDED,
-            f"the job ran longer than activeDeadline and was stopped: raise training.activeDeadline or {work.verb} "
-            f"less, then {work.again} {of_job}",
-        )
+        what = f"raise training.activeDeadline or {work.verb} less, then {again}"
+        text = f"the job ran longer than activeDeadline and was stopped: {what} {of_job}"
+        return Problem(Reason.DEADLINE_EXCEEDED, text)
     if job.state is JobState.KILLED:
         why = job.reason.strip() or "no reason given"
-        return Problem(Reason.JOB_STOPPED, f"the job was stopped ({why}): {work.again} {of_job}")
+        return Problem(Reason.JOB_STOPPED, f"the job was stopped ({why}): {again} {of_job}")
     if job.state is JobState.UNRUNNABLE:
         return Problem(work.failed, f"{work.name} could not run: {job.reason} {of_job}")
-    why = (known.cause if known else None) or f"{job.reason or 'no reason given'}; {_CAUSE_UNKNOWN}"
+    gone = "its log is gone, because nobody read it while it ran"
+    why = (known.cause if known else None) or f"{job.reason or 'no reason given'}; {gone}"
     return Problem(work.failed, f"{work.name} failed: {why} {of_job}")
 
 
-def _pipeline_failed(seen: PipelineView) -> str:
-    return (
-        f"{seen.info.ref} cannot run: {seen.info.reason or 'no reason given'}. "
-        "Correct the spec: an update starts it again"
-    )
+def _pipeline_failed(seen: PipelineView) -> Problem:
+    why = seen.info.reason or "no reason given"
+    text = f"{seen.info.ref} cannot run: {why}. Correct the spec: an update starts it again"
+    return Problem(Reason.PIPELINE_FAILED, text)
+
+
+def _reported(reason: str) -> str:
+    """Return the engine's reason why no worker takes a job; for a pod without a node, that is the scheduler's."""
+    return reason.strip()[:_LONGEST_REASON] or "no reason given"
+
+
+def in_terms_of_the_object(text: str, *, generating: bool) -> str:
+    """Replace the trainer's names of settings and options by the fields of the object that they come from."""
+    names = (_GENERATION if generating else _TRAINING).names
+    pattern = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    return re.sub(rf"(?<![\w-])(?:{pattern})(?![\w-])", lambda found: names[found[0]], text)
+
+
+def failure(job: JobInfo, log: LogDigest | None, reported: JobFailure | None, *, generating: bool) -> JobFailure | None:
+    """Return the cause of a failed job, from its log or as the previous status has it; None if it is not known."""
+    if job.state is not JobState.FAILURE:
+        return None
+    if log and (why := _cause(log, generating=generating)):
+        return JobFailure(job=job.ref.id, cause=cut(why, MAX_CAUSE))
+    return reported if reported and reported.job == job.ref.id else None
+
+
+def _cause(log: LogDigest, *, generating: bool) -> str:
+    """Return why a job failed as far as its log says, in one line with the cause itself first; nothing if unknown."""
+    failed = log.failure
+    names_a_cause = bool(failed.verdict) and not failed.verdict.startswith(_BARE)
+    if failed.error and not (failed.stopped and names_a_cause):
+        return in_terms_of_the_object(failed.error, generating=generating)
+    if failed.verdict == "signal: killed":
+        return _OUT_OF_MEMORY + _last_lines(failed.tail)
+    if names_a_cause:
+        return failed.verdict + _last_lines(failed.tail)
+    if not failed.tail:
+        return f"the process ended with `{failed.verdict}` and printed nothing" if failed.verdict else ""
+    ended = f" (the process ended with `{failed.verdict}`)" if failed.verdict else ""
+    return failed.tail[-1].strip() + ended + _last_lines(failed.tail[:-1])
+
+
+def _last_lines(tail: tuple[str, ...]) -> str:
+    """Return the preceding lines joined into one: kubectl cuts a column at the first line feed."""
+    return f"; its log before that: {' | '.join(line.strip() for line in tail)}" if tail else ""

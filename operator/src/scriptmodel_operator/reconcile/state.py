@@ -1,15 +1,17 @@
-"""The state of a ScriptModel: a closed union, which `summary` and `requeue_after` match exhaustively. Pure."""
+"""The state of a ScriptModel, and when it is observed again. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scriptmodel_operator.act.actions import Action
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
+from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.ingest.downloads import Download
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.chosen import NO_SCRIPT, Chosen
+from scriptmodel_operator.reconcile.deadlines import remaining_wait
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
 from scriptmodel_operator.reconcile.search import SearchProgress
 
@@ -39,19 +41,14 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class CorpusSource:
-    """What is known of the source of the object's own corpus, and whether pipelines can read what is in its repo.
-
-    They can unless there is a problem or something to wait for. Empty if the corpus is a repo of somebody else.
-    """
+    """What is known of the source of the object's own corpus. Empty if the corpus is a repo of somebody else."""
 
     record: SourceStatus | None = None
     """What the newest commit was made from."""
     download: Download | None = None
     """The download to start once it is due."""
-    problem: Problem | None = None
-    """Keeps the corpus from its repo."""
-    waits_for: str = ""
-    """What pipelines wait for: `actions`, or the download where there are none."""
+    blocks: Condition | None = None
+    """What pipelines wait for: a problem, `actions`, or the download where there are none."""
     actions: tuple[Action, ...] = ()
     unchecked: str = ""
     """Why the source could not be checked for something newer."""
@@ -60,80 +57,58 @@ class CorpusSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Observed:
-    stages: Stages
-    source: CorpusSource
+class State:
+    """What the status says, and what is done now. After that the object is observed again."""
+
+    ready: Condition
+    actions: tuple[Action, ...] = ()
+    view: ModelView | None = None
+    stages: Stages | None = None
+    """None while steps are being stopped, whatever else is refused or unreadable, and for a spec that the operator's
+    configuration does not allow: then no commit and no file is read."""
+    source: CorpusSource = CorpusSource()
     difference: Difference = NO_DIFFERENCE
     """Between the desired and the observed pipelines, as far as the two were compared."""
     chosen: Chosen = NO_SCRIPT
-    """Decided once, by `assess`."""
-    runs_progress: SearchProgress | None = None
+    runs: SearchProgress | None = None
     """How far the runs are, if training is many."""
-    actions: tuple[Action, ...] = ()
-    """What is done now. After it the object is observed again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stopping:
-    """spec.suspend is true and pipelines still run. They are stopped first, whatever else is refused or unreadable."""
-
-    actions: tuple[Action, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The operator's configuration does not allow the spec, or to read its corpus or base model. No commit and no file
-    is read, and nothing is changed.
-    """
-
-    problem: Problem
-    actions: tuple[Action, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspended(_Observed):
-    """spec.suspend is true, and no pipeline runs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blocked(_Observed):
-    """A problem has to be solved before any pipeline is written. Deadlines of jobs still apply."""
-
-    problem: Problem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ingesting(_Observed):
-    """Pipelines wait for the object's own corpus or base model: for `actions`, or for a download."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applying(_Observed):
-    """At least one pipeline has to be created or updated now (`difference.now`)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied(_Observed):
-    """All pipelines are as desired, up to changes that wait for a job's end.
-
-    How far they are is `stages.first_unfinished`: None once the script of the newest spec and corpus is written.
-    """
-
-
-Early = Stopping | Refused
-"""States that are known before commits and files are read."""
-ModelState = Suspended | Blocked | Ingesting | Applying | Applied
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """The state of an object, and the view that it follows from."""
-
-    view: ModelView
-    state: ModelState
+    applied: bool = False
+    """Whether all pipelines are as desired, up to changes that wait for a job's end."""
 
     @property
-    def actions(self) -> tuple[Action, ...]:
-        return self.state.actions
+    def blocked(self) -> bool:
+        """Whether a problem has to be solved before any pipeline is written. Deadlines of jobs still apply."""
+        return isinstance(self.ready, Problem) and not self.applied
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """When an object is reconciled again. A change of it or of its pipelines reconciles it in any case."""
+
+    seconds: float | None = None
+    """After this time."""
+    snapshot: float | None = None
+    """Once there is a snapshot that was started at or after this time (monotonic seconds)."""
+
+
+ON_CHANGE = Next()
+"""Only a change requires it."""
+
+
+def requeue_after(state: State, model: ScriptModel, *, poll_interval: float, source_due: float | None) -> float | None:
+    """Return seconds, or None when only a change of the object or of a snapshot matters.
+
+    `source_due` is the time until the source of the corpus is checked again, None where it never is.
+    """
+    view = state.view
+    if state.blocked or view is None:
+        return poll_interval
+    if state.ready.reason is Reason.SUSPENDED:
+        return None
+    over = state.applied and (state.ready.done or state.ready.stalled)
+    if over and not any(seen.running for seen in view.pipelines):
+        return source_due
+    wait = remaining_wait(model, view)
+    if wait is None:
+        return poll_interval
+    return max(poll_interval, min(wait.total_seconds(), source_due or wait.total_seconds()))

@@ -12,7 +12,7 @@ from tests.unit.operator.search.worlds import RANDOM, search, search_world, tria
 from tests.unit.operator.world import PLAYS, SPEC, persist
 
 WRITES = {"create_repo": 1, "replace_files": 1, "apply_pipelines": 1, "delete_pipeline": 2, "delete_repo": 1}
-READS = {"branch_head": 3, "read_files": 2, "inspect_commit": 4}
+READS = {"branch_head": 3, "read_files": 2, "inspect_commit": 3}
 FAULTS = [
     *((call, count, after) for call, count in WRITES.items() for after in (False, True)),
     *((call, count, False) for call, count in READS.items()),

@@ -152,7 +152,7 @@ def test_progress_is_that_of_all_runs() -> None:
     job = world.pachyderm.run(world.train, [*lines, json.dumps({**ended, "trial": "0001"})])
     world.pachyderm.jobs[job.ref] = replace(job, data_total=3, data_processed=1)
     world.pachyderm.advance(60)
-    while world.observer.logs.running(job.ref).lines < 5:
+    while world.observer.logs.follow(job.ref).lines < 5:
         pass
     world.reconcile()
     assert world.condition("Trained")["message"] == "1 of 3 runs done, best 88.1 (trial 1)"
