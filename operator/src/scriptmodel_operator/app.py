@@ -344,7 +344,7 @@ def compose(
         return None
 
     observer = Observer(gateway, cluster, lambda: len(store), find)
-    snapshots = SnapshotPoller(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
+    snapshots = SnapshotPoller(gateway, store.projects, queue.add, health.beat)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     events = EventRecorder(kube, metrics.events_left_out.inc)
     downloads = Downloads(gateway, config.download_timeout, queue.add)

@@ -1,6 +1,5 @@
 """From a spec to commands, pipelines and digests."""
 
-import json
 from dataclasses import fields, replace
 from typing import Any
 
@@ -47,18 +46,6 @@ def test_the_train_command_is_the_contracts() -> None:
         "scriptmodel-trainer trial --trial /pfs/trial --data /pfs/corpus --out /pfs/out --layout plain --preset small "
         "--log json"
     )
-
-
-def test_the_request_is_a_variable_of_the_training_that_changes_nothing_else_of_it() -> None:
-    opening = {"speaker": "HAMLET", "cast": ["HAMLET", "OPHELIA"], "prompt": "The lamp", "scene": "INT. HALL"}
-    train = expected({"generation": {**opening, "words": 200}}).train
-    (request,) = dict(train.spec.pods.variables).values()
-    assert json.loads(request) == {"words": 200, "opening": opening}
-    assert train.mark == expected().train.mark
-    (secret,) = dict(expected({"generation": {"prompt": "$(PASSWORD)"}}).train.spec.pods.variables).values()
-    assert ("$" in secret, json.loads(secret)["opening"]) == (False, {"prompt": "$(PASSWORD)"})
-    assert not expected({"generation": {"cast": ["any"], "words": 200}}).train.spec.pods.variables
-    assert "SCRIPTMODEL_REQUEST" in dict(expected({"generation": {"words": 3}}).train.spec.pods.variables)
 
 
 def test_the_generate_command_is_the_contracts() -> None:

@@ -51,20 +51,18 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "training.queueName": ("gpus", TRAIN),
     "training.checkpoints.claimName": ("checkpoints", TRAIN),
     "training.backoffLimit": (3, BOTH),
-    "generation.words": (3, BOTH),
+    "generation.words": (3, GENERATE),
     "generation.temperature": ("0.5", GENERATE),
     "generation.topP": ("0.5", GENERATE),
     "generation.seed": (3, GENERATE),
-    "generation.prompt": ("Enter", BOTH),
-    "generation.speaker": ("HAMLET", BOTH),
-    "generation.cast": (["ANNA", "BEN"], BOTH),
-    "generation.scene": ("INT. KITCHEN - NIGHT", BOTH),
+    "generation.prompt": ("Enter", GENERATE),
+    "generation.speaker": ("HAMLET", GENERATE),
+    "generation.cast": (["ANNA", "BEN"], GENERATE),
+    "generation.scene": ("INT. KITCHEN - NIGHT", GENERATE),
     "generation.samples": (3, GENERATE),
     "generation.copies": ("avoid", GENERATE),
 }
 """Each field that pipelines carry out: a value other than its default, and the pipelines that it changes."""
-CHECKED = ("generation.words", "generation.prompt", "generation.speaker", "generation.cast", "generation.scene")
-"""What the train pipeline checks once it has read the corpus; its digest leaves that out, so that it trains nothing."""
 OPERATORS_OPTIONS = {"--data", "--out", "--log", "--set"}
 """Options of the trainer that no field sets."""
 ELSEWHERE = {
@@ -130,8 +128,6 @@ def test_a_field_changes_spec_digest_fingerprint_and_plan_of_its_pipelines(path:
     for kind in BOTH:
         old, new = getattr(before, kind), getattr(after, kind)
         wanted = dict.fromkeys(_differences(old, new), kind in expected)
-        if path in CHECKED and kind == "train":
-            wanted["digest"] = False
         assert _differences(old, new) == wanted, kind
 
 
@@ -152,7 +148,7 @@ def _submitted(spec: PipelineSpec) -> PipelineSpec | None:
 
 @pytest.mark.parametrize("path", EFFECTS)
 def test_an_error_of_the_trainer_is_worded_with_the_field(path: str) -> None:
-    """`wording.py` replaces each option, and each setting in snake case, that a field adds to a command."""
+    """`stages.py` replaces each option, and each setting in snake case, that a field adds to a command."""
     value, kinds = EFFECTS[path]
     for kind in kinds:
         command = getattr(pipelines(spec_with(path, value)), kind).spec.command

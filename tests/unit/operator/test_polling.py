@@ -1,7 +1,6 @@
 """Polls of Pachyderm: shared, never older than requested, and awaited without blocking anything."""
 
 import asyncio
-import math
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -10,8 +9,6 @@ from contextlib import asynccontextmanager
 import pytest
 
 from scriptmodel_operator.engine.errors import EngineError, UnavailableError
-from scriptmodel_operator.observe import polling as polling_module
-from scriptmodel_operator.observe import snapshot as snapshot_module
 from scriptmodel_operator.observe.polling import SnapshotPoller
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
@@ -23,7 +20,6 @@ class Requeued:
 
     def __init__(self) -> None:
         self.keys: list[str] = []
-        self.at_work = math.inf
         self._news = asyncio.Event()
 
     def add(self, key: tuple[str, str]) -> None:
@@ -41,7 +37,7 @@ class Requeued:
 @asynccontextmanager
 async def polling(pachyderm: FakePachyderm) -> AsyncIterator[tuple[SnapshotPoller, Requeued]]:
     requeued = Requeued()
-    source = SnapshotPoller(pachyderm, lambda: {"default"}, requeued.add, lambda: requeued.at_work, lambda: None)
+    source = SnapshotPoller(pachyderm, lambda: {"default"}, requeued.add, lambda: None)
     try:
         yield source, requeued
     finally:
@@ -120,60 +116,16 @@ async def test_an_object_that_accepts_the_latest_snapshot_does_not_wait_for_a_ru
         assert await requeued.until(1) == ["a"]
 
 
-class Clock:
-    """Virtual time: each reading of the clock advances it by 10 ms, each poll by what the test sets."""
+async def test_a_poll_is_delayed_by_the_duration_of_the_last_one() -> None:
+    pachyderm, took, polls = FakePachyderm(), 0.1, list[float]()
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 0.0
-        for module in (polling_module, snapshot_module):
-            monkeypatch.setattr(module, "time", self)
-        monkeypatch.setattr(polling_module, "_STEP_SECONDS", 0.0)
+    def slow(call: str) -> None:
+        if call == "list_projects":
+            polls.append(time.monotonic())
+            time.sleep(took)
 
-    def monotonic(self) -> float:
-        self.now += 0.01
-        return self.now
-
-    def let_polls_take(self, seconds: float, pachyderm: FakePachyderm) -> list[float]:
-        """Return the times at which polls start."""
-        polls: list[float] = []
-
-        def slow(call: str) -> None:
-            if call == "list_projects":
-                polls.append(self.now)
-                self.now += seconds
-
-        pachyderm.fault = slow
-        return polls
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.mark.parametrize(("at_work", "asking"), [(1, 0), (2, 1), (0, 0), (1, 1)])
-async def test_a_poll_is_delayed_while_running_reconciles_could_share_it(
-    at_work: int, asking: int, clock: Clock
-) -> None:
-    pachyderm, took = FakePachyderm(), 0.3
-    polls = clock.let_polls_take(took, pachyderm)
-    async with polling(pachyderm) as (source, requeued):
-        source.wait(("ml", "a"), clock.monotonic())
-        await requeued.until(1)
-        requeued.at_work = at_work
-        if asking:
-            await source.latest(clock.monotonic())
-        else:
-            source.wait(("ml", "b"), clock.monotonic())
-            await requeued.until(2)
-    paused = polls[1] - polls[0] - took
-    assert paused >= 5 * took if at_work > asking else took <= paused < 4 * took
-
-
-async def test_a_request_by_the_ticker_alone_does_not_advance_a_poll(clock: Clock) -> None:
-    pachyderm, took = FakePachyderm(), 0.1
-    clock.let_polls_take(took, pachyderm)
-    async with polling(pachyderm) as (source, requeued):
-        requeued.at_work = 0
-        first = await source.latest(clock.monotonic())
-        assert (await source.latest(clock.monotonic())).started - first.started >= 6 * took
+    pachyderm.fault = slow
+    async with polling(pachyderm) as (source, _requeued):
+        for _ in range(2):
+            await source.latest(time.monotonic())
+    assert polls[1] - polls[0] >= 3 * took

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -64,7 +63,7 @@ async def ticking(pachyderm: FakePachyderm, *names: str) -> AsyncIterator[Witnes
     for name in names:
         metadata: dict[str, Any] = {"namespace": "ml", "name": name, "uid": name, "resourceVersion": "1"}
         store.put({"metadata": metadata, "spec": {}})
-    snapshots = SnapshotPoller(pachyderm, store.projects, witness.add, lambda: math.inf, lambda: None)
+    snapshots = SnapshotPoller(pachyderm, store.projects, witness.add, lambda: None)
     ticking = Ticker(store, snapshots, cast(WorkQueue, witness), cast(LogFollower, witness), 0.02, lambda: None)
     task = asyncio.create_task(ticking.run())
     try:

@@ -9,7 +9,6 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import command_lines
 from scriptmodel_operator.desired.digest import digest, fingerprint, specified
-from scriptmodel_operator.desired.environment import variables
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.engine.values import (
     WHOLE_REPO,
@@ -131,7 +130,7 @@ def _train(
             _pods(training),
             runtime_class=training.runtime_class_name,
             claim=claim,
-            variables=tuple(variables(training, model.spec.generation)),
+            variables=tuple((name, "1") for name in _gpu_variables(training)),
             labels=((QUEUE_LABEL, training.queue_name),) if training.queue_name else (),
         ),
         description=f"Trains the model of ScriptModel {model}",
@@ -174,6 +173,14 @@ def _pods(training: Training) -> PodSpec:
         priority_class=training.priority_class_name,
         image_pull_secrets=tuple(each.name for each in training.image_pull_secrets),
     )
+
+
+def _gpu_variables(training: Training) -> tuple[str, ...]:
+    """Return the environment variables by which the trainer warns without a GPU, or fails."""
+    if training.gpu is None:
+        return ()
+    required = ("SCRIPTMODEL_GPU_REQUIRED",) if training.gpu.required else ()
+    return ("SCRIPTMODEL_GPU_REQUESTED", *required)
 
 
 def _amounts(resources: ResourceList) -> ResourceAmounts:

@@ -8,7 +8,6 @@ from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import JobInfo, RepoRef, commit_of
 from scriptmodel_operator.observe.results import Place, Provenance, Results
-from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.view import ModelCommits, PipelineView, WrittenScript
 
 
@@ -18,7 +17,6 @@ class Lineages:
 
     results: Results
     refs: References
-    snapshot: Snapshot
 
     def read_by(self, job: JobInfo) -> ModelCommits:
         """Return the commits that a train job reads."""
@@ -36,15 +34,12 @@ class Lineages:
         refs, provenance = self.refs, self.results.provenance(*place)
         known = (refs.own_base, refs.own_trials)
         source = _preferred(tuple(pair for pair in provenance if pair[0] not in known), refs.corpus.repo)
-        own = self.snapshot.repos.get(refs.own_base)
-        copies = own.branches if own else ()
-        bases = (self.results.branch(*pair, copies) for pair in provenance if pair[0] == refs.own_base)
         return ModelCommits(
             model=place[1],
             repo=place[0],
             corpus=source[1] if source else None,
             corpus_repo=source[0] if source else None,
-            base=next(bases, ""),
+            base=any(repo == refs.own_base for repo, _commit in provenance),
             trials=next((commit for repo, commit in provenance if repo == refs.own_trials), ""),
         )
 

@@ -87,7 +87,7 @@ class Observer:
         refs = found.refs
         train, generate = (self._reported(model, seen, snapshot) for seen in (found.train, found.generate))
         reader = train if train and model.may_write(train.ownership) else None
-        made = Lineages(self._results, refs, snapshot)
+        made = Lineages(self._results, refs)
         owned, trials = self._owned_corpus(model, refs, found.own_corpus), found.own_trials
         written = generate.last_good if generate else None
         # Before the newest job has made a model, it does not matter what the generate job reads.

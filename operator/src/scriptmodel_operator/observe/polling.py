@@ -1,7 +1,6 @@
-"""Polls Pachyderm for snapshots: one poll at a time, shared by all callers, and never older than requested.
+"""Polls the engine for snapshots: one poll at a time, shared by all callers, and never older than requested.
 
-A poll of many pipelines takes a while, so the next one is delayed, and callers meanwhile share it. It is not delayed
-further when many objects wait for it and no other object is being reconciled that could join them.
+A poll of many pipelines takes a while, so the next one is delayed, and callers meanwhile share it.
 """
 
 import asyncio
@@ -16,12 +15,9 @@ from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.observe.snapshot import Snapshot, take_snapshot
 
-_LEAST_DELAY, _DELAY = 1.0, 5.0
-"""Wait five times the duration of the last poll before polling again; once its duration if all objects that could
-share the next poll wait for it, and they are many in proportion to the pipelines that it lists."""
-_PIPELINES_PER_OBJECT = 100
-_LONGEST_DELAY_SECONDS, _LONGEST_AFTER_FAILURE = 20.0, 5.0
-_STEP_SECONDS = 0.05
+_DELAY = 2.0
+"""Wait twice the duration of the last poll before polling again."""
+_LONGEST_DELAY_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +43,18 @@ class SnapshotPoller:
         gateway: Gateway,
         projects: Callable[[], Iterable[str]],
         requeue: Callable[[Key], None],
-        at_work: Callable[[], float],
         beat: Callable[[], None],
     ) -> None:
-        """`at_work` returns how many objects are reconciled or queued; those that wait in `latest` count.
-
-        `beat` is called in the thread of a poll, which takes minutes if there are many projects and Pachyderm is slow.
-        """
+        """`beat` is called in the thread of a poll, which takes minutes if there are many projects and it is slow."""
         self._gateway = gateway
         self._thread = Calls(1)
         self._projects = projects
         self._requeue = requeue
-        self._at_work = at_work
         self._beat = beat
         self.create_task: Callable[..., asyncio.Task[None]] = asyncio.create_task
         self._waiting: dict[Key, float] = {}
         self._serving: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
-        self._callers = 0
         self._last = _Poll()
 
     async def latest(self, after: float) -> Snapshot:
@@ -72,14 +62,7 @@ class SnapshotPoller:
 
         A caller for which the latest snapshot is new enough does not wait for a poll that is in progress.
         """
-        current = self._current(after)
-        if current is not None:
-            return current
-        self._callers += 1
-        try:
-            return await self._newer(after)
-        finally:
-            self._callers -= 1
+        return self._current(after) or await self._newer(after)
 
     async def _newer(self, after: float) -> Snapshot:
         async with self._lock:
@@ -88,7 +71,7 @@ class SnapshotPoller:
     @property
     def pace(self) -> float:
         """Seconds from the start of one poll to the end of the next under load."""
-        return 2 * self._last.duration + self._longest_delay
+        return (2 + _DELAY) * self._last.duration
 
     def _current(self, after: float) -> Snapshot | None:
         if self._last.started < after:
@@ -122,7 +105,8 @@ class SnapshotPoller:
                 await self._newer(max(self._waiting.values()))
 
     async def _poll(self) -> Snapshot:
-        await self._delay()
+        delay = min(_LONGEST_DELAY_SECONDS, _DELAY * self._last.duration)
+        await asyncio.sleep(max(0.0, self._last.ended + delay - time.monotonic()))
         started, last = time.monotonic(), self._last
         try:
             found = await self._thread.run(self._settled, tuple(self._projects()))
@@ -142,22 +126,3 @@ class SnapshotPoller:
         started = time.monotonic()
         found = take_snapshot(self._gateway.settle(projects, self._beat), projects, self._beat)
         return replace(found, started=started)
-
-    @property
-    def _longest_delay(self) -> float:
-        return min(_LONGEST_AFTER_FAILURE if self._last.error else _LONGEST_DELAY_SECONDS, _DELAY * self._last.duration)
-
-    async def _delay(self) -> None:
-        least, longest = min(_LEAST_DELAY * self._last.duration, self._longest_delay), self._longest_delay
-        while (waited := time.monotonic() - self._last.ended) < longest:
-            if waited >= least and self._enough_wait:
-                return
-            await asyncio.sleep(min(_STEP_SECONDS, longest - waited))
-
-    @property
-    def _enough_wait(self) -> bool:
-        """Return whether enough objects wait for a poll, and no other object is being reconciled."""
-        at_work = self._at_work()
-        wait = at_work + len(self._waiting)
-        pipelines = len(self._last.snapshot.pipelines) if self._last.snapshot else 0
-        return at_work <= self._callers and wait > 0 and wait * _PIPELINES_PER_OBJECT >= pipelines

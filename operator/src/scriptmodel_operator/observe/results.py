@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from scriptmodel_operator.api.status import MAX_EXCERPT, ScriptStatus
 from scriptmodel_operator.desired.command_lines import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.engine.values import BranchRef, CommitInfo, RepoRef
+from scriptmodel_operator.engine.values import CommitInfo, RepoRef
 from scriptmodel_operator.observe.trainer_files import GenerationFile, ModelMetrics, SampleFigures
 
 _MAX_JSON = 4 * 1024 * 1024
@@ -70,18 +70,6 @@ class Results:
 
         return self.cached("commit", repo, commit, read, lambda found: found is not None and found.finished)
 
-    def branch(self, repo: RepoRef, commit: str, branches: Iterable[str]) -> str:
-        """Return the branch of `branches` that has the commit as its head; empty if none has.
-
-        From version 2.11 on, Pachyderm's commits name no branch.
-        """
-
-        def read() -> str:
-            found = self.commit(repo, commit)
-            return (found.branch or self._branch_of(found, branches)) if found else ""
-
-        return self.cached("branch", repo, commit, read, bool)
-
     def provenance(self, repo: RepoRef, commit: str) -> Provenance:
         """Return what a commit was made from, fixed at its start; empty if the commit does not exist in `repo`."""
 
@@ -115,16 +103,6 @@ class Results:
             return kind.model_validate_json(self.gateway.read_file(repo, commit, path, _MAX_JSON))
         except (NotFoundError, ValueError):
             return None
-
-    def _branch_of(self, commit: CommitInfo, branches: Iterable[str]) -> str:
-        for name in branches:
-            try:
-                head = self.gateway.branch_head(BranchRef(commit.repo, name))
-            except NotFoundError:
-                continue
-            if head is not None and head.id == commit.id:
-                return name
-        return ""
 
     def _read_digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
         paths = self.gateway.walk_files(repo, commit)

@@ -133,8 +133,8 @@ class ModelCommits:
     corpus_repo: RepoRef | None = None
     """Its repo; the spec may name another one since."""
     corpus_info: CommitInfo | None = None
-    base: str = ""
-    """The branch with the base model, if training started from one."""
+    base: bool = False
+    """Whether training started from a copy of a base model."""
     trials: str = ""
     """The commit with the runs, if training read one."""
 

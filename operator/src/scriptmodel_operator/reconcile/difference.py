@@ -9,9 +9,8 @@ from scriptmodel_operator.api.marks import Mark
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.digest import fingerprint
-from scriptmodel_operator.desired.environment import REQUEST
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
-from scriptmodel_operator.engine.values import JobState, PipelineApply, PipelineSpec, PipelineState
+from scriptmodel_operator.engine.values import JobState, PipelineApply, PipelineState
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 
 
@@ -53,9 +52,6 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
     if train is None and view.train and view.corpus and view.corpus.untied:
         why = "a repo that it reads was deleted and created again"
         train = _write(ChangeKind.RECOMPUTE, desired.train, view.train, why, reprocess=True)
-    failed = view.train if train is None and _training_failed(view) else None
-    if failed and _requested_script(failed.info.spec) != _requested_script(desired.train.spec):
-        train = _write(ChangeKind.RECOMPUTE, desired.train, failed, "another script is requested", reprocess=True)
     if train is not None:
         yield train
     found = _change(model, desired.generate, view.generate)
@@ -76,10 +72,6 @@ def _change(model: ScriptModel, desired: DesiredPipeline, observed: PipelineView
     if change is None and observed.info.spec.pods.claim != desired.spec.pods.claim:
         return _write(ChangeKind.RESHAPE, desired, observed, "the operator's checkpoint claim changed")
     return change
-
-
-def _requested_script(spec: PipelineSpec) -> str:
-    return dict(spec.pods.variables).get(REQUEST, "")
 
 
 def _requested(

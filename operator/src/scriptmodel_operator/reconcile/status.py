@@ -28,11 +28,11 @@ from scriptmodel_operator.api.status import (
     UrlError,
     to_wire,
 )
-from scriptmodel_operator.desired.base import copied_commit, is_copy_of
+from scriptmodel_operator.desired.base import copied_commit
 from scriptmodel_operator.engine.values import JobInfo, JobState
 from scriptmodel_operator.observe.progress import LogDigest, Progress
 from scriptmodel_operator.observe.trainer_files import ModelMetrics
-from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
+from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.reconcile.search import SearchProgress
 from scriptmodel_operator.reconcile.stages import failure
 from scriptmodel_operator.reconcile.state import CorpusSource, Stages, State
@@ -220,21 +220,22 @@ def _lineage(model: ScriptModel, view: ModelView, state: State) -> Lineage:
     if source is None:
         return Lineage()
     output, metrics = view.refs.generate.output, script.metrics if script else view.metrics
+    made = f"{source.repo}@{source.model}{source.folder and ':' + source.folder}"
     return Lineage(
         corpus=f"{source.corpus_repo}@{source.corpus}" if source.corpus_repo else None,
-        model=f"{source.repo}@{source.model}{source.folder and ':' + source.folder}",
+        model=made,
         script=f"{output}@{script.commit}" if script else None,
-        base=_base_commit(model, view, source) if source.base else metrics.base or None if metrics else None,
+        base=_base_commit(model, view, made) if source.base else metrics.base or None if metrics else None,
         held_back=f"{output}@{newest.commit}" if newest and state.chosen.held_back else None,
     )
 
 
-def _base_commit(model: ScriptModel, view: ModelView, source: ModelCommits) -> str:
-    """Return the commit that the base model is a copy of; its repo is known while the spec names it."""
-    commit, previous = copied_commit(source.base), model.previous.lineage.base or ""
-    if previous.endswith(commit):
-        return previous
-    return f"{view.base.repo}@{commit}" if view.base.repo and is_copy_of(source.base, view.base.origin) else commit
+def _base_commit(model: ScriptModel, view: ModelView, made: str) -> str:
+    """Return the commit that the base of a model is a copy of; its repo is known while the spec names it."""
+    last, commit = model.previous.lineage, copied_commit(view.base.current)
+    if last.base and (last.model == made or last.base.endswith(commit)):
+        return last.base
+    return f"{view.base.repo}@{commit}" if view.base.repo else commit
 
 
 def _figure(value: float | None) -> str | None:
