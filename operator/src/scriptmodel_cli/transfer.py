@@ -11,8 +11,14 @@ from urllib3 import PoolManager, ProxyManager
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
-from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
-from scriptmodel_operator.engine.fetching import TIMED_OUT
+from scriptmodel_operator.engine.errors import (
+    TIMED_OUT,
+    AccessError,
+    EngineError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+)
 from scriptmodel_operator.jobs.ports import PUT_HEADERS
 
 _SILENCE_SECONDS = 30.0

@@ -18,7 +18,6 @@ from scriptmodel_operator.engine.errors import (
     RefusedError,
     UnavailableError,
 )
-from scriptmodel_operator.engine.fetching import fetch_each
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.engine.values import (
     FILE_SETS,
@@ -40,6 +39,7 @@ from scriptmodel_operator.engine.values import (
     Upload,
     UserBucket,
 )
+from scriptmodel_operator.pachyderm.fetching import fetch_each
 from scriptmodel_operator.pachyderm.versions import ServerVersion
 from tests.unit.operator.pachyderm_state import PachydermState
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Mark, Owner, Ownership, marked
@@ -16,21 +15,12 @@ from scriptmodel_operator.observe.view import OwnedRepo
 _PUT_SECONDS = 30.0
 
 
-class ChangeKind(Enum):
-    CREATE = "create"
-    RECOMPUTE = "recompute"
-    RESHAPE = "reshape"
-    """A change that needs no new computation."""
-    ADOPT = "adopt"
-    CORRECT = "correct"
-    """Drift."""
-
-
 @dataclass(frozen=True, slots=True)
 class PipelineChange:
-    kind: ChangeKind
     apply: PipelineApply
     why: str
+    waits: bool = False
+    """Whether it computes nothing again, so that a running job need not be killed for it."""
 
     @property
     def ref(self) -> PipelineRef:

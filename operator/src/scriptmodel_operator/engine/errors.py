@@ -2,6 +2,9 @@
 
 from scriptmodel_operator.api.conditions import one_line
 
+TIMED_OUT = "DEADLINE_EXCEEDED"
+NOT_FETCHED = "NOT_FETCHED"
+"""Code of the error of what fetches, which is neither that of a file nor one of the engine: another try may succeed."""
 _LONGEST_DETAIL = 1900
 """Leaves room for the rest of the message of a condition. The server may repeat what others sent, a web server too."""
 

@@ -13,8 +13,7 @@ from threading import Event
 from scriptmodel_operator.api.corpus import CorpusBucket, CorpusDownload
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.urls import file_name, without_query
-from scriptmodel_operator.engine.errors import EngineError, NotFoundError
-from scriptmodel_operator.engine.fetching import NOT_FETCHED, TIMED_OUT
+from scriptmodel_operator.engine.errors import NOT_FETCHED, TIMED_OUT, EngineError, NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import FILE_SETS, BranchRef, CommitInfo, Copies, Fetched, StoredFile, UserBucket
 

@@ -16,8 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from scriptmodel_operator.api.marks import parse_mark
-from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
-from scriptmodel_operator.engine.fetching import NOT_FETCHED
+from scriptmodel_operator.engine.errors import NOT_FETCHED, EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import Fetched, RepoRef, UserBucket
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Records, Stored

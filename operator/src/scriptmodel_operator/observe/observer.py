@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership
 from scriptmodel_operator.api.names import Key
@@ -18,7 +17,6 @@ from scriptmodel_operator.engine.values import (
     JobState,
     PipelineInfo,
     PipelineRef,
-    RepoInfo,
 )
 from scriptmodel_operator.observe.base import Bases, owned_repo
 from scriptmodel_operator.observe.follow import LogFollower
@@ -30,8 +28,6 @@ from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
 from scriptmodel_operator.observe.view import CorpusView, ModelView, OwnedRepo, PipelineView
 
 _LOGS_REPORTED = (JobState.FAILURE, JobState.KILLED)
-_IMPRECISION = timedelta(minutes=1)
-"""Longest time from an engine's answer with its time to its lists."""
 
 
 class Observer:
@@ -49,9 +45,7 @@ class Observer:
         self._cluster = cluster
         self.logs = LogFollower(gateway)
         self._results = Results(gateway, objects)
-        self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline, find)
-        self._heads: tuple[float, dict[BranchRef, CorpusView]] = (0.0, {})
-        """The start of a snapshot, and the corpora that were read since."""
+        self._bases = Bases(gateway, self._read_corpus, self._others_pipeline, find)
 
     def owned(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
         """Return what the object owns, which is all that deletion and suspension need: it reads no commit and no file.
@@ -160,22 +154,12 @@ class Observer:
     def _corpus(
         self, branch: BranchRef, train: PipelineView | None, owned: OwnedRepo | None, snapshot: Snapshot
     ) -> CorpusView | None:
-        reader = train.info if train is not None and train.info.spec.input.branch == branch else None
-        if reader is not None and _is_started(reader, snapshot):
+        inputs = dict(train.info.spec.input.branches) if train is not None else {}
+        if branch in inputs.values() and all(each.repo in snapshot.repos for each in inputs.values()):
             return None
         if owned is not None and owned.ref == branch.repo:
-            found = CorpusView(branch, None if owned.head else Reason.CORPUS_BRANCH_NOT_FOUND, owned.head)
-        else:
-            found = self._cached_corpus(branch, snapshot)
-        return replace(found, untied=reader is not None)
-
-    def _cached_corpus(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
-        started, heads = self._heads
-        if started != snapshot.started:
-            started, heads = self._heads = snapshot.started, {}
-        if branch not in heads:
-            heads[branch] = self._read_corpus(branch, snapshot)
-        return heads[branch]
+            return CorpusView(branch, None if owned.head else Reason.CORPUS_BRANCH_NOT_FOUND, owned.head)
+        return self._read_corpus(branch, snapshot)
 
     def _read_corpus(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
         if branch.repo.project not in snapshot.projects:
@@ -209,23 +193,6 @@ class Observer:
         if not job.state.final:
             return self.logs.follow(job.ref, waiting=job.state.waiting)
         return self.logs.ended(job.ref) if job.state in _LOGS_REPORTED else self.logs.followed(job.ref)
-
-
-def _is_started(train: PipelineInfo, snapshot: Snapshot) -> bool:
-    """Return whether Pachyderm starts the pipeline for new data, which ends when an input repo is deleted.
-
-    A pipeline is created or updated only while its input repos exist, so a younger repo is a new one.
-    """
-    inputs = (train.spec.input.branch, train.spec.input.trials)
-    return all(_is_older(snapshot.repos.get(branch.repo), train, snapshot.time) for branch in inputs if branch)
-
-
-def _is_older(repo: RepoInfo | None, train: PipelineInfo, now: datetime) -> bool:
-    if repo is None:
-        return False
-    if repo.created is None or train.created is None:
-        return True
-    return not train.created < repo.created < now + _IMPRECISION  # later: the clock was set back
 
 
 def _is_trained(train: PipelineView | None) -> bool:

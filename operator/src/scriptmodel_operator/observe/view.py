@@ -70,14 +70,12 @@ class PipelineView:
 
 @dataclass(frozen=True, slots=True)
 class CorpusView:
-    """The branch that training reads. Observed only where pipelines have to be created, or connected to it again."""
+    """The branch that training reads. Observed only where it does not read it yet, or a repo that it reads is gone."""
 
     branch: BranchRef
     missing: Reason | None = None
     """The reason if its project, its repo or the branch itself does not exist."""
     head: CommitInfo | None = None
-    untied: bool = False
-    """Whether an input repo of the train pipeline was deleted, so that Pachyderm no longer starts the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from google.protobuf import empty_pb2
 from scriptmodel_operator.api.identity import LOCALPACH, PACHYDERM
 from scriptmodel_operator.api.urls import without_query
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
-from scriptmodel_operator.engine.fetching import fetch_each
 from scriptmodel_operator.engine.values import (
     BranchRef,
     CommitInfo,
@@ -38,6 +37,7 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.access import access_error
 from scriptmodel_operator.pachyderm.calls import answer, fetch_requests, send, stream, translate, upload_requests
 from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.fetching import fetch_each
 from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request
 from scriptmodel_operator.pachyderm.protocol import admin, pfs, pps, transaction
 from scriptmodel_operator.pachyderm.stubs import Connection, Stubs

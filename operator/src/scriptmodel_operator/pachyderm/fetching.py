@@ -1,14 +1,10 @@
-"""Has an engine fetch the files of a corpus one after the other."""
+"""Has Pachyderm fetch the files of a corpus one after the other."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.errors import TIMED_OUT, EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import Fetched
-
-TIMED_OUT = "DEADLINE_EXCEEDED"
-NOT_FETCHED = "NOT_FETCHED"
-"""Code of the error of what fetches, which is neither that of a file nor one of the engine: another try may succeed."""
 
 
 class FetchFile(Protocol):
