@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.app import Parts, Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.queue import WorkQueue
+from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeForbiddenError, KubeUnavailableError
@@ -35,7 +36,6 @@ class FakeKube(UnexpectedKube):
     writes: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     """The reason of each event."""
-    """Namespace and selector of each list of pods."""
     refuses_events: bool = False
     fault: Callable[[str], bool] = lambda _what: False
     _event_names: set[str] = field(default_factory=set)
@@ -152,14 +152,14 @@ def edit(found: Parts, kube: FakeKube, spec: Mapping[str, Any] | None = None, **
 
 async def settled(found: Parts) -> float | None:
     """Reconcile until no snapshot is waited for."""
-    news = asyncio.Event()
-    found.snapshots._requeue = lambda _key: news.set()
+    awaited = list[float]()
+    found.snapshots.wait = lambda _key, after: awaited.append(after)  # type: ignore[method-assign]
     while True:
-        news.clear()
         requeue_after = await found.reconciler.reconcile(KEY)
-        if not found.snapshots._waiting and not news.is_set():
+        if not awaited:
             return requeue_after
-        await news.wait()
+        with suppress(EngineError):
+            await found.snapshots.latest(awaited.pop())
 
 
 def reason(kube: FakeKube) -> str:

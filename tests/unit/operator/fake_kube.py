@@ -1,7 +1,10 @@
 """A base for fakes of the API server, which answer only what their test is about."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+from scriptmodel_operator.api.objects import ScriptModel
 
 
 class UnexpectedKube:
@@ -27,3 +30,18 @@ def merged(metadata: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, A
     """Return the metadata after a merge patch."""
     annotations = {**metadata.get("annotations", {}), **patch.get("annotations", {})}
     return {**metadata, **patch, "annotations": annotations, "resourceVersion": metadata["resourceVersion"]}
+
+
+@dataclass
+class Recorder:
+    """Stores events like the API server: an event with a known name already exists."""
+
+    events: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Notes by reason and occasion."""
+
+    def record(self, _model: ScriptModel, reason: str, note: str, *, warning: bool, occasion: str) -> None:
+        self.events.setdefault((reason, occasion), f"Warning: {note}" if warning else note)
+
+    @property
+    def reasons(self) -> list[str]:
+        return [str(reason) for reason, _occasion in self.events]

@@ -144,14 +144,6 @@ def test_what_is_wrong_with_the_token_comes_first_and_what_to_do_about_it(text: 
     assert message.endswith(f"(creating p/x: {text})")
 
 
-def test_the_limit_is_reported_in_one_line_without_advertising() -> None:
-    refusal = Refusal(UNKNOWN, f"{LIMIT}\n\nLearn about licences here:\n")
-    message = problem_of(translate(refusal, "creating p/x")).message
-    assert "(you have 16).)" in message
-    assert "\n" not in message
-    assert "Learn" not in message
-
-
 def test_repeated_failures_are_stalled_except_an_unavailable_pachyderm() -> None:
     stalled = [problem_of(NotFoundError("creating p/x", "gone"), failures=number).stalled for number in (1, 4, 5, 9)]
     assert stalled == [False, False, True, True]

@@ -145,20 +145,6 @@ def test_names_are_valid_and_leave_room_for_five_digits_of_a_version(namespace: 
     assert len(set(names.values())) == 5
 
 
-@given(st.lists(st.tuples(LABELS, NAMES), min_size=2, max_size=30, unique=True))
-def test_different_objects_have_different_names_even_after_folding(objects: list[tuple[str, str]]) -> None:
-    folded = [
-        each.lower().replace("_", "-")
-        for namespace, name in objects
-        for each in pachyderm_names(namespace, name, "default").values()
-    ]
-    assert len(set(folded)) == len(folded)
-
-
-def test_the_boundary_between_namespace_and_name_matters() -> None:
-    assert pachyderm_names("a-b", "c", "default")["train"] != pachyderm_names("a", "b-c", "default")["train"]
-
-
 def test_names_never_change() -> None:
     """Pipelines are found by name: another rule would orphan the pipelines of every cluster."""
     parts = ("train", "generate", "corpus", "base", "trials")

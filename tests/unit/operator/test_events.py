@@ -16,8 +16,7 @@ from scriptmodel_operator.engine.values import JobRef, PipelineRef
 from scriptmodel_operator.kube import events
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeUnavailableError
 from scriptmodel_operator.kube.events import BURST, EventRecorder
-from tests.unit.operator.fake_kube import UnexpectedKube
-from tests.unit.operator.recording import Recorder
+from tests.unit.operator.fake_kube import Recorder, UnexpectedKube
 from tests.unit.operator.world import scriptmodel
 
 

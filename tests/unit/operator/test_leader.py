@@ -117,25 +117,3 @@ def test_a_renewal_whose_answer_was_lost_keeps_the_lease() -> None:
     with pytest.raises(LeadershipLostError, match="not renewed in time"):
         first.keep()
     assert server.now - started > LEASE_SECONDS - MARGIN_SECONDS, "the renewal after the lost answer counted"
-
-
-def test_a_released_lease_is_taken_at_once() -> None:
-    server = Server()
-    first, second = server.candidate("first"), server.candidate("second")
-    first.acquire(nothing, nothing)
-    first.release()
-    assert first.lease_remaining() == 0
-    started = server.now
-    second.acquire(nothing, nothing)
-    assert server.now == started
-
-
-def test_another_holder_ends_it() -> None:
-    server = Server()
-    first = server.candidate("first")
-    first.acquire(nothing, nothing)
-    assert server.lease is not None
-    server.lease["spec"]["holderIdentity"] = "somebody"
-    server.lease["metadata"]["resourceVersion"] = "77"
-    with pytest.raises(LeadershipLostError, match="'somebody' leads"):
-        first.keep()

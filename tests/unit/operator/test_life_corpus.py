@@ -34,24 +34,6 @@ def owned_world() -> World:
     return world
 
 
-def test_a_config_map_becomes_one_commit_of_the_objects_own_repo() -> None:
-    world = owned_world()
-    corpus = world.corpus.repo.name
-    assert world.written() == [
-        f"create repo {corpus}",
-        f"put {corpus}",
-        f"create {world.train.name}",
-        f"create {world.generate.name}",
-    ]
-    world.reconcile()
-    assert world.written() == [], "equal data is not committed again"
-    world.source = {"/macbeth.txt": b"MACBETH: Is this a dagger?"}
-    world.reconcile()
-    assert world.written() == [f"put {corpus}", f"stop job {world.train.name}"]
-    head = world.pachyderm.heads[world.corpus]
-    assert set(world.pachyderm.files[world.corpus.repo, head]) == {"/macbeth.txt"}
-
-
 def test_a_commit_that_the_server_still_finishes_is_waited_for_and_not_made_again() -> None:
     world = World(model=scriptmodel(CONFIG_MAP))
     world.source = PLAYS

@@ -46,27 +46,6 @@ def trained() -> World:
     return world
 
 
-def test_the_repo_precedes_the_download_and_the_pipelines() -> None:
-    world = new_world()
-    state = world.reconcile()
-    corpus = world.corpus.repo.name
-    assert world.written() == [f"create repo {corpus}"]
-    assert state.source.download is not None
-    assert (state.source.download.branch, state.source.download.known) == (world.corpus, None)
-    assert world.ready == ("False", "Ingesting")
-    assert "localpach is fetching the corpus from example.com" in world.condition("Ready")["message"]
-    assert [world.condition(kind)["reason"] for kind in ("CorpusReady", "Trained")] == ["Ingesting", "NotStarted"]
-    delivered(world)
-    world.reconcile()
-    assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
-    assert world.model.status["source"] == {
-        "lastCheckTime": "2026-01-01T12:00:00Z",
-        "lastChangeTime": "2026-01-01T12:00:00Z",
-        "request": world.model.spec.corpus.http.digest,  # type: ignore[union-attr]  # it is there
-        "commit": world.pachyderm.heads[world.corpus],
-    }
-
-
 def test_a_restarted_operator_knows_the_commit_from_the_status_and_only_checks() -> None:
     world = trained()
     status = world.model.status

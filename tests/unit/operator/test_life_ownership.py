@@ -59,14 +59,6 @@ def test_new_defaults_of_the_administrator_are_no_drift_and_kill_no_job() -> Non
     assert world.written() == [f"update {world.generate.name}"], "somebody else changed what was submitted"
 
 
-def test_a_pipeline_that_vanished_is_created_again() -> None:
-    world = trained_world()
-    world.pachyderm.delete_pipeline(world.generate, keep_repo=False)
-    world.written()
-    world.reconcile()
-    assert world.written() == [f"create {world.generate.name}"]
-
-
 def test_in_an_empty_pachyderm_everything_is_created_again() -> None:
     before = trained_world()
     world = World(model=before.model)
@@ -139,13 +131,6 @@ def test_the_same_name_with_another_uid_takes_over_without_a_write() -> None:
     successor.reconcile()
     assert successor.ready == ("True", "Generated")
     assert successor.written() == []
-
-
-def test_deletion_takes_both_pipelines_and_leaves_the_corpus() -> None:
-    world = trained_world()
-    assert world.delete() is None
-    assert world.written() == [f"delete {world.generate.name}", f"delete {world.train.name}"]
-    assert set(world.pachyderm.repos) == {world.corpus.repo}
 
 
 def test_retain_keeps_the_repos_and_a_new_object_reports_that_they_block_it() -> None:

@@ -3,6 +3,7 @@
 import json
 
 from scriptmodel_operator.engine.values import LogLine
+from scriptmodel_operator.observe.follow import LogFollower
 from tests.unit.operator.fake_pachyderm import FakeLog
 from tests.unit.operator.refusing import REFUSED_BY_STORAGE
 from tests.unit.operator.world import started_world
@@ -19,9 +20,8 @@ def test_storage_that_refuses_the_output_is_the_reason_until_the_job_ends() -> N
         for again in (lines, [*lines, LogLine(start)]):
             found = {job: again}
             world.pachyderm.log_source = lambda each, _follow, found=found: FakeLog(found.get(each, []))
-            world.observer.logs._read_once(job)
+            world.observer.logs = LogFollower(world.pachyderm, limit=0)
             world.reconcile()
-            world.observer.logs.close()
             assert world.ready == ("False", "WorkerError")
             message = world.condition("Ready")["message"]
             assert message.startswith("the worker repeats the job, because it failed outside the trainer: blob (")

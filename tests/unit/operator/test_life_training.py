@@ -1,53 +1,11 @@
 """The good path in memory: pipelines, progress, scripts, what trains again and what does not."""
 
-import json
-
 import pytest
 
 from scriptmodel_operator.engine.values import JobState
 from scriptmodel_operator.observe import snapshot
 from tests.unit.operator.pachyderm_state import SCRIPT
 from tests.unit.operator.world import PLAYS, started_world, trained_world
-
-
-def event(**fields: object) -> str:
-    return json.dumps({"time": 0, **fields})
-
-
-def test_a_new_object_gets_both_pipelines_in_one_call_and_then_nothing_more_is_written() -> None:
-    world = started_world()
-    assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
-    assert world.ready == ("False", "WaitingForWorker")
-    world.reconcile()
-    assert world.written() == []
-
-
-def test_progress_comes_from_the_running_jobs_log() -> None:
-    world = started_world()
-    lines = [
-        "2026 I tensorflow/core: this binary is optimized",
-        event(event="start", epochs=4),
-        event(
-            event="progress", epoch=2, epochs=4, fraction=0.5, perplexity=321.5, words_per_second=900, eta_seconds=75
-        ),
-    ]
-    world.train_with(lines)
-    training = world.model.status["training"]
-    assert world.ready == ("False", "Training")
-    assert (training["epochProgress"], training["progressPercent"]) == ("2/4", 37)
-    assert training["perplexity"] == {"running": "321.5"}
-    assert (training["wordsPerSecond"], training["eta"]) == (900, "1m15s")
-    assert world.condition("Trained")["message"] == "epoch 2 of 4"
-
-
-def test_a_script_makes_it_ready_with_lineage_and_excerpt() -> None:
-    world = trained_world()
-    status = world.model.status
-    assert status["training"]["perplexity"] == {"train": "150.0", "valid": "170.0", "test": "160.0", "best": "170.0"}
-    assert status["training"]["progressPercent"] == 100
-    assert status["script"]["excerpt"] == SCRIPT.decode()
-    assert status["script"]["words"] == 5
-    assert status["lineage"]["corpus"].partition("@")[2] == world.pachyderm.heads[world.corpus]
 
 
 def test_another_preset_retrains_in_place_and_the_old_script_stays_meanwhile() -> None:

@@ -32,14 +32,6 @@ def gated_world(spec: dict[str, Any]) -> World:
     return world
 
 
-def held_back_world() -> World:
-    """A world whose second model is worse than the first one."""
-    world = gated_world(GATE)
-    measured(world, 1.6)
-    retrained(world)
-    return world
-
-
 def commits(world: World) -> tuple[str, str]:
     """The model and the script of the status."""
     lineage = world.model.status["lineage"]
@@ -103,16 +95,6 @@ def test_the_next_model_is_compared_with_the_one_in_use_not_with_the_one_held_ba
     measured(world, 1.4)
     retrained(world)
     assert commits(world)[0] == newest(world)
-
-
-def test_without_the_gate_the_newest_script_is_used() -> None:
-    world = held_back_world()
-    world.apply({})
-    assert (world.ready, commits(world)[0]) == (("True", "Generated"), newest(world))
-    before = commits(world)
-    measured(world, 9.0)
-    retrained(world)
-    assert not set(before) & set(commits(world))
 
 
 def test_another_object_starts_from_the_model_in_use() -> None:

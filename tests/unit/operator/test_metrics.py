@@ -2,14 +2,12 @@
 
 import json
 import logging
-import re
 import time
 from dataclasses import replace
 
 import aiohttp
 import pytest
 
-from dev.paths import ROOT
 from dev.processes import free_port
 from scriptmodel_operator.api.safe_text import without_controls
 from scriptmodel_operator.app import Process, compose
@@ -39,17 +37,6 @@ RAW = {
         },
     },
 }
-
-
-def test_every_figure_is_documented_and_no_other() -> None:
-    store = Store()
-    metrics = Metrics(store)
-    store.put(RAW)
-    metrics.called("pachyderm", "ListJob", "OK", 0.25)
-    metrics.reconcile_duration.labels("done").observe(0.5)
-    served = re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE)
-    documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs/reference/metrics.md").read_text())
-    assert sorted(documented) == sorted(served)
 
 
 def test_figures_of_an_object_go_with_it() -> None:

@@ -84,17 +84,6 @@ async def test_an_object_that_waits_for_an_existing_snapshot_is_requeued_immedia
         assert len(polls) == 2
 
 
-async def test_an_object_that_needs_a_newer_snapshot_causes_another_poll() -> None:
-    pachyderm = FakePachyderm()
-    polls = counting(pachyderm, iter(()))
-    async with polling(pachyderm) as (source, requeued):
-        source.wait(("ml", "a"), time.monotonic())
-        await requeued.until(1)
-        source.wait(("ml", "b"), time.monotonic())
-        assert await requeued.until(2) == ["a", "b"]
-        assert len(polls) == 2
-
-
 async def test_an_object_that_accepts_the_latest_snapshot_does_not_wait_for_a_running_poll() -> None:
     pachyderm, started, proceed = FakePachyderm(), threading.Event(), threading.Event()
     async with polling(pachyderm) as (source, requeued):

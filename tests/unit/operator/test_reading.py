@@ -2,26 +2,58 @@
 
 import json
 import math
+import threading
+import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptmodel_operator.api.status import DeviceStatus, TrainingStatus, to_wire
+from scriptmodel_operator.api.status import DeviceStatus
+from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import JobRef, LogLine, PipelineRef, RepoRef
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.observe.trainer_files import SplitFigures
-from scriptmodel_operator.reconcile.status import _from_log
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.open_logs import OpenLog, eventually
+from tests.unit.operator.world import started_world
 
 JOB = JobRef(PipelineRef("default", "train"), "1")
 REPO = RepoRef("default", "model")
+
+
+SECONDS = 60
+
+
+@dataclass
+class OpenLog:
+    """A log that continues until it is cancelled, or fails on request."""
+
+    lines: list[str]
+    cut: bool = False
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def __iter__(self) -> Iterator[LogLine]:
+        for text in self.lines:
+            yield LogLine(text)
+        if self.cut:
+            raise UnavailableError("reading the log", "cut")
+        self.cancelled.wait(SECONDS)
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold"
+        threading.Event().wait(0.01)
 
 
 def read(*lines: str) -> LogDigest:
@@ -105,15 +137,17 @@ def test_no_line_can_upset_the_reader(lines: list[str]) -> None:
     digest = read(*lines)
     assert digest.lines == len(lines)
     assert digest.progress.percent is None or 0 <= digest.progress.percent <= 100
-    reported = _from_log(digest.progress, running=True)
-    check_fields(to_wire(TrainingStatus.model_validate(reported)))
 
 
-def check_fields(reported: dict[str, Any]) -> None:
-    """Types follow the schema: the API server must accept the status for any log."""
-    assert 0 <= reported.get("progressPercent", 0) <= 100
-    assert all(abs(value) < 2**63 for value in reported.values() if isinstance(value, int))
-    assert not {"nan", "inf"} & set(reported.get("perplexity", {}).values())
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1, 1e300, 10**400, "much", None])
+def test_figures_of_a_log_that_make_no_sense_are_not_in_the_status(value: object) -> None:
+    world = started_world()
+    figures = dict.fromkeys(("epoch", "epochs", "fraction", "perplexity", "words_per_second", "eta_seconds"), value)
+    world.train_with([event(event="start", epochs=value), event(event="progress", **figures)])
+    found = world.model.status["training"]
+    assert 0 <= found.get("progressPercent", 0) <= 100
+    assert all(abs(each) < 2**63 for each in found.values() if isinstance(each, int))
+    assert not {"nan", "inf"} & set(found.get("perplexity", {}).values())
 
 
 def test_a_running_job_is_followed_in_the_background_and_its_log_survives_its_pods() -> None:
@@ -127,13 +161,29 @@ def test_a_running_job_is_followed_in_the_background_and_its_log_survives_its_po
     assert log.cancelled.is_set()
 
 
-def test_an_interrupted_stream_is_reopened_and_keeps_what_was_read() -> None:
+def test_a_shorter_reading_of_a_log_changes_nothing_and_the_log_of_the_next_pod_replaces_it() -> None:
+    """Pachyderm reads logs from pods, so that of a lost one is gone with it, however long it was."""
+    first, second = (event(event="start", epochs=9, time=time, resumed_from=time) for time in (1, 2))
+    epochs = [event(event="epoch", epoch=n, valid_perplexity=90 + n) for n in range(1, 6)]
+    pods = [[first, *epochs], [first, epochs[0]], [], [second, epochs[3]]]
+    streams = iter([*(OpenLog(lines, cut=True) for lines in pods), OpenLog([event(event="start", epochs=9, time=3)])])
+    seen, opened = list[tuple[int, float | None]](), threading.Event()
+
+    def source(_job: JobRef, _follow: bool) -> OpenLog:
+        if known := follower.followed(JOB):
+            seen.append((known.progress.epoch, known.progress.best_perplexity))
+        stream = next(streams)
+        if not stream.cut:
+            opened.set()
+        return stream
+
     pachyderm = FakePachyderm()
-    streams = iter([OpenLog(["one", "two"], cut=True), OpenLog(["one"], cut=True), OpenLog(["one", "two", "three"])])
-    pachyderm.log_source = lambda _job, _follow: next(streams)
+    pachyderm.log_source = source
     follower = LogFollower(pachyderm)
-    eventually(lambda: follower.follow(JOB).lines == 2)
-    eventually(lambda: follower.follow(JOB).lines == 3)
+    follower.follow(JOB)
+    assert opened.wait(60)
+    assert seen == [(5, 91), (5, 91), (5, 91), (4, 91)], "the best is that of the training, not of the pod"
+    eventually(lambda: follower.follow(JOB).progress.best_perplexity is None)
     follower.close()
 
 

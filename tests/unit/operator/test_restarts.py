@@ -11,12 +11,10 @@ from scriptmodel_cli.screen import line_of
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
 from scriptmodel_operator.controller.event_policy import record_status
-from scriptmodel_operator.engine.values import JobRef, LogLine, PipelineRef, PipelineState
+from scriptmodel_operator.engine.values import LogLine, PipelineState
 from scriptmodel_operator.kube.events import EventRecorder
-from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import LogDigest, read_line
-from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
-from tests.unit.operator.recording import Recorder
+from tests.unit.operator.fake_kube import Recorder
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 START = {"event": "start", "epochs": 40, "state": True}
@@ -90,28 +88,6 @@ def test_a_worker_that_was_stopped_promises_no_saved_state() -> None:
     world.pachyderm.set_state(world.train, PipelineState.RUNNING, "waits in queue gpus")
     world.reconcile()
     assert "and another one waits (in queue gpus)" in world.condition("Trained")["message"]
-
-
-def test_the_log_of_the_next_pod_replaces_that_of_the_lost_one_from_its_first_line() -> None:
-    """Pachyderm reads logs from pods, so that of the lost one is gone with it, however long it was."""
-    follower = LogFollower(pachyderm := FakePachyderm())
-    job = JobRef(PipelineRef("default", "train"), "1")
-
-    def read(*events: Mapping[str, object]) -> LogDigest:
-        found = [LogLine(json.dumps(event)) for event in events]
-        pachyderm.log_source = lambda _job, _follow: FakeLog(found)
-        return follower._read_once(job)
-
-    first, second = {**START, "time": 1}, {**START, "time": 2, "resumed_from": 3}
-    progress = [{"event": "epoch", "epoch": epoch, "valid_perplexity": 90 + epoch} for epoch in range(1, 6)]
-    assert read(first, *progress).progress.epoch == 5
-    assert read(first, *progress[:2]).progress.epoch == 5, "the same log, read again"
-    assert read().progress.epoch == 5, "no pod yet"
-    found = read(second, RESUMED)
-    assert (found.progress.epoch, found.resumed) == (3, resumed(3, "0.42", 2))
-    assert read(second, RESUMED, progress[3]).progress.epoch == 4
-    assert read(second, RESUMED, progress[3]).progress.best_perplexity == 91, "the best of the training, not of the pod"
-    assert read({**START, "time": 3}).progress.best_perplexity is None, "from the first epoch again"
 
 
 def test_an_operator_that_starts_again_keeps_what_the_log_no_longer_has() -> None:

@@ -4,13 +4,9 @@ import asyncio
 import os
 import signal
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,7 +24,7 @@ from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.leader import LEASE_NAME, LeadershipLostError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from tests.unit.operator.api_server import HELD, ApiServer, api_server, connection, serve_scriptmodels
+from tests.unit.operator.api_server import HELD, api_server, serve_scriptmodels
 from tests.unit.operator.connecting import kubeconfig
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -153,58 +149,8 @@ def test_an_operator_that_ends_during_calls_releases_its_lease(
     assert (leases[-1]["spec"]["holderIdentity"] == "") is not lost
 
 
-@asynccontextmanager
-async def at_work(
-    server: ApiServer, config: OperatorConfig = CONFIG, process: Process | None = None
-) -> AsyncIterator[None]:
-    """Work as a process that leads, with an API server, until the block ends."""
-    credentials, process = server.credentials(), process or Process.create()
-    async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
-        work = app.start(group, "work", partial(app._work, group, config, credentials, process, UNLIMITED))
-        yield
-        work.cancel()
-
-
-def watches_that_fail(monkeypatch: pytest.MonkeyPatch, runs: Callable[[], None] = lambda: None) -> list[float]:
-    """Replace kopf's watch by one that calls `runs` and fails. Return the times at which one was made."""
-    started = list[float]()
-
-    def fails() -> None:
-        runs()
-        raise ValueError("no such resource")
-
-    def watch(*_: object) -> SimpleNamespace:
-        started.append(time.monotonic())
-        return SimpleNamespace(run=fails, stop=lambda: None)
-
-    monkeypatch.setattr(app, "Watch", watch)
-    return started
-
-
-async def test_the_watch_starts_again_once_scriptmodels_are_served_again(
-    monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm
-) -> None:
-    """The operator is not ready until the watch is open again; running work continues."""
-    process, ready = Process.create(), list[bool]()
-    started = watches_that_fail(monkeypatch, lambda: ready.append(process.health.ready))
-    monkeypatch.setattr(app, "_RETRY_SECONDS", 0.01)
-    with api_server() as server:
-        serve_scriptmodels(server)
-        async with at_work(server, process=process):
-            while len(started) < 2:
-                await asyncio.sleep(0.01)
-            server.answers[f"/apis/{GROUP}/{VERSION}"] = {"resources": []}
-            while process.health.ready:
-                await asyncio.sleep(0.01)
-            server.answers[f"/apis/{GROUP}/{VERSION}"] = {"resources": [{"name": PLURAL}]}
-            before = len(started)
-            while len(started) == before:
-                await asyncio.sleep(0.01)
-    assert all(ready)
-
-
 async def test_a_namespace_that_may_not_be_read_does_not_stop_the_watch_of_another(
-    monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, pachyderm: FakePachyderm, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is asked again, and watched once its role is there."""
     api, admitted, watched = f"/apis/{GROUP}/{VERSION}/namespaces", threading.Event(), set[str]()
@@ -220,12 +166,13 @@ async def test_a_namespace_that_may_not_be_read_does_not_stop_the_watch_of_anoth
 
         return answer
 
-    monkeypatch.setattr(app, "_RETRY_SECONDS", 0.5)
-    config = replace(CONFIG, namespaces=("ml", "films"))
+    config = replace(CONFIG, namespaces=("ml", "films"), leader_elect=False)
     with api_server() as server:
         serve_scriptmodels(server)
         server.answers |= {f"{api}/{each}/{PLURAL}": answers(each) for each in config.namespaces}
-        async with at_work(server, config):
+        file = kubeconfig(tmp_path / "config", cluster={"server": server.url}, user={"token": server.valid})
+        async with asyncio.timeout(DEADLINE):
+            running = asyncio.create_task(run(replace(config, kubeconfig=file)))
             while not watched:
                 await asyncio.sleep(0.01)
             assert watched == {"ml"}
@@ -233,46 +180,12 @@ async def test_a_namespace_that_may_not_be_read_does_not_stop_the_watch_of_anoth
             admitted.set()
             while "films" not in watched:
                 await asyncio.sleep(0.01)
-
-
-class Leads:
-    """A leader, and its thread, whose parts a test replaces."""
-
-    def __init__(self, keep: Callable[..., Any]) -> None:
-        self.keep, self.acquire = keep, ends
-
-    async def run(self, part: Callable[..., Awaitable[None]], *given: Any) -> None:
-        await part(*given)
+            os.kill(os.getpid(), signal.SIGTERM)
+            await running
 
 
 async def lost() -> None:
     raise LeadershipLostError("somebody else leads")
-
-
-@pytest.mark.parametrize(
-    ("watch", "keep", "error"),
-    [
-        (broken, lasts, ValueError),
-        (ends, lasts, RuntimeError),
-        (lasts, broken, ValueError),
-        (lasts, ends, RuntimeError),
-        (lasts, lost, LeadershipLostError),
-    ],
-)
-async def test_the_end_of_the_watch_or_the_leader_ends_the_process(
-    monkeypatch: pytest.MonkeyPatch, watch: Callable[..., Any], keep: Callable[..., Any], error: type[Exception]
-) -> None:
-    @asynccontextmanager
-    async def elected(_config: OperatorConfig, _credentials: object) -> AsyncIterator[tuple[Leads, Leads]]:
-        yield Leads(keep), Leads(keep)
-
-    monkeypatch.setattr(app, "_leader", elected)
-    monkeypatch.setattr(app, "login", lambda _kubeconfig: connection("http://nowhere"))
-    monkeypatch.setattr(app, "_work", watch)
-    with pytest.raises(ExceptionGroup) as caught:
-        async with asyncio.timeout(DEADLINE):
-            await run(CONFIG)
-    assert [type(each) for each in caught.value.exceptions] == [error]
 
 
 @pytest.mark.parametrize(

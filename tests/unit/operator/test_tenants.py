@@ -22,7 +22,7 @@ from scriptmodel_operator.engine.values import (
 )
 from tests.unit.operator.controlling import PLAYS_BRANCH, controller, later, message, raw_object, reason, settled
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.world import PLAYS, SPEC
+from tests.unit.operator.world import PLAYS, SPEC, scriptmodel, trained_world
 
 THEIRS = RepoRef("default", "theirs")
 DRAMA = RepoRef("drama", "plays")
@@ -167,3 +167,27 @@ def test_every_sample_is_allowed_where_nothing_is_configured(sample: Path) -> No
             about = {"namespace": "ml", "uid": "1", "generation": 1, **raw["metadata"]}
             urls = ("example.com",) * ("http" in raw["spec"]["corpus"])  # as the sample says
             assert refusal(parse_object({**raw, "metadata": about}), Policy(downloads=urls)) is None
+
+
+OWN = {"training": {"checkpoints": {"claimName": "team-a"}}}
+
+
+def test_a_namespace_names_the_claims_that_it_may() -> None:
+    said = refusal(scriptmodel(OWN), Policy(checkpoint_claims={"other": ("team-a",)})) or ""
+    assert "namespace 'ml' may not use checkpoint claim 'team-a'" in said
+    assert "--allow-checkpoint-claim ml=team-a (policy.checkpointClaims of its chart)" in said
+    assert refusal(scriptmodel(OWN), Policy(checkpoint_claims={"ml": ("team-a",)})) is None
+    assert refusal(scriptmodel(OWN), Policy(checkpoint_claims={"ml": ("*",)})) is None
+    assert refusal(scriptmodel(OWN), Policy(checkpoint_claim="team-a")) is None, "the operator's own is for everybody"
+    assert refusal(scriptmodel(), Policy(checkpoint_claim="shared")) is None
+
+
+def test_a_newly_configured_claim_is_applied_without_training_again() -> None:
+    world = trained_world()
+    world.claim = "shared"
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"], "no reprocessing, and not the generate pipeline"
+    assert world.pachyderm.pipelines[world.train][-1].spec.pods.claim == "shared"
+    world.finish(skipped=True)
+    assert world.ready == ("True", "Generated")
+    assert world.written() == []

@@ -1,24 +1,34 @@
-"""The pages of `scriptmodel ui`: who is let in, what pages show, and what is sent again."""
+"""The pages of `scriptmodel ui`: who is let in, what they show, what is sent again, and how they end."""
 
 import asyncio
 import json
 import re
+import signal
+import socket
 import stat
-from contextlib import closing
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, web
+from aiohttp import ClientResponse, ClientSession, CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
+from click.testing import CliRunner
 from yarl import URL
 
+from dev.paths import OPERATOR_ENV
+from scriptmodel_cli.main import main
+from scriptmodel_cli.session import Session
 from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.gate import Gate
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import commit_of
 from tests.unit.operator.browsing import HOSTILE, MODEL, SECONDS, browsing
+from tests.unit.operator.connecting import kubeconfig
 from tests.unit.operator.terminal import as_object, training_world
-from tests.unit.operator.world import trained_world
+from tests.unit.operator.world import World, trained_world
 
 
 async def test_an_address_that_is_shown_lets_one_browser_in() -> None:
@@ -180,14 +190,6 @@ async def test_an_open_page_is_sent_what_changed_and_nothing_else(monkeypatch: p
         assert "out of date" not in await next_message(stream)
 
 
-async def test_the_open_page_of_a_deleted_object_says_so() -> None:
-    async with browsing(training_world()) as browser:
-        stream = await browser.follow(MODEL)
-        browser.api.objects = []
-        while "There is no ScriptModel ml/thrones" not in await next_message(stream):
-            pass
-
-
 async def next_message(stream: ClientResponse) -> str:
     while True:
         line = (await asyncio.wait_for(stream.content.readline(), SECONDS)).decode()
@@ -214,3 +216,52 @@ async def test_only_its_own_pages_may_ask_a_server_without_a_token(
     app = web.Application(middlewares=[Gate("127.0.0.1", port, "").checks()])
     async with TestClient(TestServer(app)) as client:
         assert (await client.get("/", headers=headers)).status == status
+
+
+@pytest.mark.parametrize(("world", "said"), [(trained_world(), "model.json"), (World(), "has no model yet")])
+def test_the_newest_model_is_fetched_for_the_trainers_page(
+    world: World, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = tmp_path / "bin" / "scriptmodel-trainer"
+    trainer.parent.mkdir()
+    trainer.write_text(f'#!/bin/sh\necho "$*" "$(ls "$2")" > {tmp_path}/said\n')
+    trainer.chmod(0o755)
+    if lineage := (world.model.status or {}).get("lineage"):
+        world.pachyderm.files[world.train.output, lineage["model"].partition("@")[2]] = {"/model.json": b"{}"}
+    world.pachyderm.close = lambda: None  # type: ignore[method-assign]
+    monkeypatch.setattr(Session, "get", lambda *_: as_object(world))
+    monkeypatch.setattr("scriptmodel_operator.pachyderm.adapter.PachydermGateway", lambda *_: world.pachyderm)
+    done = CliRunner().invoke(main, ["ui", "--pachd=nowhere:1", "--model=thrones", f"--trainer={tmp_path}"])
+    heard = tmp_path / "said"
+    assert said in (heard.read_text() if heard.exists() else done.stderr)
+
+
+@asynccontextmanager
+async def pages(folder: Path, server: str) -> AsyncIterator[tuple[Process, str]]:
+    """Run the pages of an API server; yields their process and address."""
+    config = kubeconfig(folder / "config", cluster={"server": server})
+    command = [OPERATOR_ENV / "bin" / "scriptmodel", "ui", "--no-browser", f"--kubeconfig={config}"]
+    running = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=DEVNULL)
+    assert running.stdout
+    try:
+        yield running, (await running.stdout.readline()).decode().strip()
+    finally:
+        if running.returncode is None:
+            running.kill()
+
+
+async def test_the_pages_end_while_one_waits_for_an_api_server_that_is_silent(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with (
+            pages(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}") as (running, address),
+            ClientSession(cookie_jar=CookieJar(unsafe=True)) as browser,
+        ):
+            async with browser.get(address) as entered:
+                inside = URL(address).join(URL(entered.headers["Refresh"].partition("url=")[2]))
+            reading = asyncio.create_task(browser.get(inside))
+            connection, _ = await asyncio.wait_for(asyncio.to_thread(silent.accept), SECONDS)
+            running.send_signal(signal.SIGINT)
+            with connection:
+                assert await asyncio.wait_for(running.wait(), SECONDS) == 0
+            await asyncio.wait([reading])
+            assert reading.exception()

@@ -13,7 +13,7 @@ from google.protobuf import json_format, wrappers_pb2
 
 from scriptmodel_operator.app import version_reporter
 from scriptmodel_operator.desired.digest import fingerprint
-from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.errors import RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import (
     BranchRef,
     PipelineApply,
@@ -32,7 +32,7 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request
-from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
+from scriptmodel_operator.pachyderm.versions import ServerVersion
 from tests.unit.operator.messages import observed
 from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN, changed
 from tests.unit.operator.versioned_pachd import Pachd, serving, version_of
@@ -99,24 +99,6 @@ def test_a_server_that_is_too_old_is_refused_by_the_name_of_what_it_lacks() -> N
     assert pachd.methods == ["GetVersion"]
 
 
-@pytest.mark.parametrize(
-    ("version", "support", "words"),
-    [
-        ("2.4.6", Support.TOO_OLD, "upgrade it"),
-        ("2.6.11", Support.UNTESTED, "not certified"),
-        ("2.7.8", Support.CERTIFIED, "pachd 2.7.8 is certified"),
-        ("2.12.0-rc.3", Support.CERTIFIED, "pachd 2.12.0-rc.3 is certified"),
-        ("2.13.0", Support.NEWER, "newer than every certified version (2.7, 2.11 and 2.12)"),
-        ("3.0.0", Support.NEWER, "newer"),
-    ],
-)
-def test_a_version_is_certified_newer_or_too_old(version: str, support: Support, words: str) -> None:
-    found = version_of(version)
-    assert found.support is support
-    assert words in found.verdict
-    assert str(found) == version
-
-
 def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     metrics = Metrics(Store())
@@ -128,11 +110,6 @@ def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFi
     assert caplog.messages[0] == "pachd 2.7.8 is certified"
     lines = [line for line in metrics.render().decode().splitlines() if line.startswith("scriptmodel_pachyderm_info")]
     assert lines == ['scriptmodel_pachyderm_info{certified="too old",engine="pachd",version="2.4.0"} 1.0']
-
-
-def test_an_error_of_the_version_names_the_call_that_needed_it() -> None:
-    with connected(Pachd(away=True)) as gateway, pytest.raises(EngineError, match=r"^creating default/train: "):
-        gateway.apply_pipelines([PipelineApply(SPEC)])
 
 
 def sent(spec: PipelineSpec) -> dict[str, Any]:
@@ -205,11 +182,6 @@ def test_snake_case_enums_by_number_and_fields_of_newer_servers_are_read() -> No
         tolerations=(PodToleration("gpu", "Exists", "", "NoExecute", 30),),
     )
     assert submitted(PLAIN, text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "no JSON", '{"tolerations": [{"operator": "NEWER"}]}', '{"datumTries": "x"}'])
-def test_without_a_readable_submission_none_is_known(text: str) -> None:
-    assert observed(PipelineApply(PLAIN), text).submitted is None
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef
 from scriptmodel_operator.ingest.source import Sourced
+from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.reconcile.assess import Given, assess, stop
@@ -93,8 +94,8 @@ class World:
 
     def train_with(self, lines: list[str]) -> None:
         """Let the training run that has logged these lines, and reconcile."""
-        job = self.pachyderm.run(self.train, lines)
-        self.observer.logs._read_once(job.ref)
+        self.pachyderm.run(self.train, lines)
+        self.observer.logs = LogFollower(self.pachyderm, limit=0)  # reads it at once
         self.reconcile()
 
     def finish(self, *, skipped: bool = False) -> None:

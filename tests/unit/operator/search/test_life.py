@@ -8,6 +8,7 @@ import pytest
 
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.values import JobInfo, commit_of, folder_of
+from scriptmodel_operator.observe.follow import LogFollower
 from tests.unit.operator.search.worlds import (
     RANDOM,
     finish,
@@ -68,21 +69,6 @@ def test_runs_are_put_before_the_pipelines_are_created_and_the_best_model_writes
     assert world.written() == []
     world.reconcile()
     assert world.written() == []
-
-
-def test_more_trials_train_only_those() -> None:
-    world = search_world(RANDOM)
-    assert search(world) == [3]
-    world.want(changed(RANDOM, numTrials=5))
-    world.reconcile()
-    assert world.model.status["search"]["progressPercent"] == 60
-    assert search(world, {"0005": 0.5}) == [2]
-    assert len(written(world)) == 2
-    assert world.condition("Trained")["message"].startswith("trial 5 is the best")
-    world.want(changed(RANDOM, numTrials=2))
-    assert search(world) == [0]
-    assert list(put(world)) == ["0001", "0002"]
-    assert world.ready == ("True", "Generated")
 
 
 def test_trials_that_are_added_wait_for_the_job_in_progress() -> None:
@@ -149,11 +135,11 @@ def test_progress_is_that_of_all_runs() -> None:
     progress = {"event": "progress", "epoch": 3, "epochs": 8, "fraction": 0.0, "perplexity": 90.0}
     ended = {"event": "trial", "state": "complete", "perplexity": 88.1, "value": 2.0, "epochs": 8, "gpu_seconds": 2}
     lines = [json.dumps({**each, "trial": name}) for name in ("0001", "0002") for each in (started, progress)]
-    job = world.pachyderm.run(world.train, [*lines, json.dumps({**ended, "trial": "0001"})])
+    job = world.pachyderm.run(world.train)
     world.pachyderm.jobs[job.ref] = replace(job, data_total=3, data_processed=1)
     world.pachyderm.advance(60)
-    while world.observer.logs.follow(job.ref).lines < 5:
-        pass
+    world.pachyderm.logs[job.ref] = [*lines, json.dumps({**ended, "trial": "0001"})]
+    world.observer.logs = LogFollower(world.pachyderm, limit=0)
     world.reconcile()
     assert world.condition("Trained")["message"] == "1 of 3 runs done, best 88.1 (trial 1)"
     found = world.model.status["search"]
@@ -177,17 +163,3 @@ def test_the_best_model_of_a_search_is_the_base_of_another_object() -> None:
     assert copy == commit
     assert copied["/0001/model.json"] == b"0001"
     assert {path.split("/")[1] for path in copied} == {"0001"}
-
-
-def test_a_repo_of_runs_that_somebody_deletes_is_put_again_and_read_again() -> None:
-    world = search_world(RANDOM)
-    search(world)
-    repo = trials(world).repo
-    world.pachyderm._drop_repo(repo)
-    world.pachyderm.advance(10)
-    world.written()
-    world.reconcile()
-    assert world.written() == [f"create repo {repo.name}", f"put {repo.name}", f"update {world.train.name}"]
-    assert world.pachyderm.reprocessed[world.train]
-    search(world)
-    assert world.ready == ("True", "Generated")
