@@ -2,12 +2,13 @@
 
 import json
 import os
+import select
 import signal
 import sys
 from pathlib import Path
 
 _PROGRAM = f"""#!{sys.executable}
-import json, os, pathlib, socket, sys, threading
+import contextlib, json, os, pathlib, socket, sys, threading
 folder = pathlib.Path(__file__).parent
 with (folder / "calls").open("a") as calls:
     print(json.dumps([os.getpid(), sys.argv[1:]]), file=calls)
@@ -17,6 +18,8 @@ if "error" in told:
 local = next(word.partition(":")[0] for word in reversed(sys.argv) if word.endswith(":30650"))
 server = socket.create_server(("127.0.0.1", int(local or 0)))
 print(f"Forwarding from 127.0.0.1:{{server.getsockname()[1]}} -> 1650", flush=True)
+with contextlib.suppress(OSError):  # nobody waits for it
+    os.write(os.open(folder / "forwards", os.O_WRONLY | os.O_NONBLOCK), b"1")
 
 def copy(one, other):
     while data := one.recv(65536):
@@ -61,6 +64,10 @@ class FakeKubectl:
         lines = file.read_text().splitlines() if file.exists() else []
         return [(pid, words) for pid, words in map(json.loads, lines)]
 
-    def end(self) -> None:
-        """End the newest call, as the real program ends when its pod does."""
+    def replace(self) -> None:
+        """End the newest call, as the real program ends when its pod does, and wait until the next one forwards."""
+        os.mkfifo(fifo := self.folder / "forwards")
+        reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
         os.kill(self.calls[-1][0], signal.SIGKILL)
+        assert select.select([reading], [], [], 60)[0], "it was not started again"
+        os.close(reading)

@@ -1,9 +1,8 @@
 """The command finds pachd by flag, environment or ConfigMap, in this order, and reports what to set if it cannot."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,6 @@ from scriptmodel_cli.main import main
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.publicconfig import PublicConfig, choose, parse
 from scriptmodel_cli.session import Session
-from scriptmodel_operator.engine.errors import UnavailableError
-from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from tests.unit.operator.connecting import key_and_certificate, kubeconfig
 from tests.unit.operator.fake_kubectl import FakeKubectl
 from tests.unit.operator.versioned_pachd import pachd
@@ -231,22 +228,14 @@ def test_a_forbidden_port_forward_names_the_role_that_grants_it(
 def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
     server: Cluster, run: Run, kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def after_the_end(gateway: PachydermGateway) -> str:
-        """Return the answer of the first call that succeeds: calls fail until kubectl has been started again."""
-        for _ in range(600):
-            with suppress(UnavailableError):
-                return str(gateway.server_version())
-            time.sleep(0.1)
-        return "no answer"
-
     @click.command("versions", cls=Command)
     @pass_session
     def versions(session: Session) -> None:
         with session.engine("its version") as gateway:
             click.echo(gateway.server_version())
             kubectl.leads_to(second)
-            kubectl.end()
-            click.echo(after_the_end(gateway))
+            kubectl.replace()
+            click.echo(gateway.server_version())
 
     monkeypatch.setattr(main, "get_command", lambda _context, _name: versions)
     server.config_maps = [config_map(SERVICE)]

@@ -193,7 +193,7 @@ def test_why_an_attempt_waits_is_the_reason_of_its_pipeline_until_it_runs() -> N
     assert (info.state, info.reason) == (PipelineState.RUNNING, "")
 
 
-def test_why_the_next_attempt_waits_after_a_drain_is_the_reason_of_a_pipeline_that_runs() -> None:
+def test_why_the_next_attempt_waits_after_a_drain_is_the_reason_of_its_pipeline() -> None:
     world, gateway = training()
     world.end(job_of(world), 143, disrupted=True)
     gateway.settle(["ml"])
@@ -304,7 +304,7 @@ def test_equal_runs_of_two_pipelines_are_each_ones_own_whose_bytes_go_with_it() 
     assert not [key for key in world.bucket.objects if "/runs/" in key]
 
 
-def test_an_empty_version_makes_a_job_without_data_and_a_branch_without_versions_none() -> None:
+def test_an_empty_version_makes_a_job_without_data_and_a_branch_without_any_none() -> None:
     world = JobWorld()
     gateway = applied(world, TRAINING, WRITING, corpus={"/empty.txt": b""})
     (job,) = jobs(gateway)
@@ -413,7 +413,7 @@ def test_a_record_that_makes_no_sense_stops_no_other() -> None:
     assert known[other.ref] == ""
 
 
-def test_a_job_of_an_operator_that_was_held_up_is_stopped_once_the_record_is_of_another_attempt() -> None:
+def test_a_job_of_an_operator_that_was_held_up_is_stopped_for_another_attempt() -> None:
     world = JobWorld()
     gateway = applied(world)
     late = job_of(world)

@@ -24,7 +24,7 @@ def read_base(world: World) -> str:
     return branch.name.partition("-")[0] if branch else ""
 
 
-def test_a_model_in_a_repo_is_copied_into_a_repo_of_the_object_and_read_beside_the_corpus() -> None:
+def test_a_model_in_a_repo_is_copied_into_one_of_the_object_and_read_with_the_corpus() -> None:
     world = world_of(FROM_REPO)
     commit = world.pachyderm.put(MODELS, MODEL)
     world.reconcile()
@@ -62,7 +62,7 @@ def test_the_base_is_reported_where_commits_name_no_branch(spec: dict[str, Any])
 
 
 @pytest.mark.parametrize("spec", [FROM_REPO, FROM_OBJECT])
-def test_a_base_that_is_deleted_or_fails_neither_stops_the_object_nor_is_blocked_by_it(spec: dict[str, Any]) -> None:
+def test_a_base_that_is_deleted_or_fails_neither_stops_the_object_nor_waits_for_it(spec: dict[str, Any]) -> None:
     first = base_world()
     world = world_of(spec, first.pachyderm)
     world.pachyderm.put(MODELS, MODEL)

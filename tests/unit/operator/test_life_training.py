@@ -23,7 +23,7 @@ def test_another_preset_retrains_in_place_and_the_old_script_stays_meanwhile() -
     assert world.written() == []
 
 
-def test_the_last_script_stays_though_the_shared_list_has_room_for_the_newest_job_only(
+def test_the_last_script_stays_though_the_list_has_room_for_the_newest_job_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """For example in a project where other pipelines have had hundreds of jobs since."""
@@ -50,7 +50,7 @@ def test_superseded_waiting_jobs_are_stopped_and_the_running_one_continues() -> 
     assert states[newest] is JobState.CREATED
 
 
-def test_an_operator_with_another_default_image_changes_nothing_until_the_spec_changes() -> None:
+def test_another_default_image_changes_nothing_until_the_spec_changes() -> None:
     world = trained_world()
     world.image = "trainer:2"
     world.reconcile()

@@ -172,7 +172,7 @@ def test_without_a_script_or_its_text_the_generation_has_failed(content: bytes |
     assert world.condition("Stalled")["status"] == "True"
 
 
-def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_when_training_is_done() -> None:
+def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_after_training() -> None:
     world = started_world()
     doubt = event(event="warning", code="not_scripts", message="a.yaml does not look like a script (3 % understood)")
     world.train_with([doubt, event(event="start", epochs=1)])

@@ -32,7 +32,7 @@ def test_the_wait_for_a_worker_starts_when_the_older_job_has_ended() -> None:
     assert world.ready == ("False", "WorkerUnavailable")
 
 
-def test_a_generate_job_over_its_deadline_is_stopped_and_its_time_starts_with_the_model() -> None:
+def test_a_generate_job_over_its_deadline_is_stopped_which_starts_with_the_model() -> None:
     """A worker may start the generate job while its model is still being trained."""
     world = started_world(HURRIED)
     world.pachyderm.run(world.train)
@@ -79,7 +79,7 @@ def test_a_job_has_its_deadline_even_while_its_corpus_has_an_error(source: str) 
     assert world.condition("Trained")["reason"] == "DeadlineExceeded"
 
 
-def test_the_script_of_an_older_model_does_not_hold_up_the_newest_beyond_its_deadline() -> None:
+def test_the_script_of_an_older_model_holds_up_the_newest_until_its_deadline_only() -> None:
     world = trained_world(HURRIED)
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.succeed(world.train)
@@ -189,7 +189,7 @@ def test_a_deadline_counts_from_the_release_of_the_pods_by_their_queue() -> None
     assert world.ready == ("False", "WorkerUnavailable")
 
 
-def test_a_train_pipeline_that_vanished_under_generate_is_created_and_tied_to_it_again() -> None:
+def test_a_train_pipeline_that_vanished_under_generate_is_created_and_read_again() -> None:
     world = trained_world()
     del world.pachyderm.pipelines[world.train]
     del world.pachyderm.repos[world.train.output]

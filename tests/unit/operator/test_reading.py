@@ -161,7 +161,7 @@ def test_a_running_job_is_followed_in_the_background_and_its_log_survives_its_po
     assert log.cancelled.is_set()
 
 
-def test_a_shorter_reading_of_a_log_changes_nothing_and_the_log_of_the_next_pod_replaces_it() -> None:
+def test_a_shorter_log_changes_nothing_and_that_of_the_next_pod_replaces_it() -> None:
     """Pachyderm reads logs from pods, so that of a lost one is gone with it, however long it was."""
     first, second = (event(event="start", epochs=9, time=time, resumed_from=time) for time in (1, 2))
     epochs = [event(event="epoch", epoch=n, valid_perplexity=90 + n) for n in range(1, 6)]

@@ -32,7 +32,7 @@ CLERK, QUEEN = speeches("CLERK", said(PLAIN, 1), "Plain"), speeches("QUEEN", sai
 CORPUS = [*CLERK, *QUEEN]
 
 
-def test_a_speech_sounds_like_who_speaks_so_by_the_words_of_theirs_and_whoever_says_more() -> None:
+def test_a_speech_sounds_like_whoever_says_more_of_its_words() -> None:
     draft = [*speeches("JOHN", said(PLAIN, 3, 5)), *speeches("MARY", said(GRAND, 4, 5))]
     report = report_on(draft, CORPUS)
     voices = [each["character"]["voice"] for each in report["speeches"]]
