@@ -141,6 +141,7 @@ def test_a_base_that_is_not_trained_yet_is_waited_for() -> None:
     assert world.ready == ("False", "WaitingForBase")
     assert world.condition("Stalled")["status"] == "False"
     first.pachyderm.succeed(first.train)
+    first.reconcile()
     world.reconcile()
     assert world.ready == ("False", "WaitingForWorker")
 

@@ -107,6 +107,6 @@ def test_another_object_starts_from_the_model_in_use() -> None:
         "corpus": {"repo": {"name": "poems"}},
         "model": {"preset": "test", "from": {"scriptModel": "shakespeare"}},
     }
-    world = World(model=scriptmodel(start), pachyderm=base.pachyderm, find=lambda _key: base.model)
+    world = World(model=scriptmodel(start), pachyderm=base.pachyderm)
     retrained(world)
     assert world.model.status["lineage"]["base"].partition("@")[2] == commits(base)[0] != newest(base)

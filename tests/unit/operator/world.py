@@ -62,12 +62,15 @@ class World:
     cluster: str = CLUSTER
     source: Sourced = None
     continued: str | Problem = ""
-    find: Callable[[Key], ScriptModel | None] = lambda _key: None
-    """Returns another object."""
 
     def __post_init__(self) -> None:
-        self.observer = Observer(self.pachyderm, self.cluster, find=self.find)
+        self.observer = Observer(self.pachyderm, self.cluster, find=self._find)
         MADE.append(self)
+
+    def _find(self, key: Key) -> ScriptModel | None:
+        """Return another object of this Pachyderm, or this one."""
+        found = (each.model for each in reversed(MADE) if each.pachyderm is self.pachyderm)
+        return next((each for each in found if each.key == key), None)
 
     @property
     def corpus(self) -> BranchRef:

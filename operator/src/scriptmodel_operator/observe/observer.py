@@ -18,7 +18,7 @@ from scriptmodel_operator.engine.values import (
     PipelineInfo,
     PipelineRef,
 )
-from scriptmodel_operator.observe.base import Bases, owned_repo
+from scriptmodel_operator.observe.base import base_view, owned_repo
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.lineage import Lineages
 from scriptmodel_operator.observe.progress import LogDigest
@@ -45,7 +45,7 @@ class Observer:
         self._cluster = cluster
         self.logs = LogFollower(gateway)
         self._results = Results(gateway, objects)
-        self._bases = Bases(gateway, self._read_corpus, self._others_pipeline, find)
+        self._find = find
 
     def owned(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
         """Return what the object owns, which is all that deletion and suspension need: it reads no commit and no file.
@@ -79,7 +79,7 @@ class Observer:
         """Return what Pachyderm has for `model`. Raises EngineError where a read fails."""
         found = self.owned(model, snapshot)
         refs = found.refs
-        train, generate = (self._reported(model, seen, snapshot) for seen in (found.train, found.generate))
+        train, generate = (self._with_jobs(model, seen, snapshot) for seen in (found.train, found.generate))
         reader = train if train and model.may_write(train.ownership) else None
         made = Lineages(self._results, refs)
         owned, trials = self._owned_corpus(model, refs, found.own_corpus), found.own_trials
@@ -103,7 +103,8 @@ class Observer:
             newest_script=made.script(written.ref.id) if written else None,
             kept_script=made.kept_script(model, written),
         )
-        base = self._bases.view(model, model.owner(self._cluster), observed, snapshot)
+        owner = model.owner(self._cluster)
+        base = base_view(model, owner, observed, snapshot, self._gateway, self._read_corpus, self._find)
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
         observed = replace(observed, refs=refs, base=base)
@@ -120,22 +121,15 @@ class Observer:
         metrics = self._results.metrics(good.repo, good.model, folder)
         return replace(observed, good=replace(good, folder=folder), metrics=metrics)
 
-    def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
-        info = snapshot.pipelines.get(ref)
-        mark = mark_of(info.spec.annotations) if info else None
-        seen = self._owned_pipeline(ref, mark.owner, snapshot) if mark else None
-        return self._with_jobs(seen, snapshot)
+    def _with_jobs(self, model: ScriptModel, seen: PipelineView | None, snapshot: Snapshot) -> PipelineView | None:
+        """Return a pipeline with the jobs that matter; without any if it may be somebody else's.
 
-    def _reported(self, model: ScriptModel, seen: PipelineView | None, snapshot: Snapshot) -> PipelineView | None:
-        """Return a pipeline with its jobs; without any if it may be somebody else's."""
-        if seen is None or model.may_write(seen.ownership):
-            return self._with_jobs(seen, snapshot)
-        return replace(seen, jobs=())
-
-    def _with_jobs(self, seen: PipelineView | None, snapshot: Snapshot) -> PipelineView | None:
-        """Return a pipeline with the jobs that matter; reads those missing from the snapshot."""
+        Reads those missing from the snapshot.
+        """
         if seen is None:
             return None
+        if not model.may_write(seen.ownership):
+            return replace(seen, jobs=())
         ref, jobs = seen.info.ref, seen.jobs
         if ref.project not in snapshot.complete_projects and not any(job.good for job in jobs):
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))  # may have the last good one

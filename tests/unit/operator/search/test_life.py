@@ -152,7 +152,7 @@ def test_progress_is_that_of_all_runs() -> None:
 def test_the_best_model_of_a_search_is_the_base_of_another_object() -> None:
     first = search_world(RANDOM, name="shakespeare", uid="uid-2")
     search(first)
-    world = search_world({"model": {"preset": "test", "from": {"scriptModel": "shakespeare"}}}, first.pachyderm, first)
+    world = search_world({"model": {"preset": "test", "from": {"scriptModel": "shakespeare"}}}, first.pachyderm)
     world.reconcile()
     finish(world)
     world.reconcile()

@@ -20,12 +20,9 @@ Else the number of the trial is the value.
 """
 
 
-def search_world(
-    spec: dict[str, Any], pachyderm: FakePachyderm | None = None, other: World | None = None, **changes: Any
-) -> World:
-    """A world with a corpus, not reconciled yet, and perhaps with the object of another one."""
-    find = (lambda _key: other.model) if other else (lambda _key: None)
-    world = World(model=scriptmodel(spec, **changes), pachyderm=pachyderm or FakePachyderm(), find=find)
+def search_world(spec: dict[str, Any], pachyderm: FakePachyderm | None = None, **changes: Any) -> World:
+    """A world with a corpus, not reconciled yet."""
+    world = World(model=scriptmodel(spec, **changes), pachyderm=pachyderm or FakePachyderm())
     world.pachyderm.put(world.corpus, PLAYS)
     return world
 
