@@ -13,7 +13,7 @@ from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.calls import translate
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from tests.contract.answers.record import Answer, answers, recorded, versions
-from tests.unit.operator.refusing import Refusal
+from tests.unit.operator.versioned_pachd import Refusal
 
 
 def meaning(answer: Answer) -> str:

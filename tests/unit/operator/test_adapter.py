@@ -28,8 +28,7 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.protocol import pfs, pfs_grpc, pps, pps_grpc, transaction, transaction_grpc
-from tests.unit.operator.refusing import REFUSED_BY_STORAGE
-from tests.unit.operator.versioned_pachd import Pachd
+from tests.unit.operator.versioned_pachd import REFUSED_BY_STORAGE, Pachd
 
 REPO = RepoRef("default", "plays")
 

@@ -16,8 +16,7 @@ from scriptmodel_operator.pachyderm.calls import translate
 from scriptmodel_operator.pachyderm.versions import Support
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.contract.answers.record import answers, versions
-from tests.unit.operator.refusing import Refusal
-from tests.unit.operator.versioned_pachd import version_of
+from tests.unit.operator.versioned_pachd import Refusal, version_of
 
 MEANING: dict[str, type[EngineError]] = {
     "a branch that does not exist": NotFoundError,

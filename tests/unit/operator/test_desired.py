@@ -24,8 +24,7 @@ from scriptmodel_operator.engine.values import (
 )
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
-from tests.unit.operator.messages import observed
-from tests.unit.operator.pipeline_specs import changed
+from tests.unit.operator.pipeline_specs import changed, observed
 from tests.unit.operator.world import IMAGE, scriptmodel
 
 

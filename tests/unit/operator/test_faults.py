@@ -45,10 +45,7 @@ def life(world: World) -> dict[str, Any]:
 
 
 def _finish(world: World) -> None:
-    """All jobs run to their end, those of train before those of generate."""
-    for ref in (world.train, world.generate):
-        while any(job.ref.pipeline == ref and not job.state.final for job in world.pachyderm.jobs.values()):
-            world.pachyderm.succeed(ref)
+    world.end_jobs()
     persist(world, world.reconcile)
 
 

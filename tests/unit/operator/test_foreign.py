@@ -9,8 +9,7 @@ from scriptmodel_operator.api.marks import parse_mark
 from scriptmodel_operator.engine.values import JobState, PipelineApply, PipelineState
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pfs, pps
-from tests.unit.operator.messages import observed
-from tests.unit.operator.pipeline_specs import PLAIN, changed
+from tests.unit.operator.pipeline_specs import PLAIN, changed, observed
 
 OWNER = '"owner":{"cluster":"c","namespace":"ml","name":"thrones","uid":"1"}'
 DEEP = '{"a":' + 100_000 * "["

@@ -169,10 +169,6 @@ def test_an_error_is_that_of_the_engine(server: ApiServer, status: int, kind: ty
         cluster.lines(LOG, "following it", 60)
 
 
-def test_the_lines_of_a_log_are_whole_however_they_come(server: ApiServer) -> None:
-    assert [*KubeCluster(KubeClient(server.credentials())).lines(LOG, "following it", 60)] == ["one", "two", "�"]
-
-
 def test_another_thread_ends_a_log_that_is_followed(server: ApiServer) -> None:
     server.holds, server.pieces = True, [b"one\n"]
     lines = KubeCluster(KubeClient(server.credentials())).lines(LOG, "following it", 60)

@@ -6,12 +6,37 @@ import pytest
 
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.engine.values import RepoInfo, RepoRef
-from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, base_world, finish, world_of
+from scriptmodel_operator.engine.values import BranchRef, RepoInfo, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
+MODEL = {"/model.json": b"{}", "/metrics.json": b"{}", "/weights-0123456789abcdef.safetensors": b"w"}
+MODELS = BranchRef(RepoRef("default", "models"), "master")
+FROM_REPO: dict[str, Any] = {"model": {"preset": "test", "from": {"repo": {"name": "models"}}}}
 FROM_OBJECT: dict[str, Any] = {"model": {"preset": "test", "from": {"scriptModel": "shakespeare"}}}
+
+
+def world_of(spec: dict[str, Any], pachyderm: FakePachyderm | None = None) -> World:
+    world = World(model=scriptmodel(spec), pachyderm=pachyderm or FakePachyderm())
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.written()
+    return world
+
+
+def base_world(pachyderm: FakePachyderm | None = None) -> World:
+    """The object that others start from, trained."""
+    world = World(model=scriptmodel(name="shakespeare", uid="uid-2"), pachyderm=pachyderm or FakePachyderm())
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    return world
+
+
+def finish(world: World) -> None:
+    world.end_jobs()
+    world.reconcile()
 
 
 def own_base(world: World) -> RepoRef:

@@ -1,13 +1,17 @@
-"""Errors: the status shows each with its cause and what to do."""
+"""Errors: the status shows each with its cause and what to do; what is blocked can be deleted."""
 
 import json
 from collections.abc import Callable
 
 import pytest
 
-from scriptmodel_operator.engine.values import BranchRef, PipelineRef, PipelineState
+from scriptmodel_operator.engine.errors import RefusedError
+from scriptmodel_operator.engine.values import BranchRef, LogLine, PipelineRef, PipelineState
+from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
+from tests.unit.operator.fake_pachyderm import FakeLog
 from tests.unit.operator.pachyderm_state import SCRIPT
+from tests.unit.operator.versioned_pachd import REFUSED_BY_STORAGE
 from tests.unit.operator.world import PLAYS, World, started_world, trained_world
 
 
@@ -186,3 +190,36 @@ def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_after_training()
     world.reconcile()
     assert world.ready == ("True", "Generated")
     assert world.model.status["training"]["warnings"] == ["a.yaml does not look like a script (3 % understood)"]
+
+
+def test_storage_that_refuses_the_output_is_the_reason_until_the_job_ends() -> None:
+    """Pachyderm trains again and again; of its jobs and datums only the count of restarts shows it."""
+    world = started_world()
+    start, ended = json.dumps({"event": "start", "epochs": 3}), json.dumps({"event": "epoch", "epoch": 3})
+    for ref, printed in ((world.train, [start, ended]), (world.generate, [])):
+        job = world.pachyderm.run(ref).ref
+        refused = LogLine(REFUSED_BY_STORAGE, worker_error=True)
+        lines = [*(LogLine(text) for text in printed), refused]
+        for again in (lines, [*lines, LogLine(start)]):
+            found = {job: again}
+            world.pachyderm.log_source = lambda each, _follow, found=found: FakeLog(found.get(each, []))
+            world.observer.logs = LogFollower(world.pachyderm, limit=0)
+            world.reconcile()
+            assert world.ready == ("False", "WorkerError")
+            message = world.condition("Ready")["message"]
+            assert message.startswith("the worker repeats the job, because it failed outside the trainer: blob (")
+            assert "permission denied; check the engine's storage" in message
+            assert world.condition("Stalled")["status"] == "False", "it continues once the storage works"
+        world.pachyderm.succeed(ref)
+        world.reconcile()
+    assert world.ready == ("True", "Generated")
+
+
+@pytest.mark.parametrize("call", ["read_file", "branch_head", "inspect_commit"])
+def test_an_object_whose_data_cannot_be_read_is_deleted_all_the_same(call: str) -> None:
+    world = trained_world()
+    world.observer = Observer(world.pachyderm, world.cluster)
+    lost = RefusedError(call, "no such object in storage", "UNKNOWN")
+    world.pachyderm.fault = lambda each: lost if each == call else None
+    assert world.delete() is None
+    assert world.pachyderm.pipelines == {}

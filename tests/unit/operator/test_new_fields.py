@@ -18,7 +18,7 @@ from scriptmodel_operator.engine.values import PipelineApply, PipelineSpec
 from scriptmodel_operator.pachyderm.messages import create_request
 from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from scriptmodel_operator.reconcile.stages import in_terms_of_the_object
-from tests.unit.operator.messages import observed
+from tests.unit.operator.pipeline_specs import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
 
 GOLDEN: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("fingerprints.yaml").read_text())

@@ -33,8 +33,7 @@ from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request
 from scriptmodel_operator.pachyderm.versions import ServerVersion
-from tests.unit.operator.messages import observed
-from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN, changed
+from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN, changed, observed
 from tests.unit.operator.versioned_pachd import Pachd, serving, version_of
 
 SPEC = PipelineSpec(
