@@ -23,9 +23,9 @@ class Loopback:
             except (BrokenPipeError, ConnectionResetError):
                 request.close_connection = True
 
-        methods = {f"do_{method}": answered for method in ("GET", "HEAD", "POST", "PUT", "DELETE")}
+        methods = {f"do_{method}": answered for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
         parts = {**methods, "protocol_version": protocol, "log_message": lambda *_: None}
-        self.host, self.stopping = host, threading.Event()
+        self.host, self.scheme, self.stopping = host, "http", threading.Event()
         self._server = ThreadingHTTPServer((host, 0), type("RequestHandler", (BaseHTTPRequestHandler,), parts))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -35,13 +35,14 @@ class Loopback:
         return int(self._server.server_address[1])
 
     def url(self, path: str, host: str = "") -> str:
-        return f"http://{host or self.host}:{self.port}{path}"
+        return f"{self.scheme}://{host or self.host}:{self.port}{path}"
 
     def encrypt(self, certificate: Path, key: Path) -> None:
         """Answer by TLS."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.scheme = "https"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -1,29 +1,29 @@
 """An API server in threads, for clients that block."""
 
 import json
-import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from scriptmodel_operator.api.identity import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from scriptmodel_operator.kube.login import Configuration, Connection, Credentials
+from tests.web import Loopback
 
 DEADLINE = 30
 HELD = object()
 """An answer that does not come while the server `holds`."""
 
 
-class ApiServer:
+class ApiServer(Loopback):
     """Accepts requests with the token `valid`, and answers with `status` and `page`, else with an empty list.
 
     A path that ends in `/log` has the lines of `pieces`, and stays open while `holds`.
     """
 
     def __init__(self) -> None:
-        self.url, self.valid, self.status, self.page = "", "one", 200, '{"items": []}'
+        super().__init__(self.answer)
+        self.valid, self.status, self.page = "one", 200, '{"items": []}'
         self.pieces, self.holds = [b"one\ntw", b"o\n\xff"], False
         self.answers: dict[str, Any] = {}
         """Other answers by path: JSON, or a function of method, query and body that returns status and JSON."""
@@ -32,12 +32,16 @@ class ApiServer:
         self.refused = 0
         self.admits, self.arrived = threading.Event(), threading.Semaphore(0)
         self.admits.set()
-        self.sent, self.ended = threading.Event(), threading.Event()
+        self.sent = threading.Event()
+
+    def __exit__(self, *error: object) -> None:
+        self.admits.set()
+        super().__exit__(*error)
 
     def credentials(self, *tokens: str) -> Credentials:
         """Each login reads the next token; the last one stays."""
         left = list(tokens or ["one"])
-        return Credentials(lambda: connection(self.url, left.pop(0) if len(left) > 1 else left[0]))
+        return Credentials(lambda: connection(self.url(""), left.pop(0) if len(left) > 1 else left[0]))
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         length = int(request.headers.get("Content-Length") or 0)
@@ -68,7 +72,7 @@ class ApiServer:
             request.wfile.flush()
         self.sent.set()
         if self.holds:
-            self.ended.wait(DEADLINE)
+            self.stopping.wait(DEADLINE)
 
 
 def connection(url: str, token: str = "one", **settings: Any) -> Connection:  # noqa: S107 - no secret
@@ -85,37 +89,6 @@ def respond(request: BaseHTTPRequestHandler, status: int, text: str) -> None:
     request.send_header("Content-Length", str(len(text)))
     request.end_headers()
     request.wfile.write(text.encode())
-
-
-@contextmanager
-def api_server(tls: ssl.SSLContext | None = None) -> Iterator[ApiServer]:
-    found = ApiServer()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            found.answer(self)
-
-        do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815 - the library's names
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads, server.block_on_close = True, False
-        if tls:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        found.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
-        try:
-            yield found
-        finally:
-            found.admits.set()
-            found.ended.set()
-            server.shutdown()
-            thread.join()
 
 
 def serve_scriptmodels(server: ApiServer, watch: Callable[[], tuple[int, Any]] = lambda: (200, HELD)) -> None:

@@ -1,6 +1,5 @@
 """The command finds pachd by flag, environment or ConfigMap, in this order, and reports what to set if it cannot."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,10 +16,10 @@ from scriptmodel_cli.main import main
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.publicconfig import PublicConfig, choose, parse
 from scriptmodel_cli.session import Session
+from tests.unit.operator.api_server import ApiServer
 from tests.unit.operator.connecting import key_and_certificate, kubeconfig
 from tests.unit.operator.fake_kubectl import FakeKubectl
 from tests.unit.operator.versioned_pachd import pachd
-from tests.web import Handler, WebServer, content
 
 Run = Callable[..., Result]
 SERVICE = "pachd.ml.svc.cluster.local:30650"
@@ -34,19 +33,16 @@ def version(session: Session) -> None:
         click.echo(gateway.server_version())
 
 
-class Cluster(WebServer):
+class Cluster(ApiServer):
     """An API server that has nothing but the ConfigMaps in kube-public."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.config_maps: list[dict[str, Any]] = []
-        self.status = 200
-        self.answers["/api/v1/namespaces/kube-public/configmaps"] = self._list
-
-    def _list(self, handler: Handler) -> None:
-        body = json.dumps({"items": self.config_maps, "message": "refused by the test"}).encode()
-        handler.start(self.status, {"Content-Length": str(len(body))})
-        handler.write(body)
+        self.valid, self.config_maps = "t", list[dict[str, Any]]()
+        self.answers["/api/v1/namespaces/kube-public/configmaps"] = lambda *_: (
+            self.status,
+            {"items": self.config_maps, "message": "refused by the test"},
+        )
 
 
 @pytest.fixture
@@ -166,8 +162,8 @@ def test_a_namespace_that_no_release_watches_is_named(
         "spec": {"model": {"preset": "demo"}},
     }
     server.answers |= {
-        "/apis/scriptmodel.dev/v1alpha1/namespaces/scripts/scriptmodels/thrones": content(json.dumps(found).encode()),
-        "/apis/events.k8s.io/v1/namespaces/scripts/events": content(b"{}"),
+        "/apis/scriptmodel.dev/v1alpha1/namespaces/scripts/scriptmodels/thrones": found,
+        "/apis/events.k8s.io/v1/namespaces/scripts/events": {},
     }
     for command in (status, why):
         monkeypatch.setattr(main, "get_command", lambda _context, _name, command=command: command)

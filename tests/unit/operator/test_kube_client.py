@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
 from scriptmodel_operator.kube.gateway import ThreadedKube, remove_finalizer, write_status
 from scriptmodel_operator.kube.login import Credentials
 from tests.lease import Lease
-from tests.unit.operator.api_server import DEADLINE, ApiServer, api_server, connection
+from tests.unit.operator.api_server import DEADLINE, ApiServer, connection
 from tests.unit.operator.connecting import key_and_certificate, kubeconfig
 from tests.unit.operator.world import scriptmodel
 
@@ -31,7 +30,7 @@ STATUS = {"conditions": [{"type": "Ready"}]}
 
 @pytest.fixture
 def server() -> Iterator[ApiServer]:
-    with api_server() as found:
+    with ApiServer() as found:
         yield found
 
 
@@ -145,10 +144,9 @@ def test_the_certificate_must_have_the_tls_server_name(tmp_path: Path, name: str
     key, certificate = key_and_certificate("api.internal")
     (tmp_path / "pair.pem").write_bytes(key + certificate)
     (tmp_path / "ca.pem").write_bytes(certificate)
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(tmp_path / "pair.pem")
-    with api_server(tls) as server:
-        found = connection(server.url, ssl_ca_cert=str(tmp_path / "ca.pem"), tls_server_name=name)
+    with ApiServer() as server:
+        server.encrypt(tmp_path / "pair.pem", tmp_path / "pair.pem")
+        found = connection(server.url(""), ssl_ca_cert=str(tmp_path / "ca.pem"), tls_server_name=name)
         client = KubeClient(Credentials(lambda: found))
         if accepted:
             assert client.list_scriptmodels(None) == []

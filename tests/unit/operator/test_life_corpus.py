@@ -48,6 +48,20 @@ def test_a_commit_that_the_server_still_finishes_is_waited_for_and_not_made_agai
     assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
 
 
+def test_an_own_corpus_that_others_read_keeps_everything_as_it_is() -> None:
+    """It would stay without an owner, and nobody would notice."""
+    world = owned_world()
+    reader = world.read_by_others(world.train)
+    world.written()
+    blocked = world.delete()
+    assert blocked is not None
+    assert "(default/reader)" in blocked.message
+    assert world.written() == []
+    world.pachyderm.delete_pipeline(reader, keep_repo=False)
+    assert world.delete() is None
+    assert world.pachyderm.repos == {}
+
+
 def test_an_own_corpus_goes_with_the_object_unless_it_is_retained() -> None:
     world = owned_world()
     assert world.delete() is None

@@ -109,13 +109,17 @@ def test_a_missing_corpus_is_reported_with_what_to_do_and_nothing_is_created(
 
 
 def test_a_pipeline_that_is_refused_or_finds_no_node_has_the_reason() -> None:
-    world = started_world()
+    world = started_world({"training": {"pendingDeadline": "1m"}})
     world.pachyderm.set_state(
         world.train, PipelineState.CRASHING, "0/1 nodes are available: 1 Insufficient nvidia.com/gpu"
     )
     world.reconcile()
     assert world.ready == ("False", "WaitingForWorker")
     assert "Insufficient nvidia.com/gpu" in world.condition("Ready")["message"]
+    world.pachyderm.advance(61)
+    world.reconcile()
+    message = world.condition("Ready")["message"]
+    assert message.startswith("no worker started within pendingDeadline: 0/1 nodes are available: 1 Insuff"), message
     world.pachyderm.set_state(world.train, PipelineState.FAILURE, "could not update resources")
     world.reconcile()
     assert world.ready == ("False", "PipelineFailed")

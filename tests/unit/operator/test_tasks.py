@@ -24,7 +24,7 @@ from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.leader import LEASE_NAME, LeadershipLostError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from tests.unit.operator.api_server import HELD, api_server, serve_scriptmodels
+from tests.unit.operator.api_server import HELD, ApiServer, serve_scriptmodels
 from tests.unit.operator.connecting import kubeconfig
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -135,11 +135,11 @@ def test_an_operator_that_ends_during_calls_releases_its_lease(
                 os.kill(os.getpid(), signal.SIGTERM)
             await running
 
-    with api_server() as server:
+    with ApiServer() as server:
         serve_scriptmodels(server)
         path = "/apis/coordination.k8s.io/v1/namespaces/ns/leases"
         server.answers |= {path: lease, f"{path}/{LEASE_NAME}": lambda *given: lease(*given) if leases else (404, {})}
-        file = kubeconfig(tmp_path / "config", cluster={"server": server.url}, user={"token": server.valid})
+        file = kubeconfig(tmp_path / "config", cluster={"server": server.url("")}, user={"token": server.valid})
         if lost:
             with pytest.raises(ExceptionGroup) as caught:
                 asyncio.run(ends())
@@ -167,10 +167,10 @@ async def test_a_namespace_that_may_not_be_read_does_not_stop_the_watch_of_anoth
         return answer
 
     config = replace(CONFIG, namespaces=("ml", "films"), leader_elect=False)
-    with api_server() as server:
+    with ApiServer() as server:
         serve_scriptmodels(server)
         server.answers |= {f"{api}/{each}/{PLURAL}": answers(each) for each in config.namespaces}
-        file = kubeconfig(tmp_path / "config", cluster={"server": server.url}, user={"token": server.valid})
+        file = kubeconfig(tmp_path / "config", cluster={"server": server.url("")}, user={"token": server.valid})
         async with asyncio.timeout(DEADLINE):
             running = asyncio.create_task(run(replace(config, kubeconfig=file)))
             while not watched:

@@ -13,12 +13,12 @@ from scriptmodel_operator.kube import object_store as store_module
 from scriptmodel_operator.kube import watch as module
 from scriptmodel_operator.kube.object_store import RESTORED_SECONDS, News, Store
 from scriptmodel_operator.kube.watch import Watch, settings
-from tests.unit.operator.api_server import DEADLINE, ApiServer, api_server, serve_scriptmodels
+from tests.unit.operator.api_server import DEADLINE, ApiServer, serve_scriptmodels
 
 
 @pytest.fixture
 def server() -> Iterator[ApiServer]:
-    with api_server() as found:
+    with ApiServer() as found:
         serve_scriptmodels(found)
         yield found
 
