@@ -59,6 +59,8 @@ def test_a_worse_model_is_held_back_and_the_object_is_ready_with_the_last_script
     assert '"onlyIfBetter":false' in message
     world.reconcile()
     assert world.model.status == status
+    world.apply()
+    assert (world.ready, commits(world)[0]) == (("True", "Generated"), newest(world)), "without the gate"
 
 
 @pytest.mark.parametrize(

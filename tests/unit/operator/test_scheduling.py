@@ -17,6 +17,7 @@ from scriptmodel_operator.controller import queue as module
 from scriptmodel_operator.controller import ticker
 from scriptmodel_operator.controller.queue import Handler, RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
+from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.errors import EngineError, UnavailableError
 from scriptmodel_operator.engine.values import JobRef, JobState
 from scriptmodel_operator.kube.object_store import Store
@@ -301,6 +302,21 @@ async def test_only_an_object_whose_pipelines_or_jobs_changed_is_requeued() -> N
         await witness.ticks(2)
         assert await witness.ticks(2) == []
         pachyderm.edit(thrones.generate, tries=9)
+        assert await witness.ticks(3) == ["thrones"]
+
+
+async def test_an_object_whose_former_corpus_nobody_reads_any_more_is_requeued() -> None:
+    """Its repo can be deleted then."""
+    pachyderm = FakePachyderm()
+    world_named(pachyderm, "thrones")
+    own = references(scriptmodel(name="thrones")).own_branch
+    reader = World(pachyderm=pachyderm, model=scriptmodel({"corpus": {"repo": {"name": own.repo.name}}}, name="empire"))
+    pachyderm.put(own, PLAYS)
+    reader.reconcile()
+    async with ticking(pachyderm, "thrones") as witness:
+        await witness.ticks(2)
+        assert await witness.ticks(2) == []
+        reader.delete()
         assert await witness.ticks(3) == ["thrones"]
 
 
