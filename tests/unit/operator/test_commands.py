@@ -254,13 +254,17 @@ def test_a_log_is_followed_on_though_pachyderm_is_away_for_a_while(
 def test_the_log_is_that_of_the_running_job_although_another_waits() -> None:
     world = training_world()
     running = reported_job(world.pachyderm, world.train)
-    world.pachyderm.put(world.corpus, PLAYS)
+    commit = world.pachyderm.put(world.corpus, PLAYS)
     assert running is not None
     assert reported_job(world.pachyderm, world.train) == running
     world.pachyderm.succeed(world.train)
     newest = reported_job(world.pachyderm, world.train)
     assert newest is not None
     assert newest.state is JobState.CREATED
+    world.pachyderm.drop(commit)
+    before = reported_job(world.pachyderm, world.train)
+    assert before is not None
+    assert before.ref == running.ref, "of a commit that still exists"
     assert reported_job(FakePachyderm(), world.train) is None
 
 
