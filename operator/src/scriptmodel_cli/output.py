@@ -67,13 +67,13 @@ def draw(line: str, *, err: bool) -> None:
 
 def emit(text: str) -> None:
     """Write a result to stdout unchanged; escaped if stdout is a terminal."""
-    if _is_terminal():
+    if is_terminal():
         _write(escaped(text), nl=False)
     else:
         click.echo(text.encode(errors="replace"), nl=False)
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 

@@ -82,7 +82,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(Session, "where", lambda *_args: "ml")
     monkeypatch.setattr(Session, "items", lambda _self, what, _path: [event] if what == "events" else [])
     monkeypatch.setattr(Session, "call", lambda *_args: {"items": []})
-    monkeypatch.setattr(output, "_is_terminal", lambda: True)
+    monkeypatch.setattr(output, "is_terminal", lambda: True)
     return found
 
 
@@ -111,7 +111,7 @@ def test_a_script_is_exact_in_a_file_and_escaped_on_a_terminal(
 ) -> None:
     output.emit(HOSTILE)
     assert capsysbinary.readouterr().out == HOSTILE.encode()
-    monkeypatch.setattr(output, "_is_terminal", lambda: True)
+    monkeypatch.setattr(output, "is_terminal", lambda: True)
     output.emit(HOSTILE)
     assert capsysbinary.readouterr().out == HARMLESS.encode()
 
