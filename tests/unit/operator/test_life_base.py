@@ -232,4 +232,3 @@ def test_a_base_by_name_is_found_by_the_trainer_and_reported() -> None:
     finish(world)
     assert (world.ready, world.model.status["lineage"]["base"]) == (("True", "Generated"), "drama-en")
     assert "the model is trained from the base drama-en: " in world.condition("Trained")["message"]
-    world.observer.logs.close()

@@ -11,12 +11,9 @@ from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from tests.unit.operator.fake_pachyderm import FakeLog
 from tests.unit.operator.pachyderm_state import SCRIPT
+from tests.unit.operator.terminal import event
 from tests.unit.operator.versioned_pachd import REFUSED_BY_STORAGE
 from tests.unit.operator.world import PLAYS, World, started_world, trained_world
-
-
-def event(**fields: object) -> str:
-    return json.dumps({"time": 0, **fields})
 
 
 def test_a_failed_training_reports_the_trainers_message_and_keeps_the_last_script() -> None:
@@ -187,7 +184,6 @@ def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_after_training()
     assert world.condition("Ready")["message"].endswith(
         "; warning: a.yaml does not look like a script (3 % understood)"
     )
-    world.observer.logs.close()
     world.pachyderm.succeed(world.train)
     world.pachyderm.succeed(world.generate)
     world.observer = Observer(world.pachyderm, world.cluster)  # that of an operator which was started anew

@@ -21,6 +21,7 @@ from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_li
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.observe.trainer_files import SplitFigures
 from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.terminal import event
 from tests.unit.operator.world import started_world
 
 JOB = JobRef(PipelineRef("default", "train"), "1")
@@ -58,10 +59,6 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 def read(*lines: str) -> LogDigest:
     return reduce(read_line, (LogLine(text) for text in lines), LogDigest())
-
-
-def event(**fields: object) -> str:
-    return json.dumps(fields)
 
 
 WARNED, GPU = (

@@ -15,6 +15,7 @@ from scriptmodel_operator.engine.values import LogLine, PipelineState
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.observe.progress import LogDigest, read_line
 from tests.unit.operator.fake_kube import Recorder
+from tests.unit.operator.terminal import as_object
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 START = {"event": "start", "epochs": 40, "state": True}
@@ -58,12 +59,6 @@ def training(world: World) -> dict[str, Any]:
     return found
 
 
-def shown(world: World) -> dict[str, Any]:
-    """Return the object as the command reads it."""
-    metadata = {"namespace": "ml", "name": "thrones", "creationTimestamp": "2026-01-01T00:00:00Z", "generation": 1}
-    return {"metadata": metadata, "spec": {"model": {"preset": "test"}}, "status": world.model.status}
-
-
 def test_a_restart_continues_the_progress_in_the_log() -> None:
     found = digest(START, RESUMED)
     assert found.resumed == resumed(3, "0.42", 2)
@@ -78,7 +73,7 @@ def test_status_and_message_report_a_restart() -> None:
     found = training(world)
     assert (found["restarts"], found["resumedAt"]) == (2, {"epoch": 3, "share": "0.42"})
     assert world.condition("Trained")["message"] == "epoch 3 of 40; resumed at 42% of epoch 3 (restart 2)"
-    assert "6%  epoch 3/40  restarted 2x" in line_of(shown(world))
+    assert "6%  epoch 3/40  restarted 2x" in line_of(as_object(world))
 
 
 def test_a_worker_that_was_stopped_promises_no_saved_state() -> None:
