@@ -25,16 +25,14 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def trainer_page(model: Path, tab: str) -> AsyncIterator[Page]:
-    """Serve the pages of a model directory, and open one of them."""
-    serve = [TRAINER, "ui", model, "--no-browser", "--until-eof"]
-    with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+async def trainer_page(model: Path) -> AsyncIterator[Page]:
+    """Serve the page of a model directory, and open it."""
+    serve = [TRAINER, "ui", model, "--no-browser"]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        assert server.stdin
         address = server.stdout.readline().strip()
         async with chromium() as browser:
             shown = await browser.new_page()
             await shown.goto(address)
-            await shown.get_by_role("link", name=tab, exact=True).click()
             yield shown
-        server.stdin.close()
+        server.terminate()

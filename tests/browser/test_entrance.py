@@ -41,12 +41,12 @@ async def served() -> AsyncIterator[Entrance]:
     async def file(_request: web.Request) -> web.Response:
         return web.Response(text="sent")
 
-    entrance, inner = Entrance("", lambda _line: None), web.Application()
+    entrance, inner = Entrance(lambda _line: None), web.Application()
     inner.router.add_get("/", page)
     inner.router.add_get("/page.js", script)
     inner.router.add_get("/events", events)
     inner.router.add_post("/file", file)
-    app = web.Application(middlewares=[Gate("127.0.0.1", 1, "", entrance=entrance).checks()])
+    app = web.Application(middlewares=[Gate(1, entrance).checks()])
     app.on_response_prepare.append(Gate.secure)
     app.add_subapp(entrance.pages, inner)
     async with TestServer(app) as server:

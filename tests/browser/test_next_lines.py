@@ -1,4 +1,4 @@
-"""Ten next lines in the trainer's page to write, in a real Chromium: kept whole or in part, undone, brought back."""
+"""Ten next lines in the trainer's page to write, in a real Chromium: kept and undone."""
 
 import re
 import subprocess
@@ -31,27 +31,29 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def page(model: Path) -> AsyncIterator[Page]:
-    async with trainer_page(model, "Write") as shown:
+    async with trainer_page(model) as shown:
         yield shown
 
 
-async def test_a_line_is_kept_whole_or_up_to_a_word_and_the_others_come_back(page: Page) -> None:
-    text, lines = page.get_by_label("Your script"), page.locator("#lines li")
+async def test_a_line_is_kept_and_undone_and_continuations_are_asked_for(page: Page) -> None:
+    text, choices = page.get_by_label("Your script"), page.locator("#choices li")
     await text.fill(SCENE)
     low = await text.bounding_box()
     await page.get_by_role("button", name="Ten lines").click()
-    await expect(lines).to_have_count(10)
-    words = lines.nth(2).locator("span")
-    first = (await words.first.inner_text()).strip()
-    await words.first.click()
-    await expect(text).to_have_value(f"{SCENE}\n\nHAMLET. {first}")
-    await expect(lines.first).to_be_hidden()
-    await page.keyboard.press("Control+z")
-    await expect(text).to_have_value(SCENE)
-    await page.get_by_role("button", name="Bring back").click()
-    whole = "".join(await lines.nth(1).locator("span").all_inner_texts()).strip()
+    await expect(choices).to_have_count(10)
+    second = (await choices.nth(1).inner_text()).removeprefix("Keep").strip()
     await page.keyboard.press("Alt+Digit2")
-    await expect(text).to_have_value(f"{SCENE}\n\nHAMLET. {whole}")
+    kept = f"{SCENE}\n\n{second}"
+    await expect(text).to_have_value(kept)
+    await expect(choices).to_have_count(0)
+    await page.reload()
+    await expect(text).to_have_value(kept)
+    await page.keyboard.press("Control+Enter")
+    await expect(choices).to_have_count(3)
+    await choices.first.get_by_role("button", name="Keep").click()
+    assert (await text.input_value()).startswith(kept)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(text).to_have_value(kept)
     await text.fill("\n\n".join([SCENE] * 9))
     high = await text.bounding_box()
     assert low
@@ -64,7 +66,7 @@ async def test_a_real_line_shows_its_source_which_its_file_has_as_a_note(page: P
     await page.get_by_label("Your script").fill(SCENE)
     await page.get_by_label("Lines are").select_option("real")
     await page.get_by_role("button", name="Ten lines").click()
-    line = page.locator("#lines li").first
+    line = page.locator("#choices li").first
     await expect(line.locator("small")).to_have_text(re.compile("^plays, [A-Z]+$"))
     await line.get_by_role("button", name="Keep").click()
     await page.get_by_label("Title, for files").fill("The Wall")

@@ -104,7 +104,7 @@ async def entered(reads: Reads, api: Api) -> AsyncIterator[Browser]:
     """Serve the pages of what is read."""
     listener = socket.create_server(("127.0.0.1", 0))
     port, notes = listener.getsockname()[1], list[str]()
-    entrance = Entrance("", notes.append)
+    entrance = Entrance(notes.append)
     app = application(reads, "https://cluster", port, entrance)
     async with TestClient(TestServer(app, port=port, socket_factory=lambda *_: listener)) as client:
         first, entrance.origin = entrance.address(), "http://stage"

@@ -15,8 +15,6 @@ from typing import Any
 
 from running import COMMAND
 
-TOKEN = "0123456789abcdef"  # noqa: S105
-
 
 @functools.cache
 def openai() -> Any:
@@ -41,16 +39,16 @@ class Server:
             self.pages = answer.headers["Refresh"].removeprefix("0; url=").removesuffix("/")
             self.cookie = answer.headers["Set-Cookie"].split("; ")[0]
 
-    def client(self, token: str = TOKEN) -> Any:
-        return openai().OpenAI(base_url=f"{self.url}v1", api_key=token, max_retries=0, timeout=60)
+    def client(self) -> Any:
+        return openai().OpenAI(base_url=f"{self.url}v1", api_key="any", max_retries=0, timeout=60)
 
     def open(
-        self, path: str, body: bytes | None = None, token: str = TOKEN, headers: Mapping[str, str] | None = None
+        self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> http.client.HTTPResponse:
-        """Open a path of the server, with the bearer token unless it is empty."""
-        bearer = {"Cookie": self.cookie} if self.cookie else {"Authorization": f"Bearer {token}"} if token else {}
+        """Open a path of the server."""
+        cookie = {"Cookie": self.cookie} if self.cookie else {}
         origin = "/".join(self.url.split("/")[:3])
-        request = urllib.request.Request(f"{origin}{path}", body, {**bearer, **(headers or {})})  # noqa: S310  # http
+        request = urllib.request.Request(f"{origin}{path}", body, {**cookie, **(headers or {})})  # noqa: S310  # http
         response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=60)  # noqa: S310
         return response
 
@@ -70,16 +68,13 @@ class Server:
 
 @contextlib.contextmanager
 def started(*arguments: str | Path) -> Iterator[Server]:
-    """Run the command until its standard input ends, which it is expected to do with code 0."""
-    process = subprocess.Popen(
-        [COMMAND, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    """Run the command until SIGTERM, after which it ends with code 0."""
+    process = subprocess.Popen([COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert process.stdin is not None
     with process:
         try:
             yield Server(process, process.stdout.readline().strip())
         finally:
-            process.stdin.close()
+            process.terminate()
             code = process.wait(30)
         assert code == 0

@@ -16,7 +16,7 @@ TEMPLATES = Path(reporting.__file__).parent / "templates"
 @pytest.mark.parametrize("command", ["write", "voice", "ui", "judge", "export", "base"])
 def test_the_help_of_a_writers_command_is_plain_and_spells_it_as_it_was_typed(command: str) -> None:
     text = run_trainer([command, "--help"], {"SCRIPTMODEL_PROGRAM": "scriptmodel"}).stdout
-    assert not INTERNAL.findall(text.replace("--token-file", ""))
+    assert not INTERNAL.findall(text)
     assert f"usage: scriptmodel {command} " in text
     assert "scriptmodel-trainer" not in text
 

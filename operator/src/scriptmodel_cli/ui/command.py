@@ -65,14 +65,15 @@ def ui(
     from aiohttp import web  # noqa: PLC0415 - help and completion start faster without
 
     from scriptmodel_cli.ui.reads import Reads  # noqa: PLC0415 - likewise
-    from scriptmodel_cli.ui.server import HOST, application  # noqa: PLC0415 - likewise
+    from scriptmodel_cli.ui.server import application  # noqa: PLC0415 - likewise
     from scriptmodel_cli.web.entrance import Entrance  # noqa: PLC0415 - likewise
+    from scriptmodel_cli.web.gate import HOST  # noqa: PLC0415 - likewise
 
     try:
         listener = socket.create_server((HOST, port))
     except OSError as error:
         raise InputError(f"cannot listen on {HOST}:{port}: {error.strerror}; choose another --port") from error
-    port, entrance = listener.getsockname()[1], Entrance("", note)
+    port, entrance = listener.getsockname()[1], Entrance(note)
     entrance.origin = f"http://{HOST}:{port}"
     app = application(Reads(session, own), session.credentials.newest.settings.host, port, entrance)
 

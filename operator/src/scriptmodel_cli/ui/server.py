@@ -18,7 +18,6 @@ from scriptmodel_operator.engine.errors import EngineError, NotFoundError
 
 _COMMIT = "/commits/{project:[A-Za-z0-9_-]+}/{repo:[A-Za-z0-9_-]+}/{commit:[A-Za-z0-9_-]+}"
 """The path of a commit's page."""
-HOST = "127.0.0.1"
 _MAX_DOWNLOAD = 64 << 20
 _LINKS = [("/", "All models")]
 
@@ -32,7 +31,7 @@ def application(reads: Reads, who: str, port: int, entrance: Entrance) -> web.Ap
         return {"base": "", "home": "/", "links": _LINKS, "who": who, "problem": problem if error else ""}
 
     templates = environment(__package__ or "", escaped, age=lambda at: age(at, now()))
-    site, gate = Site(templates, layout, entrance.pages), Gate(HOST, port, "", entrance=entrance)
+    site, gate = Site(templates, layout, entrance.pages), Gate(port, entrance)
 
     @web.middleware
     async def messages_as_pages(request: web.Request, handler: Handler) -> web.StreamResponse:

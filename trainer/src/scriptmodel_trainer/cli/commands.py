@@ -74,10 +74,7 @@ _REQUEST = """
 --title TEXT  title of the script in its files [default: A new script]
 --author NAME  author of the script in its files [default: scriptmodel]
 """
-_PORT = """
---port N  listen at this port, 0 for a free one [default: {port}]
---until-eof  end when standard input is closed, as the child of a program
-"""
+_PORT = "--port N  listen at this port of 127.0.0.1, 0 for a free one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,25 +273,17 @@ given [FILE|URL|NAME]  packed base to check and install in the user's folder, or
         "let editors and programs write with a model, by OpenAI's API",
         "Serve completions as OpenAI's API has them (/v1/completions), at an address of this machine. Ends with "
         "Ctrl-C.",
-        f"""
-model {_MODEL}
---host ADDRESS  listen at this address; another than this machine's own needs --token-file [default: 127.0.0.1]
---token-file FILE  answer only requests with the bearer's secret in this file
---base-path PATH  serve below this path, as behind a proxy, for example /models/a
-{_PORT.format(port=8000)}
-""",
+        f"model {_MODEL}\n{_PORT} [default: 8000]",
         "model/ --port 8000",
     ),
     Command(
         "ui",
-        "look at a model and write with it in the browser",
-        "Show a model, its training as it runs and its scripts in the browser, and write with it. It changes no file. "
-        "Ends with Ctrl-C.",
+        "write with a model in the browser",
+        "Write with a model in the browser, and read its report. It changes no file. Ends with Ctrl-C.",
         f"""
-model {_MODEL}; also while it is trained
---name NAME  call the model so [default: as its folder]
+model {_MODEL}
 --no-browser  print the address only [default: open it, on a terminal]
-{_PORT.format(port=0)}
+{_PORT} [default: 0]
 """,
         "model/",
     ),

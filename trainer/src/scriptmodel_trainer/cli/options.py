@@ -26,23 +26,17 @@ _TYPES: Mapping[str, Callable[[str], Any]] = {
 }
 _OWN_TYPES: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(("--minutes", "--budget-seconds"), str),  # which an environment variable may be instead
-    "--base-path": values.base_path,
     "--epochs": "epochs={}".format,
     "--port": values.port,
     "document": Path,
 }
 _DESTINATIONS = {
     **{"--all": "every", "--json": "as_json", "--next": "lines", "--with": "plays"},
-    **{"--best": "name", "--of": "digest"},
     **{"--continue": "continued", "--continue-text": "text", "--from": "start"},
     **{"--epochs": "settings", "--set": "settings", "--format": "kind", "--speaker": "speaker"},
 }
 _EMPTY = (
     "--author",
-    "--base-path",
-    "--best",
-    "--name",
-    "--of",
     "--prompt",
     "--scene",
     "--speaker",

@@ -123,10 +123,8 @@ def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals
             module.train(import_module("scriptmodel_trainer.training.options").options_from(options), progress, signals)
         case "trial":
             return ExitCode(module.trial(options, words, signals))
-        case "serve":
-            module.serve(_called(module.Address, options), options.model)
-        case "ui":
-            _called(module.ui, options)
+        case "serve" | "ui":
+            _called(getattr(module, command), options)
         case "normalize" | "export" | "report":
             _called(getattr(module, command), options, progress=progress)
             if command != "normalize":

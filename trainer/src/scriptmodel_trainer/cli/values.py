@@ -2,14 +2,12 @@
 
 import argparse
 import os
-import re
 from pathlib import Path
 
 from scriptmodel_trainer.errors import BadInputError
 
 HOTTEST = 2
 """Temperature above which words come in hardly any order."""
-_BASE_PATH = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 
 
 def pfs_path(text: str) -> Path:
@@ -61,11 +59,3 @@ def port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise BadInputError(f"--port {text[:40]} is no port", "give a number up to 65535, 0 for a free port")
     return int(text)
-
-
-def base_path(text: str) -> str:
-    """Return a path without a slash at its end."""
-    path = text.rstrip("/")
-    if path and not _BASE_PATH.fullmatch(path):
-        raise BadInputError(f"--base-path {text[:40]} is no path", "give one such as /models/first")
-    return path

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.streams import Stream
-from scriptmodel_trainer.generation.writer import Draft, Script
+from scriptmodel_trainer.generation.writer import Script
 from scriptmodel_trainer.model.readers import Reader, read_together
 from scriptmodel_trainer.storage.arrays import Floats
 
@@ -14,15 +14,16 @@ _STEPS = 8
 
 
 class Job:
-    """A script in progress: its `draft` so far, and then its `script` or the `error` that ended it.
+    """A script in progress, and then the `script` or the `error` that ended it.
 
     `reader` has read all but its last `tokens`. Opening the job raises BadInputError if the script cannot be written.
     """
 
-    def __init__(self, stream: Stream[Script], draft: Draft, reader: Reader) -> None:
-        self.draft, self.reader, self._stream = draft, reader, stream
+    def __init__(self, stream: Stream[Script], reader: Reader) -> None:
+        self.reader, self._stream = reader, stream
         self.script: Script | None = None
         self.error: Exception | None = None
+        self.ended = asyncio.Event()
         self.left = False
         """Whether the client needs no more of it."""
         self.tokens = next(stream)
@@ -48,16 +49,27 @@ class Batch:
         self._jobs: list[Job] = []
         self._writing: asyncio.Task[None] | None = None
 
-    def submit(self, jobs: Sequence[Job]) -> None:
-        """Write these jobs, too."""
+    async def write(self, jobs: Sequence[Job]) -> list[Script]:
+        """Return the scripts of these jobs, written beside all others; a caller that is cancelled ends its own."""
         self._jobs = [*self._jobs, *jobs]
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
+        try:
+            await asyncio.gather(*(job.ended.wait() for job in jobs))
+        finally:
+            for job in jobs:
+                job.left = True
+        if error := next((job.error for job in jobs if job.error), None):
+            raise error
+        return [job.script for job in jobs if job.script]
 
     async def _write(self) -> None:
         while jobs := [job for job in self._jobs if job.in_progress]:
             self._jobs = jobs
             await asyncio.to_thread(self._advance, jobs)
+            for job in jobs:
+                if not job.in_progress:
+                    job.ended.set()
 
     def _advance(self, jobs: Sequence[Job]) -> None:
         try:

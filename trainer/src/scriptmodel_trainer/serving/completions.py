@@ -4,39 +4,32 @@ A token is a word here, as `wc -w` counts them: `max_tokens` is the length limit
 """
 
 import asyncio
-import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import web
 
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
-from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.detokenizing import count_pieces
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import COPIED, Sampling
-from scriptmodel_trainer.generation.writer import Draft, writer_of
+from scriptmodel_trainer.generation.writer import Script, Writer, writer_of
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.serving.batch import Batch, Job
-from scriptmodel_trainer.serving.drafts import Continuation
-from scriptmodel_trainer.serving.refusals import Refused, read
+from scriptmodel_trainer.serving.server import Refused, read
 
-_MOST_WORDS = 2000
 _MOST_SCRIPTS = 64
 """Scripts in progress, of all requests."""
-_LONGEST_PROMPT = 64 * 1024  # characters
-_SECONDS = 0.04  # between two polls of the scripts of a request
-_UNREAD_SECONDS = 30.0  # that a client may leave unread what was sent to it
-
-Pieces = AsyncIterator[tuple[int, str, str | None]]
-"""The number of a choice, a piece of its text, and at its end why it ends."""
+Prompt = Annotated[str, msgspec.Meta(max_length=64 * 1024)]
 
 
-Prompt = Annotated[str, msgspec.Meta(max_length=_LONGEST_PROMPT)]
+def opening_of(speaker: str, scene: str, text: str, cast: list[str] | None) -> Opening:
+    """Return the opening of a request, whose cast may be `["any"]`."""
+    return Opening(speaker, "", scene, text, None if cast is None else () if cast == ["any"] else tuple(cast))
 
 
 class CompletionRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +37,7 @@ class CompletionRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str = ""
     prompt: Prompt | Annotated[list[Prompt], msgspec.Meta(min_length=1, max_length=1)] = ""
-    max_tokens: Annotated[int, msgspec.Meta(ge=1, le=_MOST_WORDS)] = 200
+    max_tokens: Annotated[int, msgspec.Meta(ge=1, le=2000)] = 200
     temperature: float = Sampling().temperature
     top_p: float = Sampling().top_p
     seed: Annotated[int, msgspec.Meta(ge=0)] | None = None
@@ -66,16 +59,13 @@ class CompletionRequest(msgspec.Struct, frozen=True, kw_only=True):
     def given(self) -> str:
         return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
 
-    @property
-    def stops(self) -> list[str]:
-        return [stop for stop in ([self.stop] if isinstance(self.stop, str) else self.stop) if stop]
 
-    def sampling(self) -> Sampling:
-        return Sampling(self.temperature, self.top_p)
-
-    def opening(self) -> Opening:
-        cast = None if self.cast is None else () if self.cast == ["any"] else tuple(self.cast)
-        return Opening(self.speaker, "", self.scene, self.given, cast)
+def continuation(writer: Writer, given: str, script: Script) -> str:
+    """Return what a script adds to a `given` text, set like it; it starts with the space that the given one lacks."""
+    typography, added = writer.typography(given), writer.added(script)
+    text = typography.text(added) if typography else added
+    space, after = len(text) - len(text.lstrip()), len(given) - len(given.rstrip())
+    return text[min(space, after) :]
 
 
 class Completions:
@@ -89,17 +79,17 @@ class Completions:
         self._scripts = 0
         self._started = int(time.time())
 
-    def routes(self, base: str) -> list[web.RouteDef]:
-        return [web.get(f"{base}/v1/models", self.models), web.post(f"{base}/v1/completions", self.complete)]
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/v1/models", self.models), web.post("/v1/completions", self.complete)]
 
-    async def models(self, request: web.Request) -> web.Response:
-        del request
+    async def models(self, _request: web.Request) -> web.Response:
         entry = {"id": self._name, "object": "model", "created": self._started, "owned_by": "scriptmodel-trainer"}
         return web.json_response({"object": "list", "data": [entry]})
 
-    async def complete(self, request: web.Request) -> web.StreamResponse:
-        """Write what follows a prompt, at once or as server-sent events."""
+    async def complete(self, request: web.Request) -> web.Response:
+        """Write what follows a prompt; a client that asks for a stream receives each completion as one event."""
         asked = await read(request, CompletionRequest)
+        texts = [continuation(self._writer, asked.given, script) for script in await self._written(asked)]
         head = {
             "id": f"cmpl-{secrets.token_hex(12)}",
             "object": "text_completion",
@@ -107,100 +97,42 @@ class Completions:
             "model": self._name,
             "system_fingerprint": f"fp_{self._digest[:12]}",
         }
-        async with self._written(asked) as pieces:
-            if asked.stream:
-                return await _streamed(request, asked, head, pieces)
-            texts, reasons = await _whole(asked, pieces)
-        choices = [_choice(number, text, reasons[number]) for number, text in enumerate(texts)]
-        return web.json_response({**head, "choices": choices, "usage": _usage(asked, texts)})
+        choices = [_choice(asked, number, text) for number, text in enumerate(texts)]
+        given, written = count_pieces(asked.given), sum(count_pieces(choice["text"]) for choice in choices)
+        usage = {"prompt_tokens": given, "completion_tokens": written, "total_tokens": given + written}
+        if not asked.stream:
+            return web.json_response({**head, "choices": choices, "usage": usage})
+        events = [json.dumps({**head, "choices": [choice]}) for choice in choices]
+        if asked.stream_options.get("include_usage"):
+            events.append(json.dumps({**head, "choices": [], "usage": usage}))
+        text = "".join(f"data: {event}\n\n" for event in (*events, "[DONE]"))
+        return web.Response(text=text, content_type="text/event-stream")
 
-    @contextlib.asynccontextmanager
-    async def _written(self, asked: CompletionRequest) -> AsyncIterator[Pieces]:
-        """Write the scripts of a request; a client that leaves ends them. Raises Refused if too many are written."""
+    async def _written(self, asked: CompletionRequest) -> Sequence[Script]:
+        """Return the scripts of a request. Raises Refused if too many are written."""
         if asked.model not in ("", self._name):
             raise Refused(404, f'no model "{asked.model}": this is "{self._name}"', parameter="model")
         if self._scripts + asked.n > _MOST_SCRIPTS:
             raise Refused(429, f"{self._scripts} scripts are in progress: try again in a few seconds")
-        self._scripts += asked.n
-        jobs: list[Job] = []
-        try:
-            jobs += await self._jobs(asked)
-            self._batch.submit(jobs)
-            yield self._pieces(asked, jobs)
-        finally:
-            self._scripts -= asked.n
-            for job in jobs:
-                job.left = True
-
-    async def _jobs(self, asked: CompletionRequest) -> list[Job]:
-        """Return a job for each script, the given text read in a thread."""
         seed = secrets.randbelow(1 << 31) if asked.seed is None else asked.seed
-        sampling, opening = asked.sampling(), asked.opening()
+        sampling = Sampling(asked.temperature, asked.top_p)
+        opening = opening_of(asked.speaker, asked.scene, asked.given, asked.cast)
 
         def opened(number: int) -> Job:
-            draft = Draft()
-            stream = self._writer.stream(asked.max_tokens, sampling, (seed, number), opening, draft)
-            return Job(stream, draft, Reader(self._network, sampling.temperature))
+            stream = self._writer.stream(asked.max_tokens, sampling, (seed, number), opening)
+            return Job(stream, Reader(self._network, sampling.temperature))
 
-        return await asyncio.to_thread(lambda: [opened(number) for number in range(asked.n)])
-
-    async def _pieces(self, asked: CompletionRequest, jobs: Sequence[Job]) -> Pieces:
-        """Yield the number of a script, a piece of its text, and at its end why it ends."""
-        texts = {number: Continuation(self._writer, asked.given, asked.stops) for number in range(len(jobs))}
-        while texts:
-            for number, text in list(texts.items()):
-                job = jobs[number]
-                if job.error is not None:
-                    raise job.error
-                script = job.script  # once: the thread that writes may set it at any moment
-                piece = text.more(job.draft) if script is None else text.rest(script)
-                if piece:
-                    yield number, piece, None
-                if script is not None or text.stopped:
-                    job.left = True
-                    del texts[number]
-                    yield number, "", "stop" if text.stopped else "length"
-            await asyncio.sleep(_SECONDS)
+        self._scripts += asked.n
+        try:
+            jobs = await asyncio.to_thread(lambda: [opened(number) for number in range(asked.n)])
+            return await self._batch.write(jobs)
+        finally:
+            self._scripts -= asked.n
 
 
-async def _whole(asked: CompletionRequest, pieces: Pieces) -> tuple[list[str], list[str]]:
-    """Return the text of each choice, and why it ends."""
-    texts, reasons = [""] * asked.n, [""] * asked.n
-    async for number, text, reason in pieces:
-        texts[number] += text
-        reasons[number] = reason or ""
-    return texts, reasons
-
-
-async def _streamed(
-    request: web.Request, asked: CompletionRequest, head: dict[str, Any], pieces: Pieces
-) -> web.StreamResponse:
-    """Send each piece as an event, and `[DONE]` at the end."""
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-    await response.prepare(request)
-
-    async def send(data: str) -> None:
-        async with asyncio.timeout(_UNREAD_SECONDS):
-            await response.write(f"data: {data}\n\n".encode())
-
-    texts = [""] * asked.n
-    try:
-        async for number, text, reason in pieces:
-            texts[number] += text
-            await send(json.dumps({**head, "choices": [_choice(number, text, reason)]}))
-    except TrainerError as error:
-        await send(json.dumps({"error": {"message": error.line(), "type": "server_error"}}))
-        return response
-    if asked.stream_options.get("include_usage"):
-        await send(json.dumps({**head, "choices": [], "usage": _usage(asked, texts)}))
-    await send("[DONE]")
-    return response
-
-
-def _choice(number: int, text: str, reason: str | None) -> dict[str, Any]:
-    return {"index": number, "text": text, "logprobs": None, "finish_reason": reason}
-
-
-def _usage(asked: CompletionRequest, texts: Sequence[str]) -> dict[str, int]:
-    given, written = count_pieces(asked.given), sum(map(count_pieces, texts))
-    return {"prompt_tokens": given, "completion_tokens": written, "total_tokens": given + written}
+def _choice(asked: CompletionRequest, number: int, text: str) -> dict[str, Any]:
+    """Return a completion up to the first of the texts that end one."""
+    stops = filter(None, [asked.stop] if isinstance(asked.stop, str) else asked.stop)
+    ends = [place for stop in stops if (place := text.find(stop)) >= 0]
+    reason = "stop" if ends else "length"
+    return {"index": number, "text": text[: min(ends, default=None)], "logprobs": None, "finish_reason": reason}

@@ -1,4 +1,4 @@
-// Keeps an open page up to date, and filters, copies and prints. Pages work without it, as they were when opened.
+// Keeps an open page up to date, and filters. Pages work without it, as they were when opened.
 
 // Change `old` into `fresh` in place, so that focus, selection, scrolling and open details stay.
 function morph(old, fresh) {
@@ -39,18 +39,5 @@ function filter() {
 }
 
 document.addEventListener("input", filter);
-document.addEventListener("click", async ({ target }) => {
-  if (target.matches("[data-print]")) print();
-  if (!target.matches("[data-copy]")) return;
-  const label = target.textContent, address = target.dataset.copy;
-  try {
-    await navigator.clipboard.writeText(address ? await (await fetch(address)).text() : target.form.elements.text.value);
-    target.textContent = "Copied";
-  } catch {
-    target.textContent = "Cannot copy";
-  }
-  setTimeout(() => (target.textContent = label), 1500);
-});
-
 filter();
 document.querySelectorAll("[data-live]").forEach(follow);
