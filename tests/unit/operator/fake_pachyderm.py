@@ -152,7 +152,7 @@ class FakePachyderm(PachydermState):
         self.calls.append(f"{'update' if update else 'create'} repo {repo.name}")
         if repo in self.repos and not update:
             raise EngineError("creating", f"repo {repo} already exists", "ALREADY_EXISTS")
-        self.repos[repo] = replace(self.repos.get(repo, RepoInfo(repo, created=self.now)), description=description)
+        self.repos[repo] = replace(self.repos.get(repo, RepoInfo(repo)), description=description)
 
     def replace_files(
         self,

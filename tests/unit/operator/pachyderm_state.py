@@ -88,7 +88,7 @@ class PachydermState:
 
     def put(self, branch: BranchRef, files: dict[str, bytes]) -> str:
         """One commit with these files, and the jobs that it causes. A new repo is for the namespace of the tests."""
-        known = self.repos.setdefault(branch.repo, RepoInfo(branch.repo, naming("ml"), created=self.now))
+        known = self.repos.setdefault(branch.repo, RepoInfo(branch.repo, naming("ml")))
         if branch.name not in known.branches:
             self.repos[branch.repo] = replace(known, branches=(*known.branches, branch.name))
         commit = self._new_id()
@@ -210,11 +210,10 @@ class PachydermState:
             stopped=stopped,
             spec=spec,
             inputs=tuple(branch for _name, branch in spec.input.branches),
-            created=self.now,
         )
         self.pipelines[spec.ref] = [*versions, info]  # whoever reads meanwhile sees no pipeline without a version
         description = f"Output repo for pipeline {spec.ref}."
-        output = RepoInfo(spec.ref.output, description, branches=("master",), created=self.now)
+        output = RepoInfo(spec.ref.output, description, branches=("master",))
         self.repos.setdefault(spec.ref.output, output)
         if not stopped:
             self._new_job(spec.ref, job or self._new_id())

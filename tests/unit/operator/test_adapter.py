@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import empty_pb2, timestamp_pb2, wrappers_pb2
+from google.protobuf import empty_pb2, wrappers_pb2
 
 from scriptmodel_operator.engine.errors import RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import (
@@ -170,17 +170,6 @@ def test_readers_are_found_however_their_inputs_are_nested(kind: str) -> None:
         BranchRef(RepoRef("default", "other"), "master"),
         BranchRef(RepoRef("x", "plays"), "draft"),
     )
-
-
-def test_a_pipelines_newest_version_was_made_when_2_11_says_that_it_was_updated() -> None:
-    """From 2.11 on, `created_at` stays that of the first version; before, each version has its own."""
-    details = pps.PipelineInfo.Details(created_at=timestamp_pb2.Timestamp(seconds=1_700_000_000))
-    info = pps.PipelineInfo(pipeline=pps.Pipeline(name="train"), details=details)
-    assert messages.pipeline_info(info).created == datetime.fromtimestamp(1_700_000_000, UTC)
-    updated = timestamp_pb2.Timestamp(seconds=1_700_000_600, nanos=500_000_000).SerializeToString()
-    info.details.MergeFromString(bytes([39 << 3 & 0x7F | 2 | 0x80, 39 >> 4, len(updated)]) + updated)
-    found = messages.pipeline_info(pps.PipelineInfo.FromString(info.SerializeToString()))
-    assert found.created == datetime.fromtimestamp(1_700_000_600.5, UTC)
 
 
 def test_a_closed_commit_is_finishing_until_the_server_has_checked_it() -> None:

@@ -128,7 +128,6 @@ def test_a_repo_is_created_once_and_described_again(engine: Engine) -> None:
     engine.gateway.create_repo(PLAYS.repo, "still ours", update=True)
     found = engine.snapshot().repos[PLAYS.repo]
     assert (found.description, found.branches, found.size_bytes) == ("still ours", (), 0)
-    assert found.created
 
 
 def test_a_version_keeps_files_drops_those_gone_and_has_new_and_copied_ones(engine: Engine) -> None:

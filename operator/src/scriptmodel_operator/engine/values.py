@@ -236,7 +236,6 @@ class PipelineInfo:
     stopped: bool
     spec: PipelineSpec
     inputs: tuple[BranchRef, ...]
-    created: datetime | None = None
     submitted: PipelineSpec | None = None
     """What its author submitted, before defaults of the engine were merged into it; None if that is not known."""
 
@@ -279,8 +278,7 @@ class RepoInfo:
     description: str = ""
     branches: tuple[str, ...] = ()
     size_bytes: int = 0
-    """Size of the newest good commit of master, by which a deleted result is noticed."""
-    created: datetime | None = None
+    """Size of the newest good commit of master."""
     namespace: str = ""
     """The namespace that it is in, whose objects may read it; empty in Pachyderm, which has none."""
 

@@ -74,12 +74,12 @@ def repo_info(record: RepoRecord | PipelineRecord) -> RepoInfo:
     if isinstance(record, RepoRecord):
         newest = next(iter(record.branches.get(MASTER, ())), None)
         size = newest.size if newest else 0
-        description, branches, created = record.description, tuple(record.branches), record.created
+        description, branches = record.description, tuple(record.branches)
     else:
         size = next((job.output.size for job in record.jobs if job.output), 0)
-        description, branches, created = f"Output repo for pipeline {record.ref}.", (MASTER,), record.created
+        description, branches = f"Output repo for pipeline {record.ref}.", (MASTER,)
     ref = RepoRef(record.ref.project, record.ref.name)
-    return RepoInfo(ref, description, branches, size, created, namespace=ref.project)
+    return RepoInfo(ref, description, branches, size, namespace=ref.project)
 
 
 def pipeline_info(record: PipelineRecord) -> PipelineInfo:
@@ -93,7 +93,6 @@ def pipeline_info(record: PipelineRecord) -> PipelineInfo:
         stopped=record.stopped,
         spec=spec,
         inputs=tuple(branch for _name, branch in spec.input.branches),
-        created=record.updated,
     )
 
 

@@ -49,10 +49,7 @@ class Snapshot:
         return None if made else found
 
     def repos_of(self, pipeline: PipelineRef) -> tuple[RepoInfo | None, ...]:
-        """Return the pipeline's output repo and input repos.
-
-        A deleted commit of master shows in their sizes, unless its predecessor is as large, as where a job skipped all.
-        """
+        """Return the pipeline's output repo and input repos."""
         info = self.pipelines.get(pipeline)
         inputs = (branch.repo for branch in info.inputs) if info else ()
         return tuple(self.repos.get(repo) for repo in (pipeline.output, *inputs))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from google.protobuf import json_format, timestamp_pb2, wrappers_pb2
+from google.protobuf import json_format, wrappers_pb2
 
 from scriptmodel_operator.engine.values import (
     BASE_INPUT,
@@ -38,9 +38,6 @@ from scriptmodel_operator.pachyderm.protocol import pfs, pps
 
 USER_REPO = "user"
 REPROCESS_SPEC = "until_success"
-_UPDATED_AT = 39
-"""Field of a pipeline's details in 2.8 and later, which python-pachyderm lacks: when its newest version was made. From
-2.11 on, `created_at` is that of the first."""
 _OPERATORS = {"Exists": 1, "Equal": 2}
 _EFFECTS = {"": 0, "NoSchedule": 1, "PreferNoSchedule": 2, "NoExecute": 3}
 _OPERATOR_NAMES = {0: "Exists", 1: "Exists", 2: "Equal"}
@@ -157,7 +154,6 @@ def pipeline_info(message: Any) -> PipelineInfo:
         stopped=bool(message.stopped),
         spec=projection(ref, details),
         inputs=tuple(_inputs(details.input, ref)),
-        created=_version_created(details),
         submitted=_submitted(ref, message.details_json),  # the field that 2.8 renamed user_spec_json
     )
 
@@ -170,11 +166,6 @@ def _submitted(ref: PipelineRef, text: str) -> PipelineSpec | None:
     except (json_format.ParseError, ValueError, TypeError, RecursionError):
         return None
     return projection(ref, request)
-
-
-def _version_created(details: Any) -> datetime | None:
-    stamp = _unknown(details, _UPDATED_AT)
-    return moment(details, "created_at") if stamp is None else _in_utc(timestamp_pb2.Timestamp.FromString(stamp))
 
 
 def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
@@ -271,7 +262,6 @@ def repo_info(message: Any) -> RepoInfo:
         description=message.description,
         branches=tuple(branch.name for branch in message.branches),
         size_bytes=message.size_bytes_upper_bound,
-        created=moment(message, "created"),
     )
 
 
@@ -297,10 +287,6 @@ def _provenance(message: Any) -> Iterator[tuple[RepoRef, str]]:
             yield RepoRef(repo.project.name, repo.name), commit.id
 
 
-def _unknown(message: Any, number: int) -> bytes | None:
-    return next((field.data for field in message.UnknownFields() if field.field_number == number), None)
-
-
 def log_line(message: Any) -> LogLine | None:
     """Convert a LogMessage; return None for a line about the worker itself that says nothing about the job."""
     when = moment(message, "ts")
@@ -315,8 +301,5 @@ def log_line(message: Any) -> LogLine | None:
 def moment(message: Any, name: str) -> datetime | None:
     if not message.HasField(name):
         return None
-    return _in_utc(getattr(message, name))
-
-
-def _in_utc(stamp: Any) -> datetime:
+    stamp = getattr(message, name)
     return datetime.fromtimestamp(stamp.seconds + stamp.nanos / 1e9, tz=UTC)
