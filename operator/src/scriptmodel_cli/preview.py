@@ -68,7 +68,7 @@ def _later_changes(given: Given, view: ModelView, target: Desired, state: State)
     if state.source.blocks:
         if request := given.model.spec.corpus.download:
             yield Change("~", f"fetch {request} into {view.refs.corpus}, as one commit")
-        head = CommitInfo(view.refs.corpus.repo, view.refs.corpus.name, "to come", finished=True, size_bytes=1)
+        head = CommitInfo(view.refs.corpus.repo, "to come", finished=True, size_bytes=1)
         corpus = CorpusView(view.refs.corpus, head=head)
         later = replace(view, corpus=corpus)
         yield from _of(assess(replace(given, source=None), later, target).actions, later)

@@ -71,8 +71,6 @@ class PachydermState:
     """What the trainer writes next."""
     leaves_open: bool = False
     """Commits are begun and not ended."""
-    names_branches: bool = True
-    """Commits name their branch, as before version 2.11."""
     web: dict[str, Body | Callable[[Callable[[], bool]], Body]] = field(default_factory=dict)
     """Answers of web servers by URL; a function receives whether the call is cancelled."""
     fetched: list[str] = field(default_factory=list)
@@ -256,7 +254,6 @@ class PachydermState:
         size = sum(map(len, files.values()))
         info = CommitInfo(
             branch.repo,
-            branch.name if self.names_branches else "",
             commit,
             finished,
             finishing=not (finished or self.leaves_open or provenance),

@@ -146,7 +146,7 @@ def test_a_version_keeps_files_drops_those_gone_and_has_new_and_copied_ones(engi
     gateway.replace_files(COPIES, [("/new", [b"4"])], [], 30, Copies(PLAYS.repo, first, ["/c.txt"]))
     assert engine.files(COPIES) == {"/c.txt": b"two", "/new": b"4"}
     found = gateway.inspect_commit(COPIES.repo, engine.head(COPIES))
-    assert (found.branch, found.finished, found.size_bytes, found.error) == ("a-copy", True, 4, "")
+    assert (found.finished, found.size_bytes, found.error) == (True, 4, "")
     assert engine.snapshot().repos[PLAYS.repo].size_bytes == 5
 
 

@@ -75,18 +75,6 @@ def test_a_model_in_a_repo_is_copied_into_one_of_the_object_and_read_with_the_co
 
 
 @pytest.mark.parametrize("spec", [FROM_REPO, FROM_OBJECT])
-def test_the_base_is_reported_where_commits_name_no_branch(spec: dict[str, Any]) -> None:
-    first = base_world(FakePachyderm(names_branches=False))
-    commit = first.pachyderm.put(MODELS, MODEL)
-    if spec is FROM_OBJECT:
-        commit = first.model.status["lineage"]["model"].partition("@")[2]
-    world = world_of(spec, first.pachyderm)
-    world.reconcile()
-    finish(world)
-    assert world.model.status["lineage"]["base"].partition("@")[2] == commit
-
-
-@pytest.mark.parametrize("spec", [FROM_REPO, FROM_OBJECT])
 def test_a_base_that_is_deleted_or_fails_neither_stops_the_object_nor_waits_for_it(spec: dict[str, Any]) -> None:
     first = base_world()
     world = world_of(spec, first.pachyderm)

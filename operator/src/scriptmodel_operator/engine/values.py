@@ -301,7 +301,6 @@ class CommitInfo:
     """An observed commit; `provenance` has the commits of user repos that it was made from, directly."""
 
     repo: RepoRef
-    branch: str
     id: str
     finished: bool
     finishing: bool = False

@@ -110,7 +110,7 @@ class JobsGateway:
         versions = self._repo(repo, f"reading branch {branch}").record.branches.get(branch.name)
         if not versions:
             raise NotFoundError(f"reading branch {branch}", "not found", "NOT_FOUND")
-        return lists.commit_of_version(repo, branch.name, versions[0])
+        return lists.commit_of_version(repo, versions[0])
 
     def inspect_commit(self, repo: RepoRef, commit: str) -> CommitInfo:
         return self._written(repo, commit)[0]
@@ -164,9 +164,9 @@ class JobsGateway:
             if job := found.record.job(JobRef(found.record.ref, commit)):
                 return lists.commit_of_job(found.record, job), job.output
         else:
-            for name, versions in self._repo(repo, what).record.branches.items():
+            for versions in self._repo(repo, what).record.branches.values():
                 if version := next((each for each in versions if each.id == commit), None):
-                    return lists.commit_of_version(repo, name, version), version
+                    return lists.commit_of_version(repo, version), version
         raise NotFoundError(what, "not found", "NOT_FOUND")
 
     # --- writes

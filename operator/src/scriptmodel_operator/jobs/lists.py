@@ -118,7 +118,6 @@ def commit_of_job(record: PipelineRecord, job: JobRecord) -> CommitInfo:
     """Return the commit that a job writes, which has its id."""
     return CommitInfo(
         repo=record.ref.output,
-        branch=MASTER,
         id=job.id,
         finished=job.state.final,
         finished_at=job.finished,
@@ -128,11 +127,10 @@ def commit_of_job(record: PipelineRecord, job: JobRecord) -> CommitInfo:
     )
 
 
-def commit_of_version(repo: RepoRef, branch: str, version: Version) -> CommitInfo:
+def commit_of_version(repo: RepoRef, version: Version) -> CommitInfo:
     made_from = ((name.rpartition("/"), commit) for name, commit in version.made_from)
     return CommitInfo(
         repo=repo,
-        branch=branch,
         id=version.id,
         finished=True,
         finished_at=version.finished,

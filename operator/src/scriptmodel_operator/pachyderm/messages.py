@@ -269,7 +269,6 @@ def commit_info(message: Any) -> CommitInfo:
     repo = message.commit.repo if message.commit.HasField("repo") else message.commit.branch.repo
     return CommitInfo(
         repo=RepoRef(repo.project.name, repo.name),
-        branch=message.commit.branch.name,
         id=message.commit.id,
         finished=message.HasField("finished"),
         finishing=message.HasField("finishing") and not message.HasField("finished"),
