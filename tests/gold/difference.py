@@ -21,7 +21,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,13 +46,12 @@ class Reading:
     layout: str
 
 
-def labels(text: Path, layout: str, explain: Callable[[Any], None] | None = None) -> Iterator[str]:
-    """Yield the label stream of a text, a line for each event; `explain` receives each decision of the layout."""
-    reported = () if explain is None else (explain,)
+def labels(text: Path, layout: str) -> Iterator[str]:
+    """Yield the label stream of a text, a line for each event."""
     for source in reading.find_sources([text], lambda _: None):
         sample = reading.sample_lines(source)
         chosen, _ = layouts.detect(sample, layouts.layout_named(layout))
-        yield from map(_label, chosen.parse(reading.read_lines(source), sample, *reported))
+        yield from map(_label, chosen.parse(reading.read_lines(source), sample))
 
 
 def _label(event: Event) -> str:
@@ -62,10 +61,10 @@ def _label(event: Event) -> str:
     return f"{event.line}\t{event.kind.value}{marks}\t{event.speaker}\t{words}"
 
 
-def fingerprint(expected: Reading, explain: Callable[[Any], None] | None = None) -> dict[str, Any]:
+def fingerprint(expected: Reading) -> dict[str, Any]:
     """Return the digest and the length of a label stream."""
     digest, lines = hashlib.sha256(), 0
-    for line in labels(Path(expected.text), expected.layout, explain):
+    for line in labels(Path(expected.text), expected.layout):
         digest.update(f"{line}\n".encode(errors="surrogatepass"))
         lines += 1
     return {"text": expected.text, "layout": expected.layout, "lines": lines, "sha256": digest.hexdigest()}

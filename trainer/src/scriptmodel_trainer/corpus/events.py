@@ -1,7 +1,7 @@
 """The elements of a script whose layout was recognised."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class EventKind(enum.Enum):
@@ -22,7 +22,7 @@ class Event:
 
     `continued` is True for a speech that continues after an exposition without its speaker's name,
     `doubtful` for a text that was taken for a direction only because nobody spoke. `play` is the title of the play that
-    begins here, empty for all other events.
+    begins here, empty for all other events. `why` names the rule from each of these lines on.
     """
 
     kind: EventKind
@@ -32,3 +32,4 @@ class Event:
     continued: bool = False
     doubtful: bool = False
     play: str = ""
+    why: tuple[tuple[int, str], ...] = field(default=(), compare=False)

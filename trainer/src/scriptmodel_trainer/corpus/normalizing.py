@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 from scriptmodel_trainer.corpus import reading, tally
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
-from scriptmodel_trainer.corpus.layouts.rules import Decision
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.stream import events_of, is_worded, tokens_of
 from scriptmodel_trainer.storage.controls import without_controls
@@ -58,18 +57,16 @@ def write_explained(sources: Sequence[Source], layout: Layout | None, out: Path 
 
 def explained(source: Source, layout: Layout | None) -> Iterator[str]:
     """Yield a line that names the file and its layout, then the lines of the file beside what became of them."""
-    decisions: list[Decision] = []
     with reading.naming(source):
-        chosen, _, events = events_of(source, layout, decisions.append)
-        for _ in events:
-            pass
-    decisions.sort(key=operator.attrgetter("line"))  # those of one line stay in order: the last one holds
+        chosen, _, events = events_of(source, layout)
+        decisions = [(line, event.kind.value, rule) for event in events for line, rule in event.why]
+    decisions.sort(key=operator.itemgetter(0))  # those of one line stay in order: the last one holds
     yield f"{without_controls(source.name)} ({chosen.name})"
     label = rule = ""
     following = 0
     for number, line in enumerate(short_lines(reading.read_lines(source)), 1):
-        while following < len(decisions) and decisions[following].line <= number:
-            label, rule = decisions[following].label, decisions[following].rule
+        while following < len(decisions) and decisions[following][0] <= number:
+            _, label, rule = decisions[following]
             following += 1
         shown = (label, rule) if line.strip() else ("", "")
         yield f"{number:>6}  {shown[0]:<10}  {shown[1]:<24}  {without_controls(line)}".rstrip()

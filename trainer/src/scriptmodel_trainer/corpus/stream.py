@@ -12,7 +12,6 @@ import numpy as np
 from scriptmodel_trainer.corpus import layouts, plain, reading, tally
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
-from scriptmodel_trainer.corpus.layouts.rules import Explain, silent
 from scriptmodel_trainer.corpus.plays import PlayCounts, PlayFacts, line_starts
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events, split_of_name
@@ -80,13 +79,11 @@ class TokenStream(_Corpus):
         return self.splits["valid"] is not self.splits["train"]
 
 
-def events_of(
-    source: Source, layout: Layout | None, explain: Explain = silent
-) -> tuple[Layout, float, Iterator[Event]]:
+def events_of(source: Source, layout: Layout | None) -> tuple[Layout, float, Iterator[Event]]:
     """The layout of a file (found if None), the confidence in it, and the file's events."""
     sample = reading.sample_lines(source)
     layout, confidence = layouts.detect(sample, layout)
-    return layout, confidence, layout.parse(layout.read(source), sample, explain)
+    return layout, confidence, layout.parse(layout.read(source), sample)
 
 
 def tokens_of(source: Source, layout: Layout | None) -> tuple[Tally, Iterator[tuple[Event, list[str]]]]:

@@ -6,13 +6,14 @@ from functools import partial
 
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts import fdx, fountain, markdown, markup, stage_plays, tei, verbatim
+from scriptmodel_trainer.corpus.layouts import fountain, markdown, markup, stage_plays, verbatim
 from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
-from scriptmodel_trainer.corpus.layouts.rules import Explain, Parse, silent
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.errors import BadInputError
 
+Parse = Callable[[Iterable[str], Sequence[str]], Iterator[Event]]
+"""Turns the lines of a file into events, given also a sample of them."""
 AUTO = "auto"
 PLAIN = "plain"
 _SURE = 0.5
@@ -40,13 +41,13 @@ class Layout:
 def _of_script(name: str, parse: Parse, score: Callable[[Sequence[str]], float]) -> Layout:
     """A layout whose rules look into lines, which are kept short for them."""
 
-    def parse_short(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
-        return parse(short_lines(lines), list(short_lines(sample)), explain)
+    def parse_short(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
+        return parse(short_lines(lines), list(short_lines(sample)))
 
     return Layout(name, parse_short, lambda sample: score(list(short_lines(sample))))
 
 
-IN_XML = {"fdx": fdx.parse, "tei": tei.parse}
+IN_XML = {"fdx": markup.parse_fdx, "tei": markup.parse_tei}
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (

@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.names import (
@@ -89,25 +89,17 @@ def lost_cues(text: str) -> Iterator[Cue]:
             yield Cue(name, CueKind.LOST, name.isupper(), direction, match.start(), match.end())
 
 
-def candidates(text: str, caps: bool, kinds: Set[CueKind] = frozenset(CueKind)) -> Iterator[Cue]:
-    """Yield whatever is in the place of a name at the beginning of each line of a paragraph; of those `kinds` only."""
-    italics = _italic_cues(text, caps, kinds)
-    yield from italics.values()
-    for match in (_CAPS if caps else _TITLE).finditer(text):
-        if match.start() in italics:
-            continue
-        if _kind(match) in kinds or match["direction"]:
-            cue = _cue(match, caps)
-            if cue is not None:
+def candidates(text: str, caps: bool) -> Iterator[Cue]:
+    """Yield whatever is in the place of a name at the beginning of each line of a paragraph."""
+    italics: set[int] = set()
+    if any(end in text for end in ("._", "_.", "_:", ":_")):
+        for match in _ITALIC.finditer(text):
+            if cue := _italic_cue(match, caps):
+                italics.add(cue.start)
                 yield cue
-
-
-def _italic_cues(text: str, caps: bool, kinds: Set[CueKind]) -> dict[int, Cue]:
-    """Names in italics with a full stop at the beginning of lines, by where they start."""
-    if not any(end in text for end in ("._", "_.", "_:", ":_")):
-        return {}
-    found = (_italic_cue(match, caps) for match in _ITALIC.finditer(text))
-    return {cue.start: cue for cue in found if cue is not None and cue.kind in kinds}
+    for match in (_CAPS if caps else _TITLE).finditer(text):
+        if match.start() not in italics and (cue := _cue(match, caps)):
+            yield cue
 
 
 def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
@@ -118,7 +110,7 @@ def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
     return Cue(name, kind, caps, manner, match.start(), match.end(), italic=True)
 
 
-def candidate_at_start(text: str, caps: bool) -> Cue | None:
+def first_candidate(text: str, caps: bool) -> Cue | None:
     """Return what is in the place of a name at the beginning of a paragraph, if anything is."""
     if text.lstrip()[:1] == "_" and (italic := _ITALIC.match(text)) and (cue := _italic_cue(italic, caps)):
         return cue

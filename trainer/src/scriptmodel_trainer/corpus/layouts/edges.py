@@ -3,8 +3,22 @@
 import itertools
 from collections.abc import Iterable, Sequence
 
-from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.marks import mentions_print
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, narrates, opens_only
+from scriptmodel_trainer.corpus.layouts.marks import (
+    heading_kind,
+    heads_first,
+    heads_scene,
+    is_back_matter,
+    is_closing,
+    is_curtain,
+    is_front_heading,
+    is_furniture,
+    is_heading,
+    is_rule,
+    lists_names,
+    mentions_print,
+)
+from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 
 AHEAD = 40  # paragraphs that decide whether a play has ended or starts
@@ -13,133 +27,119 @@ _NEAR = 12  # paragraphs ahead in which others must speak
 _ENOUGH = 4  # cues among them
 _LIST = 8  # paragraphs of a cast list, at most, that look like speeches
 _LAST = 6  # paragraphs after the last cue that a final direction may follow
-_RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 4}
+_PROSE = 55  # characters; lines of prose are longer, those of verse shorter
 
 
-def begins(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
+def begins(text: str, front: Iterable[Paragraph], ahead: Sequence[Paragraph], recognizer: Recognizer) -> bool:
     """Return True where someone speaks and others soon do, too.
 
     `front` are the paragraphs before that belong to no play, `ahead` those that follow.
     """
-    if not recognizer.begins_with_cue(paragraph, sure=True) or _lists(paragraph, front, ahead, recognizer):
+    if not recognizer.begins_with_cue(text, sure=True) or _lists(text, front, ahead, recognizer):
         return False
-    known = recognizer.knows(paragraph) and not recognizer.may_be_title(paragraph)
-    near = len(recognizer.cues(paragraph)) - 1
-    for other in ahead if known else itertools.islice(ahead, _NEAR):
-        if other.is_front_heading:
+    near = len(recognizer.cues(text)) - 1
+    for other in ahead if recognizer.knows(text) else itertools.islice(ahead, _NEAR):
+        if is_front_heading(other.text):
             return False
-        near += recognizer.begins_with_cue(other, sure=True)
+        near += recognizer.begins_with_cue(other.text, sure=True)
         if near >= _ENOUGH:
             return True
     return near >= min(_ENOUGH, max(0, len(ahead) - 1) // 2)
 
 
-def _lists(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
+def _lists(text: str, front: Iterable[Paragraph], ahead: Sequence[Paragraph], recognizer: Recognizer) -> bool:
     """Return whether this only looks like a speech: in a programme, a cast list, a list of works."""
-    headings = [each.is_front_heading for each in front if each.is_front_heading or each.is_heading]
-    if not headings:
-        return any(each.is_front_heading and each.text.isupper() for each in ahead)
-    lists = paragraph.lists_names or _first_scene_follows(ahead) or _each_once([paragraph, *ahead], recognizer)
-    return headings[-1] and lists
+    listed = [is_front_heading(each.text) for each in front if is_front_heading(each.text) or is_heading(each.text)]
+    if not listed:
+        return any(is_front_heading(each.text) and each.text.isupper() for each in ahead)
+    heading = next((each.text for each in itertools.islice(ahead, _LIST) if is_heading(each.text)), "")
+    following = itertools.takewhile(lambda each: not is_heading(each), [text, *(each.text for each in ahead)])
+    names = list(itertools.islice(filter(None, map(recognizer.first_name, following)), _LIST))
+    return listed[-1] and (lists_names(text) or heads_first(heading) or len(names) == len(set(names)))
 
 
-def _first_scene_follows(ahead: Sequence[Evidence]) -> bool:
-    """Return whether the first act or scene is announced a few paragraphs on."""
-    heading = next((each for each in itertools.islice(ahead, _LIST) if each.is_heading), None)
-    return heading is not None and heading.heads_first
-
-
-def _each_once(listed: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """Return whether each name occurs once, up to a heading or through a long list."""
-    names: set[str] = set()
-    for paragraph in listed:
-        name = recognizer.first_name(paragraph)
-        if paragraph.is_heading or len(names) >= _LIST:
-            return True
-        if name in names:
-            return False
-        names.update([name] if name else [])
-    return False
-
-
-def first_of_play(held: Sequence[Evidence]) -> int:
+def first_of_play(held: Sequence[Paragraph]) -> int:
     """Return the index at which the play starts among the paragraphs before its first speech.
 
     That is the last heading of a scene below a cast list, with the headings of its act and of a prologue before it.
     Where there is no heading, it is the directions, or the description of the room, right before the first speech.
     """
-    listed = next((index + 1 for index in reversed(range(len(held))) if held[index].is_front_heading), 0)
-    headings = [index for index in range(listed, len(held)) if held[index].heads_scene]
+    listed = next((index + 1 for index in reversed(range(len(held))) if is_front_heading(held[index].text)), 0)
+    headings = [index for index in range(listed, len(held)) if heads_scene(held[index].text)]
     if not headings:
         return _described_from(held, listed)
     start = headings.pop()
-    rank = _RANKS.get(held[start].heading_kind, 9)
-    while headings and all(paragraph.is_furniture for paragraph in held[headings[-1] + 1 : start]):
-        higher = _RANKS.get(held[headings[-1]].heading_kind, 9)
-        if higher >= rank:
+    while headings and all(is_furniture(each.text) for each in held[headings[-1] + 1 : start]):
+        if heading_kind(held[headings[-1]].text) == heading_kind(held[start].text):
             break  # a table of contents
-        start, rank = headings.pop(), higher
+        start = headings.pop()
     return start
 
 
-def _described_from(held: Sequence[Evidence], listed: int) -> int:
+def _described_from(held: Sequence[Paragraph], listed: int) -> int:
     """Return where the directions right before the first cue start, or the description below a title or a list."""
     start = described = len(held)
-    while start > listed and held[start - 1].is_bracketed:
+    while start > listed and is_bracketed(held[start - 1].text):
         start -= 1
-    while described > listed and (held[described - 1].is_bracketed or _describes(held[described - 1], listed)):
+    while described > listed and (
+        is_bracketed(held[described - 1].text) or _describes(held[described - 1].text, listed)
+    ):
         described -= 1
     titled = described and held[described - 1].text.strip().isupper() and len(held[described - 1].text) < TITLE
     return described if titled or listed else start
 
 
-def _describes(paragraph: Evidence, listed: int) -> bool:
+def _describes(text: str, listed: int) -> bool:
     """Return whether this describes the room: below a list, more than a line, which may be a person of it."""
-    return paragraph.narrates and not mentions_print(paragraph.text) and not (listed and "\n" not in paragraph.text)
+    return narrates(text) and not mentions_print(text) and not (listed and "\n" not in text)
 
 
-def ends(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer, before: Evidence | None) -> str:
+def ends(text: str, ahead: Sequence[Paragraph], recognizer: Recognizer, before: str) -> str:
     """Return the name of the rule by which the play is over before this paragraph, "" if it is not.
 
     That is at closing words, at new front matter, or after the last speech. `ahead` are the paragraphs that follow,
     `before` is the previous one.
     """
-    fallen = before is not None and before.is_curtain
-    if paragraph.is_closing:
+    fallen, known = is_curtain(before), recognizer.knows(text)
+    if is_closing(text):
         return "closing-words"
-    if paragraph.is_back_matter and not paragraph.is_furniture and not recognizer.knows(paragraph):
+    if is_back_matter(text) and not is_furniture(text) and not known:
         return "back-matter"
-    titled = _may_be_title(paragraph) and (fallen or not recognizer.knows(paragraph))
-    if titled and _title_page(ahead, recognizer, printed=fallen):
+    if (fallen or not known) and _may_be_title(text) and _title_page(ahead, recognizer, printed=fallen):
         return "title-page"
-    if recognizer.begins_with_cue(paragraph) or (paragraph.is_furniture and not paragraph.is_rule):
+    if recognizer.begins_with_cue(text) or (is_furniture(text) and not is_rule(text)):
         return ""
     speaks = recognizer.knows if fallen else recognizer.begins_with_cue
-    return "" if any(map(speaks, ahead)) or not _is_prose(paragraph, ahead) else "nobody-speaks"
+    return "" if any(speaks(each.text) for each in ahead) or not _is_prose(text, ahead) else "nobody-speaks"
 
 
-def _is_prose(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
+def _is_prose(text: str, ahead: Sequence[Paragraph]) -> bool:
     """Return whether prose follows the last cue, or this is a rule, and no last direction does."""
-    last = itertools.islice(itertools.chain([paragraph], ahead), _LAST)
-    if any((each.is_bracketed or each.opens_only or each.is_curtain) and not each.is_furniture for each in last):
+    last = [text, *(each.text for each in itertools.islice(ahead, _LAST - 1))]
+    if any((is_bracketed(each) or opens_only(each) or is_curtain(each)) and not is_furniture(each) for each in last):
         return False
-    if paragraph.is_rule:
-        return any(not other.is_furniture for other in ahead)
-    return len(ahead) >= AHEAD - 1 and sum(not each.is_short_lined for each in ahead) > len(ahead) // 2
+    if is_rule(text):
+        return any(not is_furniture(other.text) for other in ahead)
+    return len(ahead) >= AHEAD - 1 and sum(not _is_short_lined(each.text) for each in ahead) > len(ahead) // 2
 
 
-def _may_be_title(paragraph: Evidence) -> bool:
-    """A short paragraph in capitals, or with a capital to each word."""
-    text = paragraph.text.strip()
-    titled = len(text) < TITLE and (text.isupper() or text.istitle())
-    return titled and not (paragraph.is_bracketed or paragraph.is_curtain)
+def _is_short_lined(text: str) -> bool:
+    """Return whether most lines are shorter than those of prose."""
+    lines = text.split("\n")
+    return sum(len(line.strip()) < _PROSE for line in lines) > len(lines) // 2
 
 
-def _title_page(ahead: Iterable[Evidence], recognizer: Recognizer, printed: bool) -> bool:
+def _may_be_title(text: str) -> bool:
+    """Return True for a short paragraph in capitals, or with a capital to each word."""
+    titled = len(text.strip()) < TITLE and (text.isupper() or text.istitle())
+    return titled and not (is_bracketed(text) or is_curtain(text))
+
+
+def _title_page(ahead: Iterable[Paragraph], recognizer: Recognizer, printed: bool) -> bool:
     """Return whether the next play's cast list comes before anyone known speaks, or, if `printed`, its publisher."""
     for other in itertools.islice(ahead, _NEAR):
-        if other.is_front_heading or (printed and mentions_print(other.text)):
+        if is_front_heading(other.text) or (printed and mentions_print(other.text)):
             return True
-        if recognizer.knows(other) or other.is_closing or other.is_curtain:
+        if recognizer.knows(other.text) or is_closing(other.text) or is_curtain(other.text):
             return False
     return False

@@ -3,13 +3,13 @@
 import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts import screenplays
-from scriptmodel_trainer.corpus.layouts.directions import said, without_brackets
+from scriptmodel_trainer.corpus.layouts.directions import said
 from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_extension, is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
-from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, Rule, read_by, silent
+from scriptmodel_trainer.corpus.layouts.script import Script
 
 _NUMBERED = r"\(?[A-Z]{0,2}\d+[A-Z]{0,2}[.)]?"
 _SLUG = re.compile(
@@ -32,69 +32,68 @@ _NOTES = re.compile(r"\[\[[^\[\]]*\]\]")
 _SCENE_NUMBER = re.compile(rf"^\s*{_NUMBERED}\s+|(?<!\s)(?:\s+#[^#\n]{{1,10}}#|\s{{3,}}{_NUMBERED})\s*$")
 _NUMBER = re.compile(_NUMBERED)
 _CENTRED = 12  # spaces before the lines of a printed title page
+_MIDDLE = 8  # spaces before names that stand in the middle of the line
 _ASIDE = re.compile(r"^\s*(\(.*\))\s*$", re.MULTILINE)
 _PAGE = re.compile(r"\s*\(?(?:CONTINUED|OMITTED)\b\W*\d{0,3}\W*")  # the head or foot of a page
 _MORE = re.compile(r"\(\s*MORE\s*\)")
 
 
-def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """A name above words: who speaks, what is said, and what belongs to the print alone."""
+
+    speaker: str
+    words: str
+    dropped: str
+
+
+def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
     """Events of a screenplay; the title page is no part of it."""
-    pages = _Pages(_draft(tuple(sample)), slugs=any(map(_SLUG.match, sample)))
-    notes: list[Event] = []
-    for paragraph in pages.draft.recut(paragraphs(_without_boneyard(lines, notes))):
-        for note in notes:
-            explain(Decision(note.line, "cut", "boneyard"))
-        yield from notes
-        notes.clear()
-        text = _NOTES.sub("", paragraph.text)
-        if text != paragraph.text:
-            yield Event(EventKind.CUT, " ".join(_NOTES.findall(paragraph.text)), line=paragraph.line)
-        if pages.cuts(text, paragraph):
-            explain(Decision(paragraph.line, "cut", "title-page"))
-            yield Event(EventKind.CUT, text, line=paragraph.line)
+    script, centred, slugs = Script(), _is_centred(tuple(sample)), any(map(_SLUG.match, sample))
+    begun = keyed = False
+    for part in _recut(paragraphs(_without_boneyard(lines, script)), centred):
+        text = _NOTES.sub("", part.text)
+        script.add(EventKind.CUT, " ".join(_NOTES.findall(part.text)), part.line, "note")
+        key = not begun and _TITLE_PAGE.match(text) is not None
+        keyed = keyed or key
+        begun = begun or not (key or (slugs and not keyed and _is_title(part, centred)))
+        if begun:
+            _read(script, Paragraph(text, part.line))
         else:
-            yield from _events(Paragraph(text, paragraph.line), explain)
-    yield from notes
+            script.add(EventKind.CUT, text, part.line, "title-page")
+        yield from script.taken()
+    script.end()
+    yield from script.taken()
 
 
-class _Pages:
-    """The title page of a screenplay, which is dropped."""
+def score(sample: Sequence[str]) -> float:
+    """Share of paragraphs that are dialogue, for files that have sluglines or a title page; 0 for others.
 
-    def __init__(self, draft: screenplays.ScreenplayStyle, *, slugs: bool) -> None:
-        self.draft = draft
-        self._slugs = slugs
-        self._begun = False
-        self._keyed = False  # the title page is a list of keys
-
-    def cuts(self, text: str, paragraph: Paragraph) -> bool:
-        """Return whether a paragraph is cut; `text` are its words without notes."""
-        if self._begun:
-            return False
-        keyed = _TITLE_PAGE.match(text) is not None
-        self._keyed = self._keyed or keyed
-        titled = keyed or (self._slugs and not self._keyed and _is_title(paragraph, self.draft))
-        self._begun = not titled
-        return titled
+    Those with a title page, or names in the middle of the line, are more likely to be screenplays.
+    """
+    slugs = sum(is_slug(line.lstrip("# ")) for line in sample)  # a section may be one
+    titled = next((_TITLE_PAGE.match(part.text) is not None for part in paragraphs(sample)), False)
+    if not titled and not slugs:
+        return 0.0
+    centred = _is_centred(tuple(sample))
+    found = [part.text for part in _recut(paragraphs(sample), centred)]
+    spoken = sum(1 for text in found if dialogue(text) is not None or is_slug(text))
+    sure = titled or (centred and slugs >= _SCENES)
+    return min(0.99, (0.6 if sure else 0.3) + spoken / len(found)) if spoken >= 2 else 0.0
 
 
-@functools.lru_cache(maxsize=1)
-def _draft(sample: tuple[str, ...]) -> screenplays.ScreenplayStyle:
-    """Return how the lines of a sample are printed; the last result is cached, because it is used three times."""
-    return screenplays.learn(paragraphs(sample), lambda text: dialogue(text) is not None, _stands_alone)
-
-
-def _is_title(paragraph: Paragraph, draft: screenplays.ScreenplayStyle) -> bool:
+def _is_title(part: Paragraph, centred: bool) -> bool:
     """Return whether this belongs to a printed title page: nobody speaks, no scene begins."""
-    set_in = paragraph.indent >= _CENTRED or (draft.centred and not paragraph.text.endswith((".", "?", "!")))
-    return set_in and not (_stands_alone(paragraph.text.partition("\n")[0]) or draft.speaks(paragraph.text))
+    set_in = _indent(part.text) >= _CENTRED or (centred and not part.text.endswith((".", "?", "!")))
+    return set_in and not (_stands_alone(part.text.partition("\n")[0]) or dialogue(part.text))
 
 
-def _without_boneyard(lines: Iterable[str], notes: list[Event]) -> Iterator[str]:
-    """Yield lines without what is between /* and */, which goes to `notes` as cut; a /* that nothing closes is text."""
+def _without_boneyard(lines: Iterable[str], script: Script) -> Iterator[str]:
+    """Yield lines without what is between /* and */, which is cut; a /* that nothing closes is text."""
     inside = False
     held: list[str] = []  # lines from one that opens on
     kept: list[str] = []  # what is left of them
-    cut: list[Event] = []
+    cut: list[tuple[str, int]] = []
     for number, line in enumerate(lines, 1):
         if not inside and "/*" not in line:
             yield line
@@ -105,70 +104,102 @@ def _without_boneyard(lines: Iterable[str], notes: list[Event]) -> Iterator[str]
         while rest:
             before, mark, rest = rest.partition("*/" if inside else "/*")
             if inside:
-                cut.append(Event(EventKind.CUT, before, line=number))
+                cut.append((before, number))
             else:
                 kept[-1] += before
             if mark:
                 inside = not inside
         if not inside:
-            notes += cut
+            for text, at in cut:
+                script.add(EventKind.CUT, text, at, "boneyard")
             yield from kept
             held, kept, cut = [], [], []
     yield from held
 
 
-def score(sample: Sequence[str]) -> float:
-    """Share of paragraphs that are dialogue, for files that have sluglines or a title page; 0 for others.
-
-    Those with a title page, or names in the middle of the line, are more likely to be screenplays.
-    """
-    slugs = sum(is_slug(line.lstrip("# ")) for line in sample)  # a section may be one
-    titled = next((_TITLE_PAGE.match(paragraph.text) is not None for paragraph in paragraphs(sample)), False)
-    if not titled and not slugs:
-        return 0.0
-    draft = _draft(tuple(sample))
-    found = [paragraph.text for paragraph in draft.recut(paragraphs(sample))]
-    spoken = sum(1 for text in found if dialogue(text) is not None or is_slug(text))
-    sure = titled or (draft.centred and slugs >= _SCENES)
-    return min(0.99, (0.6 if sure else 0.3) + spoken / len(found)) if spoken >= 2 else 0.0
+# How a screenplay is printed: with names in the middle of the line, blank lines may be missing
 
 
-def _events(paragraph: Paragraph, explain: Explain) -> Iterator[Event]:
-    """Events of a paragraph; sections may stand right above something else."""
-    while paragraph.text.strip():
-        first, _, below = paragraph.text.partition("\n")
-        if (section := _SECTION.match(first)) is None:
-            yield from read_by(PARAGRAPHS, paragraph, paragraph.line, explain)
-            return
-        explain(Decision(paragraph.line, "heading", "section"))
-        yield from _heading(paragraph, section["text"])
-        paragraph = Paragraph(below, paragraph.line + 1)
+@functools.lru_cache(maxsize=1)
+def _is_centred(sample: tuple[str, ...]) -> bool:
+    """Return whether most names are centred on their lines. The last result is cached, because it is used twice."""
+    centred = others = 0
+    for part in paragraphs(sample):
+        lines = part.text.split("\n")
+        centred += sum(_is_name(lines, at) for at in range(1, len(lines)))
+        if dialogue(part.text):
+            centred += _indent(part.text) >= _MIDDLE
+            others += _indent(part.text) < _MIDDLE
+    return centred > others
 
 
-def _cut(paragraph: Paragraph, text: str) -> Iterator[Event]:
-    yield Event(EventKind.CUT, text, line=paragraph.line)
+def _recut(source: Iterable[Paragraph], centred: bool) -> Iterator[Paragraph]:
+    """Yield paragraphs, if names are centred each speech in one and what is above and below it in others."""
+    for part in source:
+        lines = part.text.split("\n")
+        begin = 0
+        for at in range(1, len(lines)) if centred else ():
+            if _begins(lines, begin, at):
+                yield Paragraph("\n".join(lines[begin:at]), part.line + begin)
+                begin = at
+        yield Paragraph("\n".join(lines[begin:]), part.line + begin) if begin else part
 
 
-def _heading(paragraph: Paragraph, text: str) -> Iterator[Event]:
-    yield Event(EventKind.HEADING, plain(text), line=paragraph.line)
+def _begins(lines: Sequence[str], begin: int, at: int) -> bool:
+    """Return whether another paragraph begins here: a line that stands alone, a name, action below a speech."""
+    if _stands_alone(lines[at]) or _stands_alone(lines[at - 1]) or _is_name(lines, at):
+        return True
+    words = next((line for line in lines[begin + 1 : at] if not _ASIDE.fullmatch(line)), "")
+    return _indent(lines[at]) <= _indent(words) - _MIDDLE and _is_name(lines, begin)
 
 
-def _slugline(paragraph: Paragraph) -> bool:
-    text = paragraph.text
-    return is_slug(text) or (text.startswith(".") and not text.startswith(".."))
+def _is_name(lines: Sequence[str], at: int) -> bool:
+    """Return whether this line is a centred name, further right than the lines above and below it."""
+    above = 0 if not at or is_furniture(lines[at - 1]) else _indent(lines[at - 1])
+    if _indent(lines[at]) < _MIDDLE or at + 1 == len(lines):
+        return False
+    right = _indent(lines[at]) > max(above, _indent(lines[at + 1]))
+    return right and dialogue(f"{lines[at]}\n{lines[at + 1]}") is not None
 
 
-def speech(paragraph: Paragraph, spoken: tuple[str, str, str]) -> Iterator[Event]:
-    speaker, words, dropped = spoken
-    if dropped:
-        yield Event(EventKind.CUT, dropped, line=paragraph.line)
-    if words:
-        yield Event(EventKind.SPEECH, words, speaker, paragraph.line)
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip(" "))
 
 
-def _action(paragraph: Paragraph, _: bool) -> Iterator[Event]:
-    words = without_brackets(paragraph.text.lstrip("!").replace("*", ""))
-    yield Event(EventKind.EXPOSITION, words, line=paragraph.line)
+# What a paragraph is
+
+
+def _read(script: Script, part: Paragraph) -> None:
+    """Read a paragraph by the first rule that applies; sections may stand right above something else."""
+    text, line = part.text, part.line
+    while section := _SECTION.match(text):
+        script.add(EventKind.HEADING, plain(section["text"]), line, "section")
+        text, line = text[section.end() + 1 :], line + text.count("\n", 0, section.end() + 1)
+    if not text.strip():
+        return
+    if _is_print(text):
+        script.add(EventKind.CUT, text, line, "print")
+    elif is_slug(text) or (text.startswith(".") and not text.startswith("..")):
+        slug, _, below = text.lstrip(".").partition("\n")  # action may follow without a blank line
+        numbers, slug = _unnumbered(slug)
+        script.add(EventKind.CUT, numbers, line, "slugline")
+        script.add(EventKind.HEADING, plain(slug), line, "slugline")
+        script.add(EventKind.EXPOSITION, below, line + 1, "action")
+    elif is_heading(text):
+        script.add(EventKind.HEADING, plain(text), line, "act")
+    elif spoken := dialogue(text):
+        speak(script, line, "name-above-words", spoken)
+    else:
+        script.add(EventKind.EXPOSITION, text.lstrip("!").replace("*", ""), line, "action")
+
+
+def speak(script: Script, line: int, rule: str, spoken: Dialogue) -> None:
+    """Give a speech and what is dropped of it."""
+    script.end()
+    script.add(EventKind.CUT, spoken.dropped, line, rule)
+    script.name(spoken.speaker)
+    script.say(spoken.words, line, rule)
+    script.end()
 
 
 def _is_print(text: str) -> bool:
@@ -176,17 +207,6 @@ def _is_print(text: str) -> bool:
     short = len(text) < _PRINTED
     edge = short and (_TRANSITION.fullmatch(text.replace("*", "")) or _is_page_edge(text))
     return bool(edge) or is_furniture(text) or is_closing(text.strip(" <>")) or text.lstrip().startswith("=")
-
-
-def _scene(paragraph: Paragraph, _: bool) -> Iterator[Event]:
-    """A slugline, and the action that may follow it without a blank line."""
-    line, *below = paragraph.text.lstrip(".").split("\n")
-    numbers, slug = _unnumbered(line)
-    if numbers:
-        yield Event(EventKind.CUT, numbers, line=paragraph.line)
-    yield Event(EventKind.HEADING, plain(slug), line=paragraph.line)
-    if below:
-        yield Event(EventKind.EXPOSITION, plain("\n".join(below)), line=paragraph.line + 1)
 
 
 def _unnumbered(slug: str) -> tuple[str, str]:
@@ -221,8 +241,8 @@ def is_slug(text: str) -> bool:
     return _SLUG.match(text) is not None or _is_framed(text[:_PRINTED].partition("\n")[0])
 
 
-def dialogue(text: str) -> tuple[str, str, str] | None:
-    """Speaker, words, and what belongs to the print alone, if the paragraph is a name on its own line above words."""
+def dialogue(text: str) -> Dialogue | None:
+    """What is said, if the paragraph is a name on its own line above words."""
     match = _NAME.match(text)
     if match is None or is_slug(text):
         return None
@@ -237,14 +257,4 @@ def dialogue(text: str) -> tuple[str, str, str] | None:
     if _MORE.search(spoken):
         dropped += [name, "MORE"] if not _MORE.sub("", spoken).strip() else ["MORE"]
         spoken = _MORE.sub("", spoken)
-    return name, (kept + said(spoken) if spoken.strip() else ""), " ".join(dropped)
-
-
-PARAGRAPHS: tuple[Rule[Paragraph], ...] = (
-    Rule("print", "cut", lambda paragraph: _is_print(paragraph.text), lambda part, _: _cut(part, part.text)),
-    Rule("slugline", "heading", _slugline, _scene),
-    Rule("act", "heading", lambda part: is_heading(part.text), lambda part, _: _heading(part, part.text)),
-    Rule("name-above-words", "speech", lambda paragraph: dialogue(paragraph.text), speech),
-    Rule("action", "exposition", lambda _: True, _action),
-)
-"""Rules for whole paragraphs."""
+    return Dialogue(name, kept + said(spoken) if spoken.strip() else "", " ".join(dropped))

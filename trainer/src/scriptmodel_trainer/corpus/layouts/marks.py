@@ -10,13 +10,10 @@ _ORDINAL = (
     r"(?:FIRST|SECOND|THIRD|FOURTH|FIFTH|SIXTH|SEVENTH|EIGHTH|NINTH|TENTH|ELEVENTH|TWELFTH|"
     r"(?:THIR|FOUR|FIF|SIX|SEVEN|EIGH|NINE)TEENTH|TWENTIETH|LAST)"
 )
-_KINDS = {
-    "ACT": ("ACT", "ACTE", "ACTO", "JORNADA", "ATTO", "AKT", "AKTEN", "AUFZUG", "HANDLINGEN", "ДЕЙСТВИЕ", "АКТ"),
-    "SCENE": ("SCENE", "SCÈNE", "ESCENA", "SCENA", "SZENE", "AUFTRITT", "SCENEN", "ЯВЛЕНИЕ", "СЦЕНА", "КАРТИНА"),
-    **{kind: (kind,) for kind in ("PROLOGUE", "INDUCTION", "PART", "EPISODE")},
-}
-_KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words}
-_PARTS = f"(?:{'|'.join(word for kind in ('ACT', 'SCENE') for word in _KINDS[kind])})"
+_PARTS = (
+    "(?:ACTE?|ACTO|JORNADA|ATTO|AKT(?:EN)?|AUFZUG|HANDLINGEN|ДЕЙСТВИЕ|АКТ|"
+    "SC[EÈ]NE|ESCENA|SCENA|SZENE|AUFTRITT|SCENEN|ЯВЛЕНИЕ|СЦЕНА|КАРТИНА)"
+)
 # Ordinal numbers in French, Spanish, Italian, German, Swedish and Russian.
 _ORDINALS = (
     r"(?:PREMI[EÈ]RE?|SECONDE?|(?:DEUX|TROIS|QUATR|CINQU|SIX|SEPT|HUIT|NEUV|DIX)I[EÈ]ME|DERNI[EÈ]RE?|"
@@ -85,7 +82,7 @@ _PRINTED = re.compile(
 _WORD_OR_NUMBER = re.compile(r"[^\W\d_]+|\d+")
 _NUMBERED = re.compile(rf"{_NUMBER}|{_ORDINAL}")
 _LISTED = re.compile(r"\s*(?:(?:M|D)(?:RS?|rs?)\. )?[A-Z][^.?!\s]*(?: [^.?!\s]+){0,4}[.,]?")
-_FIRST = frozenset(("I", "1", "ONE", "FIRST"))
+_FIRST = frozenset(("I", "1", "ONE", "FIRST", "PROLOGUE", "INDUCTION", "PRELUDE"))
 _SCENE = re.compile(r"Scene ?(?:[:.]|--|—)")
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
@@ -163,28 +160,20 @@ def mentions_print(text: str) -> bool:
 
 
 def heading_kind(text: str) -> str:
-    """What a heading is of: PROLOGUE, ACT, SCENE, PLACE for a scene without a number, END of an act; "" for others."""
-    words = _WORD_OR_NUMBER.findall(plain(text).upper().removeprefix("THE "))
-    if not words:
-        return ""
-    if words[0] == "SCENE" and (len(words) < 2 or not _NUMBERED.fullmatch(words[1])):
-        return "PLACE"
-    if words[0] in ("END", "CLOSE", "CURTAIN"):
-        return "END"
-    if words[0] == "PRELUDE":
-        return "PROLOGUE"
-    return next((_KIND_OF[word] for word in words[:2] if word in _KIND_OF), "")
+    """Return the word that says what a heading is of, as ACT, SCENE or END; PLACE for a scene without a number."""
+    words = [word for word in _WORD_OR_NUMBER.findall(plain(text).upper()) if word != "THE"]
+    place = words[:1] == ["SCENE"] and not any(map(_NUMBERED.fullmatch, words[1:2]))
+    return "PLACE" if place else "".join(words[:1])
 
 
 def heads_scene(text: str) -> bool:
     """Return True for a heading that is not that of an end."""
-    return is_heading(text) and heading_kind(text) != "END"
+    return is_heading(text) and heading_kind(text) not in ("END", "CLOSE", "CURTAIN")
 
 
 def heads_first(text: str) -> bool:
     """Return True for the heading of the first act or scene, of a prologue, or of a scene without a number."""
-    words = _WORD_OR_NUMBER.findall(text.upper())[:3]
-    return heading_kind(text) in ("PLACE", "PROLOGUE", "INDUCTION") or not _FIRST.isdisjoint(words)
+    return heading_kind(text) == "PLACE" or not _FIRST.isdisjoint(_WORD_OR_NUMBER.findall(text.upper())[:3])
 
 
 def lists_names(text: str) -> bool:

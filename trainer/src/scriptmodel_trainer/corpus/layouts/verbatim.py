@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from scriptmodel_trainer.corpus import plain
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
 from scriptmodel_trainer.corpus.tokens import EOS, MARKERS
 
 _GLUED = re.compile(r"\w[,;:?!，。、；：？！]")
@@ -17,27 +16,24 @@ _MARKED = ("<eos>", "<boname>", "<open-exp>", "<question>", "<exclamation>")
 _KNOWN = MARKERS.union(plain.MARKERS)
 
 
-def parse_normalized(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
+def parse_normalized(lines: Iterable[str], _: Sequence[str]) -> Iterator[Event]:
     """Yield lines of tokens as they are; one without any marker is a sentence, which gets its end."""
-    del sample
     for number, line in enumerate(lines, 1):
         if line and not line.isspace():
             marked = not _KNOWN.isdisjoint(line.split())
-            explain(Decision(number, "verbatim", "token-stream" if marked else "sentence"))
-            yield Event(EventKind.VERBATIM, line if marked else f"{line} {EOS}", line=number)
+            rule = "token-stream" if marked else "sentence"
+            yield Event(EventKind.VERBATIM, line if marked else f"{line} {EOS}", line=number, why=((number, rule),))
 
 
-def parse_plain(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
+def parse_plain(lines: Iterable[str], _: Sequence[str]) -> Iterator[Event]:
     """Yield the reversible tokens of paragraphs, given lines with their line ends; `<eos>` ends the file."""
-    del sample
     before, last = "", None
     for number, paragraph in _paragraphs(lines):
         if last:
             yield last
-        explain(Decision(number, "verbatim", "reversible"))
         tokens = list(plain.plain_tokens(paragraph, before))
         before = next((token for token in reversed(tokens) if token not in plain.STRUCTURE), before)
-        last = Event(EventKind.VERBATIM, " ".join(tokens), line=number)
+        last = Event(EventKind.VERBATIM, " ".join(tokens), line=number, why=((number, "reversible"),))
     if last:  # whose end is no paragraph, which might be all that validates
         yield replace(last, text=f"{last.text} {EOS}")
 
