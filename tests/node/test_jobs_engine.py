@@ -17,7 +17,7 @@ from tests.integration.audit import Request, requests_in
 from tests.integration.cluster import condition, is_ready
 from tests.integration.texts import play
 from tests.node.engines import ADDRESS, S3, S3_PODS
-from tests.node.release import NAME, NAMESPACE, Release
+from tests.node.release import NAME, NAMESPACE, PODS, Release
 from tests.node.running import Namespace, Object, Running
 
 pytestmark = [
@@ -262,6 +262,8 @@ def test_a_new_installation_computes_nothing_again(
 ) -> None:
     before = stages(cluster, "castle")
     release.deploy(current, **VALUES, uninstall={"policy": "off"})
+    cluster.kubectl("scale", "deployment", IN_RELEASE, PODS, "--replicas=0")
+    cluster.kubectl("wait", "--for=delete", "pod", IN_RELEASE, PODS, "--timeout=60s")  # helm takes its rights at once
     release.helm("uninstall", NAME, "--wait", "--timeout=3m")
     assert cluster.names("pvc", IN_RELEASE), "the volume is kept"
     release.deploy(current, **VALUES)
