@@ -153,7 +153,7 @@ def edit(found: Parts, kube: FakeKube, spec: Mapping[str, Any] | None = None, **
 async def settled(found: Parts) -> float | None:
     """Reconcile until no snapshot is waited for."""
     awaited = list[float]()
-    found.snapshots.wait = lambda _key, after: awaited.append(after)  # type: ignore[method-assign]
+    found.snapshots.wait = lambda _key, after: awaited.append(after)  # type: ignore[method-assign]  # records, and waits for nothing
     while True:
         requeue_after = await found.reconciler.reconcile(KEY)
         if not awaited:

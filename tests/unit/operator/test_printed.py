@@ -139,7 +139,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world.pachyderm.files[world.train.output, lineage["model"].partition("@")[2]]["/report.html"] = (
         b"<html>report</html>"
     )
-    world.pachyderm.close = lambda: None  # type: ignore[method-assign]
+    world.pachyderm.close = lambda: None  # type: ignore[method-assign]  # the command closes it, the test reads on
     monkeypatch.setattr(Session, "get", lambda *_args, **_more: as_object(world))
     monkeypatch.setattr("scriptmodel_operator.pachyderm.adapter.PachydermGateway", lambda *_args: world.pachyderm)
     return world

@@ -227,7 +227,7 @@ def test_the_newest_model_is_fetched_for_the_trainers_page(
     trainer.chmod(0o755)
     if lineage := (world.model.status or {}).get("lineage"):
         world.pachyderm.files[world.train.output, lineage["model"].partition("@")[2]] = {"/model.json": b"{}"}
-    world.pachyderm.close = lambda: None  # type: ignore[method-assign]
+    world.pachyderm.close = lambda: None  # type: ignore[method-assign]  # the command closes it, the test reads on
     monkeypatch.setattr(Session, "get", lambda *_: as_object(world))
     monkeypatch.setattr("scriptmodel_operator.pachyderm.adapter.PachydermGateway", lambda *_: world.pachyderm)
     done = CliRunner().invoke(main, ["ui", "--pachd=nowhere:1", "--model=thrones", f"--trainer={tmp_path}"])

@@ -65,7 +65,7 @@ _ITALIC = re.compile(
 )
 _JOINED = re.compile(r"(?<=[^\W_])_(?=[^\W_])")  # `Anna_Gull`
 _INITIAL = re.compile(r"(?:\A|\s)[^\W\d_a-z]\.\Z")
-_MIDDLE = " " * 16
+_CENTRED = " " * 16
 _KINDS = {
     **{kind.value: kind for kind in CueKind},
     "comma": CueKind.ALONE,
@@ -145,7 +145,7 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     direction = (match["direction"] or "").strip(" ,.;\n_")
     if kind is CueKind.ALONE and direction:
         kind = CueKind.ASIDE
-    centred = match.group() == match.string and match.string.startswith(_MIDDLE)  # a paragraph of its own
+    centred = match.group() == match.string and match.string.startswith(_CENTRED)  # a paragraph of its own
     if kind is CueKind.ALONE and not caps and match.group().rstrip()[-1:] not in ".:" and not centred:
         if match.start() or not match.string[match.end() :].strip():
             return None  # a short line

@@ -32,7 +32,7 @@ _NOTES = re.compile(r"\[\[[^\[\]]*\]\]")
 _SCENE_NUMBER = re.compile(rf"^\s*{_NUMBERED}\s+|(?<!\s)(?:\s+#[^#\n]{{1,10}}#|\s{{3,}}{_NUMBERED})\s*$")
 _NUMBER = re.compile(_NUMBERED)
 _CENTRED = 12  # spaces before the lines of a printed title page
-_MIDDLE = 8  # spaces before names that stand in the middle of the line
+_CENTRED_INDENT = 8  # spaces, at least, before a centred name
 _ASIDE = re.compile(r"^\s*(\(.*\))\s*$", re.MULTILINE)
 _PAGE = re.compile(r"\s*\(?(?:CONTINUED|OMITTED)\b\W*\d{0,3}\W*")  # the head or foot of a page
 _MORE = re.compile(r"\(\s*MORE\s*\)")
@@ -128,8 +128,8 @@ def _is_centred(sample: tuple[str, ...]) -> bool:
         lines = part.text.split("\n")
         centred += sum(_is_name(lines, at) for at in range(1, len(lines)))
         if dialogue(part.text):
-            centred += _indent(part.text) >= _MIDDLE
-            others += _indent(part.text) < _MIDDLE
+            centred += _indent(part.text) >= _CENTRED_INDENT
+            others += _indent(part.text) < _CENTRED_INDENT
     return centred > others
 
 
@@ -150,13 +150,13 @@ def _begins(lines: Sequence[str], begin: int, at: int) -> bool:
     if _stands_alone(lines[at]) or _stands_alone(lines[at - 1]) or _is_name(lines, at):
         return True
     words = next((line for line in lines[begin + 1 : at] if not _ASIDE.fullmatch(line)), "")
-    return _indent(lines[at]) <= _indent(words) - _MIDDLE and _is_name(lines, begin)
+    return _indent(lines[at]) <= _indent(words) - _CENTRED_INDENT and _is_name(lines, begin)
 
 
 def _is_name(lines: Sequence[str], at: int) -> bool:
     """Return whether this line is a centred name, further right than the lines above and below it."""
     above = 0 if not at or is_furniture(lines[at - 1]) else _indent(lines[at - 1])
-    if _indent(lines[at]) < _MIDDLE or at + 1 == len(lines):
+    if _indent(lines[at]) < _CENTRED_INDENT or at + 1 == len(lines):
         return False
     right = _indent(lines[at]) > max(above, _indent(lines[at + 1]))
     return right and dialogue(f"{lines[at]}\n{lines[at + 1]}") is not None
